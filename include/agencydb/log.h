@@ -1,0 +1,72 @@
+/* What the library tells its host, through callbacks: it prints nothing by itself.
+ *
+ * Callbacks may run on any thread, also several at once, and must be quick. They may not call
+ * back into the client. */
+#ifndef AGENCYDB_LOG_H
+#define AGENCYDB_LOG_H
+
+#include "agencydb/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum agdb_log_level {
+    AGDB_LOG_ERROR = 1,
+    AGDB_LOG_WARN = 2,
+    AGDB_LOG_INFO = 3,
+    AGDB_LOG_DEBUG = 4
+} agdb_log_level_t;
+
+/* One line, without newline; borrowed for the length of the callback. */
+typedef void (*agdb_log_fn)(agdb_log_level_t level, const char *line, void *user);
+
+typedef enum agdb_event_type {
+    AGDB_EVENT_NODE_UP = 1,       /* answers, and says it is the right shard */
+    AGDB_EVENT_NODE_DOWN = 2,     /* stopped answering */
+    AGDB_EVENT_NODE_PROMOTED = 3, /* is a primary now */
+    AGDB_EVENT_NODE_DEMOTED = 4,  /* was a primary and is none now */
+    AGDB_EVENT_NODE_REFUSED = 5,  /* answers, but may not be used: identity, login, TLS */
+    AGDB_EVENT_SPLIT_BRAIN = 6    /* two nodes of a shard claim to be its primary */
+} agdb_event_type_t;
+
+/* @threads frozen */
+typedef struct agdb_event agdb_event_t;
+
+/* The event is borrowed for the length of the callback. */
+typedef void (*agdb_event_fn)(const agdb_event_t *event, void *user);
+
+/* @param event  not NULL
+ * @return what happened
+ * @threads any */
+AGDB_API agdb_event_type_t agdb_event_type(const agdb_event_t *event);
+
+/* @param event  not NULL
+ * @return its number: 1, 2, 3, ... for each client, without gaps
+ * @threads any */
+AGDB_API uint64_t agdb_event_sequence(const agdb_event_t *event);
+
+/* @param event  not NULL
+ * @return borrowed: name of the shard
+ * @threads any */
+AGDB_API const char *agdb_event_shard(const agdb_event_t *event);
+
+/* @param event  not NULL
+ * @return borrowed: name of the node, or ""
+ * @threads any */
+AGDB_API const char *agdb_event_node(const agdb_event_t *event);
+
+/* @param event  not NULL
+ * @return borrowed: the reason in one line, or ""
+ * @threads any */
+AGDB_API const char *agdb_event_text(const agdb_event_t *event);
+
+/* @param type  any
+ * @return static text such as "node up"
+ * @threads any */
+AGDB_API const char *agdb_event_type_name(agdb_event_type_t type);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+/* agencydb/base.h */
+#include "agencydb/base.h"
+
+#include "agencydb/version.h"
+
+const char *agdb_status_name(agdb_status_t status)
+{
+    switch (status) {
+#define NAME(name, value, text)                                                                    \
+    case AGDB_E_##name:                                                                            \
+        return #name;
+        AGDB_STATUS_MAP(NAME)
+#undef NAME
+    case AGDB_OK:
+        return "OK";
+    case AGDB_E__MIN:
+        break;
+    }
+    return "UNKNOWN";
+}
+
+const char *agdb_status_text(agdb_status_t status)
+{
+    switch (status) {
+#define TEXT(name, value, text)                                                                    \
+    case AGDB_E_##name:                                                                            \
+        return text;
+        AGDB_STATUS_MAP(TEXT)
+#undef TEXT
+    case AGDB_OK:
+        return "success";
+    case AGDB_E__MIN:
+        break;
+    }
+    return "no known status";
+}
+
+const char *agdb_version(void)
+{
+    return AGDB_VERSION;
+}
+
+int agdb_version_number(void)
+{
+    return AGDB_VERSION_NUMBER;
+}

@@ -1,0 +1,24 @@
+#include "base/clock.h"
+
+#include <limits.h>
+#include <time.h>
+
+uint64_t agdb__now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+int agdb__poll_ms(uint64_t now_us, uint64_t until_us)
+{
+    uint64_t ms;
+
+    if (until_us == AGDB__NEVER)
+        return -1;
+    if (until_us <= now_us)
+        return 0;
+    ms = (until_us - now_us + 999) / 1000;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}

@@ -1,0 +1,94 @@
+/* One non-blocking connection to one server, as a state machine.
+ *
+ * Owned by one thread at a time: the keeper while it is being made, then whoever claimed it. The
+ * owner waits for the socket (agdb__conn_fd, agdb__conn_events) and calls agdb__conn_step. The
+ * states and their order are described at the top of conn_fsm.c. */
+#ifndef AGDB_PG_CONN_H
+#define AGDB_PG_CONN_H
+
+#include "pg/login.h"
+#include "pg/resolver.h"
+#include "pg/result.h"
+#include "pg/statement.h"
+
+#include <stdint.h>
+
+typedef struct agdb__conn agdb__conn_t;
+
+typedef enum agdb__conn_state {
+    AGDB__CONN_RESOLVING = 0, /* a helper thread looks up the name and the password */
+    AGDB__CONN_CONNECTING,    /* TCP, TLS, login */
+    AGDB__CONN_INTRODUCING,   /* asks role and identity */
+    AGDB__CONN_READY,         /* nothing pending, transaction status idle */
+    AGDB__CONN_IN_FLIGHT,     /* a statement was sent */
+    AGDB__CONN_DEAD,          /* of no use; close it */
+    AGDB__CONN_STATES
+} agdb__conn_state_t;
+
+/* What a server said of itself when it was last asked. */
+typedef struct agdb__hello {
+    bool in_recovery;
+    bool stamped;      /* every expected identity was there */
+    uint32_t timeline; /* of a primary: the one it writes; of a replica: the one it replays */
+    uint64_t system_identifier;
+    uint64_t lsn;       /* primary: written; replica: replayed */
+    int server_version; /* 150018 */
+} agdb__hello_t;
+
+/* Starts connecting; the attempt ends at `deadline_us` with AGDB__CONN_DEAD. `login` is borrowed
+ * until agdb__conn_close. Returns NULL when memory is out. */
+agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *resolver,
+                              uint64_t now_us, uint64_t deadline_us);
+/* In any state; never blocks. NULL is fine. */
+void agdb__conn_close(agdb__conn_t *conn);
+
+agdb__conn_state_t agdb__conn_state(const agdb__conn_t *conn);
+int agdb__conn_fd(const agdb__conn_t *conn);       /* -1: nothing to poll (resolving, dead) */
+short agdb__conn_events(const agdb__conn_t *conn); /* POLLIN, POLLOUT or both */
+/* Goes as far as it can without blocking; returns the state. Handles its deadline. */
+agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us);
+/* When it wants to be stepped at the latest, whatever the socket does. */
+uint64_t agdb__conn_wake_us(const agdb__conn_t *conn);
+
+/* Why it is DEAD: status CONNECT, AUTH, TLS, WRONG_SHARD, TIMEOUT, LOST, NOMEM with stage RESOLVE,
+ * CONNECT or EXECUTE, and node. Borrowed; NULL in other states. */
+const agdb_error_t *agdb__conn_error(const agdb__conn_t *conn);
+/* From INTRODUCING's end on. Updated by agdb__conn_probe. */
+const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn);
+/* What the connection last heard for free (ParameterStatus in_hot_standby). */
+bool agdb__conn_in_recovery(const agdb__conn_t *conn);
+int agdb__conn_backend_pid(const agdb__conn_t *conn);
+
+/* READY -> IN_FLIGHT: asks role and identity again; agdb__conn_step brings it back to READY with a
+ * new hello, or to DEAD. The keeper's. */
+agdb_status_t agdb__conn_probe(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us);
+
+/* READY -> IN_FLIGHT: puts the statement into the connection's buffers, with what must go ahead of
+ * it (preparation, read-only mode), and begins to send. Nothing of the caller's is referenced after
+ * the return. Fails without sending: AGDB_E_INVAL (parameters), AGDB_E_NOMEM, AGDB_E_LOST. */
+agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *statement,
+                              agdb_error_t **reterr);
+
+/* READY again after a statement: its rows, or its error. Errors carry SQLSTATE, fields, outcome
+ * (REJECTED; UNKNOWN when an answer came without its Sync) and stage EXECUTE; TOO_BIG when a
+ * limit was passed. *ret_rows is a PGresult for agdb__result_new. Works in DEAD as well, with the
+ * outcome NOT_SENT or UNKNOWN. */
+agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
+                                 agdb_error_t **reterr);
+
+/* The whole of it, blocking on the connection's socket at most until `deadline_us`: send, poll,
+ * step, receive. On AGDB_E_TIMEOUT the statement may still run: the connection is not reusable and
+ * the outcome is UNKNOWN, or NOT_SENT when not a byte had left. */
+agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
+                             uint64_t deadline_us, struct pg_result **ret_rows,
+                             agdb_error_t **reterr);
+
+/* READY, idle transaction, nothing pending, and no statement that may have left session state. */
+bool agdb__conn_is_clean(const agdb__conn_t *conn);
+/* For a connection that has been idle: looks at its socket without blocking; false when the server
+ * has closed it or sent a farewell. */
+bool agdb__conn_is_alive(agdb__conn_t *conn);
+/* Whether its next read-only (or read-write) statement needs no change of mode. */
+bool agdb__conn_is_read_only(const agdb__conn_t *conn);
+
+#endif

@@ -1,0 +1,30 @@
+/* What is run on a connection, and what its text says about sharing a connection. */
+#ifndef AGDB_PG_STATEMENT_H
+#define AGDB_PG_STATEMENT_H
+
+#include "agencydb/request.h"
+
+typedef struct agdb__statement {
+    const char *sql;
+    const agdb_value_t *params;
+    size_t nparams;
+    bool read_only;     /* run it where writes are refused by the server */
+    uint64_t max_rows;  /* 0: no limit */
+    uint64_t max_bytes; /* never 0 */
+} agdb__statement_t;
+
+/* Decided from the first keyword and known function names; never used to guess reads or writes. */
+typedef enum agdb__statement_class {
+    AGDB__ST_PLAIN = 0, /* leaves no session state; may ride with others later */
+    AGDB__ST_ALONE,   /* leaves no session state, but wants a connection to itself (DDL, VACUUM) */
+    AGDB__ST_SESSION, /* may leave session state (SET, set_config, advisory locks, temp tables,
+                         DO, CALL, PREPARE, DISCARD, LOAD, ...): its connection is closed afterwards
+                       */
+    AGDB__ST_REFUSED  /* transaction control, COPY, LISTEN, ...: has no place in a request */
+} agdb__statement_class_t;
+
+agdb__statement_class_t agdb__statement_classify(const char *sql);
+/* Why a refused statement is refused and what to use instead; static text. */
+const char *agdb__statement_refusal(const char *sql);
+
+#endif
