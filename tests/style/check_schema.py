@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+"""Checks shardmap/shardmap.schema.json: it accepts the maps in shardmap/ and a set of odd but good
+ones, and refuses a set of broken ones."""
+import json
+import pathlib
+import sys
+
+import jsonschema
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+NODE = "nodes: [ 127.0.0.1 ]"
+SMALLEST = "agencydb: 1\nkeyspaces: { core: { shards: { main: { %s } } } }\n" % NODE
+
+GOOD = {
+    "the smallest map": SMALLEST,
+    "hash": SMALLEST + "hash: { algorithm: xxh3_64, slots: 65536 }",
+    "variables": SMALLEST + 'epoch: "${EPOCH:-3}"\ndefaults: { pool: { max: "${MAX}" }, timeouts: { call: "${T:-3s}" } }',
+    "short nodes": 'agencydb: 1\nkeyspaces: { core: { shards: { main: { nodes: [ db1, "db2:5433", /run/pg ] } } } }',
+    "slots": "agencydb: 1\nkeyspaces: { core: { shards: { a: { slots: [0-2046, 2047], %s }, b: { slots: [2048-4095], %s }, "
+             "c: { slots: [], %s } } } }" % (NODE, NODE, NODE),
+    "pins": SMALLEST + "agencies: { fema: { shard: main }, us/ca/dph: { shards: { core: main } }, 'hex:00ff': "
+                       "{ writes: refuse } }",
+    "levels": "agencydb: 1\nkeyspaces: { core: { timeouts: { call: 250ms }, shards: { main: { pool: { max: 4 }, nodes: "
+              "[ { host: db1, port: 6432, zone: a, state: no-reads, reads: never, connection: { user: u } } ] } } } }",
+    "keyspace switches": "agencydb: 1\nkeyspaces: { core: { grouping: off, via: pgbouncer, shards: { main: { "
+                         "generation: 2, region: east, %s } } } }" % NODE,
+}
+
+BROKEN = {
+    "no version": SMALLEST.replace("agencydb: 1\n", ""),
+    "another version": SMALLEST.replace("agencydb: 1", "agencydb: 2"),
+    "no keyspaces": "agencydb: 1",
+    "empty keyspaces": "agencydb: 1\nkeyspaces: {}",
+    "unknown key at the top": SMALLEST + "epochs: 3",
+    "unknown key in a keyspace": SMALLEST.replace("shards:", "shard: {}, shards:"),
+    "unknown key in a shard": SMALLEST.replace("nodes:", "nods: 1, nodes:"),
+    "unknown key in a node": SMALLEST.replace("[ 127.0.0.1 ]", "[ { host: a, role: primary } ]"),
+    "unknown setting": SMALLEST + "defaults: { connection: { options: -c } }",
+    "a password": SMALLEST + "defaults: { connection: { password: x } }",
+    "no nodes": SMALLEST.replace("[ 127.0.0.1 ]", "[]"),
+    "a node without host": SMALLEST.replace("127.0.0.1", "{ port: 5432 }"),
+    "port 0": SMALLEST.replace("127.0.0.1", "{ host: a, port: 0 }"),
+    "port 65536": SMALLEST.replace("127.0.0.1", "{ host: a, port: 65536 }"),
+    "unknown state": SMALLEST.replace("127.0.0.1", "{ host: a, state: down }"),
+    "unknown reads": SMALLEST.replace("127.0.0.1", "{ host: a, reads: always }"),
+    "duration without unit": SMALLEST + "defaults: { timeouts: { call: 5 } }",
+    "duration with an unknown unit": SMALLEST + "defaults: { timeouts: { call: 5sec } }",
+    "pool of 0": SMALLEST + "defaults: { pool: { max: 0 } }",
+    "pool that is no number": SMALLEST + "defaults: { pool: { max: many } }",
+    "unknown sslmode": SMALLEST + "defaults: { connection: { sslmode: always } }",
+    "slots that are no power of two": SMALLEST + "hash: { slots: 1000 }",
+    "too many slots": SMALLEST + "hash: { slots: 131072 }",
+    "another hash": SMALLEST + "hash: { algorithm: crc32 }",
+    "slots that are no list": SMALLEST.replace("nodes:", "slots: 0-4095, nodes:"),
+    "a slot range of words": SMALLEST.replace("nodes:", "slots: [first-last], nodes:"),
+    "epoch 0": SMALLEST + "epoch: 0",
+    "unknown via": SMALLEST.replace("shards:", "via: haproxy, shards:"),
+    "agency with both pins": SMALLEST + "agencies: { epa: { shard: a, shards: { core: a } } }",
+    "agency without anything": SMALLEST + "agencies: { epa: {} }",
+    "unknown writes": SMALLEST + "agencies: { epa: { writes: allow } }",
+    "a list at the top": "[ 1 ]",
+}
+
+
+def main():
+    schema = json.loads((ROOT / "shardmap/shardmap.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    validator = jsonschema.Draft7Validator(schema)
+    maps = {str(p.relative_to(ROOT)): p.read_text() for p in sorted((ROOT / "shardmap").glob("*.yaml"))}
+    failures = []
+    if not maps:
+        failures.append("shardmap/ has no maps")
+    for name, text in {**maps, **GOOD}.items():
+        for error in validator.iter_errors(yaml.safe_load(text)):
+            failures.append(f"{name}: refused at {'.'.join(map(str, error.path))}: {error.message}")
+    for name, text in BROKEN.items():
+        if validator.is_valid(yaml.safe_load(text)):
+            failures.append(f"{name}: accepted")
+    print("\n".join(failures) or f"{len(maps) + len(GOOD)} good maps accepted, {len(BROKEN)} broken ones refused")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
