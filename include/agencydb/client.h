@@ -40,6 +40,8 @@ typedef struct agdb_options {
     void *password_user;
     const agdb_allocator_t *allocator; /* must outlive the client, its results and errors */
     bool allow_unstamped; /* use servers that `agencydb init` has not stamped (as `init` does) */
+    const char *login;    /* logs in as this role instead of the map's connection.user; `password`,
+                             when given, is then asked instead of the map's password source */
 } agdb_options_t;
 
 /* Loads a map and starts the keeper thread. Waits for no server and succeeds when all are down.

@@ -1,0 +1,176 @@
+#include "client/client.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "client/keeper.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static agdb__ending_t *ending_new(void)
+{
+    agdb__ending_t *e = agdb__calloc(1, sizeof *e);
+
+    if (e == NULL)
+        return NULL;
+    e->refs = 2; /* the keeper and the closer */
+    if (!agdb__mutex_init(&e->lock)) {
+        agdb__free(e);
+        return NULL;
+    }
+    if (!agdb__cond_init(&e->cond)) {
+        agdb__mutex_fini(&e->lock);
+        agdb__free(e);
+        return NULL;
+    }
+    return e;
+}
+
+static void ending_free(agdb__ending_t *e)
+{
+    if (e == NULL)
+        return;
+    agdb__cond_fini(&e->cond);
+    agdb__mutex_fini(&e->lock);
+    agdb__free(e);
+}
+
+static void ending_unref(agdb__ending_t *e)
+{
+    unsigned left;
+
+    agdb__lock(&e->lock);
+    left = --e->refs;
+    agdb__unlock(&e->lock);
+    if (left == 0)
+        ending_free(e);
+}
+
+/* Frees all but the ending. The keeper does not run any more, or never did. */
+static void client_free(agdb_t *db)
+{
+    agdb__topology_fini(&db->topology);
+    agdb__resolver_free(db->resolver);
+    agdb__pollset_fini(&db->pollset);
+    agdb__map_unref(db->map);
+    if (db->wake_fd >= 0)
+        close(db->wake_fd);
+    agdb__free(db->service);
+    agdb__free(db->login);
+    agdb__free(db);
+}
+
+static void *keeper_main(void *arg)
+{
+    agdb_t *db = arg;
+    agdb__ending_t *ending = db->ending;
+
+    (void)agdb__alloc_enter(db->allocator);
+    agdb__keeper_run(db);
+    client_free(db);
+    agdb__lock(&ending->lock);
+    ending->done = true;
+    agdb__cond_broadcast(&ending->cond);
+    agdb__unlock(&ending->lock);
+    ending_unref(ending);
+    return NULL;
+}
+
+static void init_fields(agdb_t *db, agdb_map_t *map, const agdb_options_t *options)
+{
+    db->fork_generation = agdb__fork_generation();
+    db->allocator = options->allocator;
+    agdb__gate_init(&db->gate);
+    db->map = map;
+    db->logger = (agdb__logger_t){options->log, options->log_user,
+                                  options->log_level != 0 ? options->log_level : AGDB_LOG_INFO};
+    db->event = options->event;
+    db->event_user = options->event_user;
+    db->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    db->service = agdb__strdup(options->service != NULL ? options->service : "agencydb");
+    db->login = options->login != NULL ? agdb__strdup(options->login) : NULL;
+    db->resolver = agdb__resolver_new(agdb__keeper_wake, db);
+}
+
+agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
+                                agdb_error_t **reterr)
+{
+    agdb_status_t st = AGDB_E_NOMEM;
+    agdb_t *db = agdb__calloc(1, sizeof *db);
+
+    if (db == NULL) {
+        agdb__map_unref(take_map);
+        return agdb__fail_nomem(reterr);
+    }
+    init_fields(db, take_map, options);
+    db->ending = ending_new();
+    if (db->wake_fd < 0) {
+        st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
+        goto out;
+    }
+    if (db->ending == NULL || db->service == NULL || db->resolver == NULL ||
+        (options->login != NULL && db->login == NULL)) {
+        (void)agdb__fail_nomem(reterr);
+        goto out;
+    }
+    st = agdb__topology_build(take_map,
+                              &(agdb__topology_env_t){.service = db->service,
+                                                      .login = db->login,
+                                                      .password = options->password,
+                                                      .password_user = options->password_user,
+                                                      .allow_unstamped = options->allow_unstamped,
+                                                      .resolver = db->resolver,
+                                                      .wake = agdb__keeper_wake,
+                                                      .wake_user = db},
+                              &db->topology, reterr);
+    if (st != AGDB_OK)
+        goto out;
+    if (!agdb__thread_start(&db->keeper, false, keeper_main, db)) {
+        st = agdb__fail(reterr, AGDB_E_NOMEM, "the keeper thread cannot be started");
+        goto out;
+    }
+    *ret = db;
+    return AGDB_OK;
+out:
+    ending_free(db->ending);
+    client_free(db);
+    return st;
+}
+
+/* The closer stays inside the gate meanwhile, so that the keeper does not free what it touches. */
+static void shut(agdb_t *db)
+{
+    size_t i;
+
+    if (!agdb__gate_enter(&db->gate))
+        return;
+    agdb__gate_close(&db->gate);
+    for (i = 0; i < db->topology.nendpoints; i++)
+        agdb__pool_shut(db->topology.endpoints[i].pool);
+    for (i = 0; i < db->topology.nshards; i++)
+        agdb__board_close(&db->topology.shards[i].shard.board);
+    agdb__keeper_wake(db);
+    agdb__gate_leave(&db->gate); /* from here on the keeper may free everything */
+}
+
+agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us)
+{
+    agdb__ending_t *ending = db->ending;
+    pthread_t keeper = db->keeper;
+    bool done;
+
+    shut(db);
+    agdb__lock(&ending->lock);
+    while (!ending->done && agdb__cond_wait(&ending->cond, &ending->lock, deadline_us))
+        continue;
+    done = ending->done;
+    agdb__unlock(&ending->lock);
+    if (done)
+        pthread_join(keeper, NULL);
+    else
+        pthread_detach(keeper);
+    ending_unref(ending);
+    return done ? AGDB_OK : AGDB_E_TIMEOUT;
+}

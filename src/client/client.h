@@ -1,0 +1,58 @@
+/* The client: owns the map, the topology and the keeper thread.
+ *
+ * Life: opened -> running (calls enter and leave through the gate) -> closed. After the close the
+ * keeper lives until the last call has left, frees everything and ends. */
+#ifndef AGDB_CLIENT_CLIENT_H
+#define AGDB_CLIENT_CLIENT_H
+
+#include "agencydb/client.h"
+#include "base/gate.h"
+#include "base/log.h"
+#include "base/sync.h"
+#include "client/topology.h"
+
+/* Outlives the client, for the one who waits for its end. */
+typedef struct agdb__ending {
+    agdb__mutex_t lock;
+    agdb__cond_t cond;
+    bool done;
+    unsigned refs;
+} agdb__ending_t;
+
+struct agdb {
+    unsigned fork_generation;
+    const agdb_allocator_t *allocator;
+    agdb__gate_t gate;
+    agdb_map_t *map;
+    agdb__topology_t topology;
+
+    agdb__resolver_t *resolver;
+    agdb__logger_t logger;
+    agdb_event_fn event;
+    void *event_user;
+    uint64_t event_sequence; /* the keeper's */
+    char *service;
+    char *login;
+
+    pthread_t keeper;
+    int wake_fd;
+    atomic_bool woken;       /* the keeper will look: no need to write to wake_fd */
+    agdb__pollset_t pollset; /* the keeper's */
+    agdb__ending_t *ending;
+};
+
+/* Takes the reference to `map`, also on failure. `options` is complete: a copy of ours. */
+agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
+                                agdb_error_t **reterr);
+/* Not in a forked child. */
+agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us);
+
+/* Routes a checked request to its shard, or says why not: unknown keyspace or shard, no target, a
+ * bad key, a frozen agency. */
+agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agdb__shard_t **ret,
+                                  agdb_error_t **reterr);
+
+agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
+                                      agdb_error_t **reterr);
+
+#endif

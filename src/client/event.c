@@ -1,0 +1,48 @@
+#include "client/event.h"
+
+const char *agdb__event_name(agdb_event_type_t type)
+{
+    switch (type) {
+    case AGDB_EVENT_NODE_UP:
+        return "node up";
+    case AGDB_EVENT_NODE_DOWN:
+        return "node down";
+    case AGDB_EVENT_NODE_PROMOTED:
+        return "node promoted";
+    case AGDB_EVENT_NODE_DEMOTED:
+        return "node demoted";
+    case AGDB_EVENT_NODE_REFUSED:
+        return "node refused";
+    case AGDB_EVENT_SPLIT_BRAIN:
+        return "split brain";
+    }
+    return "";
+}
+
+static agdb_log_level_t level_of(agdb_event_type_t type)
+{
+    switch (type) {
+    case AGDB_EVENT_NODE_UP:
+    case AGDB_EVENT_NODE_PROMOTED:
+        return AGDB_LOG_INFO;
+    case AGDB_EVENT_NODE_DOWN:
+    case AGDB_EVENT_NODE_DEMOTED:
+        return AGDB_LOG_WARN;
+    case AGDB_EVENT_NODE_REFUSED:
+    case AGDB_EVENT_SPLIT_BRAIN:
+        break;
+    }
+    return AGDB_LOG_ERROR;
+}
+
+void agdb__event_tell(agdb_t *db, agdb_event_type_t type, const char *shard, const char *node,
+                      const char *text)
+{
+    agdb_event_t event = {type, ++db->event_sequence, shard, node, text};
+
+    agdb__log(&db->logger, level_of(type), "shard '%s'%s%s%s: %s%s%s", shard,
+              node[0] != '\0' ? " node '" : "", node, node[0] != '\0' ? "'" : "",
+              agdb__event_name(type), text[0] != '\0' ? ": " : "", text);
+    if (db->event != NULL)
+        db->event(&event, db->event_user);
+}

@@ -1,0 +1,77 @@
+#include "client/keeper.h"
+
+#include "base/clock.h"
+#include "client/refresh.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* How often a closing client looks whether the last call has left. */
+enum { CLOSING_LOOK_US = 1000 };
+
+void agdb__keeper_wake(void *user)
+{
+    agdb_t *db = user;
+
+    if (!atomic_exchange_explicit(&db->woken, true, memory_order_acq_rel))
+        (void)eventfd_write(db->wake_fd, 1);
+}
+
+static void drain_wake(agdb_t *db)
+{
+    eventfd_t count;
+
+    (void)eventfd_read(db->wake_fd, &count);
+    (void)atomic_exchange_explicit(&db->woken, false, memory_order_acq_rel);
+}
+
+static void step_servers(agdb__topology_t *t, uint64_t now_us)
+{
+    size_t i;
+
+    for (i = 0; i < t->nendpoints; i++)
+        if (agdb__pool_take_suspicion(t->endpoints[i].pool))
+            agdb__probe_hurry(&t->servers[t->endpoints[i].server].probe);
+    for (i = 0; i < t->nservers; i++)
+        t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
+}
+
+static void step_pools(agdb__topology_t *t, uint64_t now_us)
+{
+    size_t i;
+
+    for (i = 0; i < t->nendpoints; i++)
+        t->endpoints[i].changed = agdb__pool_tend(t->endpoints[i].pool, now_us);
+}
+
+static void collect(agdb_t *db, uint64_t now_us)
+{
+    agdb__topology_t *t = &db->topology;
+    agdb__pollset_t *set = &db->pollset;
+    size_t i;
+
+    agdb__pollset_clear(set);
+    agdb__pollset_add(set, db->wake_fd, POLLIN);
+    for (i = 0; i < t->nservers; i++)
+        agdb__probe_poll(&t->servers[i].probe, set);
+    for (i = 0; i < t->nendpoints; i++)
+        agdb__pool_poll(t->endpoints[i].pool, now_us, set);
+    if (agdb__gate_is_closed(&db->gate))
+        agdb__pollset_wake(set, now_us + CLOSING_LOOK_US);
+}
+
+void agdb__keeper_run(agdb_t *db)
+{
+    for (;;) {
+        uint64_t now_us = agdb__now_us();
+
+        if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0)
+            return;
+        step_servers(&db->topology, now_us);
+        step_pools(&db->topology, now_us);
+        agdb__refresh(db);
+        collect(db, now_us);
+        agdb__pollset_wait(&db->pollset);
+        drain_wake(db);
+    }
+}

@@ -1,0 +1,108 @@
+#include "client/refresh.h"
+
+#include "base/error.h"
+#include "client/event.h"
+
+/* A node is what its server's probe says, unless its own database has not been proven or is
+ * refused: then what its pool says. */
+static agdb__health_t node_health(const agdb__server_t *server, const agdb__endpoint_t *endpoint,
+                                  const agdb_error_t **ret_error)
+{
+    agdb__pool_health_t pool = agdb__pool_health(endpoint->pool);
+
+    *ret_error = server->probe.error;
+    if (server->probe.health != AGDB__HEALTH_UP)
+        return server->probe.health;
+    *ret_error = pool.error;
+    if (pool.error != NULL) {
+        agdb__health_t judged = agdb__probe_judge(pool.error->status);
+
+        if (judged == AGDB__HEALTH_REFUSED || !pool.verified)
+            return judged;
+    }
+    *ret_error = NULL;
+    return pool.verified ? AGDB__HEALTH_UP : AGDB__HEALTH_UNSEEN;
+}
+
+static agdb__observation_t observe(const agdb__topology_t *t, agdb__shard_entry_t *entry,
+                                   uint32_t i, const agdb_error_t **ret_error)
+{
+    const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
+    const agdb__server_t *server = &t->servers[endpoint->server];
+    const agdb__map_node_t *node = &entry->map->nodes[i];
+
+    return (agdb__observation_t){
+        .health = node_health(server, endpoint, ret_error),
+        .in_recovery = server->probe.hello.in_recovery,
+        .timeline = server->probe.hello.timeline,
+        .system_identifier = server->probe.hello.system_identifier,
+        .no_reads = node->reads_never || node->state == AGDB__NODE_NO_READS,
+        .out = node->state == AGDB__NODE_OUT,
+    };
+}
+
+static void tell_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
+                      const agdb__observation_t *now, const agdb_error_t *error)
+{
+    agdb__node_memory_t before = entry->memory[i];
+    const char *shard = entry->shard.name;
+    const char *node = entry->shard.nodes[i].name;
+    const char *text = error != NULL && error->message != NULL ? error->message : "";
+
+    entry->memory[i] = (agdb__node_memory_t){now->health, now->in_recovery};
+    if (now->health != before.health) {
+        if (now->health == AGDB__HEALTH_UP)
+            agdb__event_tell(db, AGDB_EVENT_NODE_UP, shard, node,
+                             now->in_recovery ? "replica" : "primary");
+        else if (now->health == AGDB__HEALTH_DOWN)
+            agdb__event_tell(db, AGDB_EVENT_NODE_DOWN, shard, node, text);
+        else if (now->health == AGDB__HEALTH_REFUSED)
+            agdb__event_tell(db, AGDB_EVENT_NODE_REFUSED, shard, node, text);
+    } else if (now->health == AGDB__HEALTH_UP && now->in_recovery != before.in_recovery) {
+        agdb__event_tell(db, now->in_recovery ? AGDB_EVENT_NODE_DEMOTED : AGDB_EVENT_NODE_PROMOTED,
+                         shard, node, "");
+    }
+}
+
+static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
+{
+    agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
+    const agdb_error_t *error[AGDB__VIEW_NODES_MAX];
+    agdb__view_t view;
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        seen[i] = observe(&db->topology, entry, i, &error[i]);
+        agdb__board_note(&entry->shard.board, i, seen[i].health, error[i]);
+    }
+    view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
+    agdb__board_publish(&entry->shard.board, view);
+    for (i = 0; i < entry->shard.nnodes; i++)
+        tell_node(db, entry, i, &seen[i], error[i]);
+    if (view.state == AGDB__SHARD_SPLIT && !entry->was_split)
+        agdb__event_tell(db, AGDB_EVENT_SPLIT_BRAIN, entry->shard.name, "",
+                         "two nodes claim to be the primary with the same timeline");
+    entry->was_split = view.state == AGDB__SHARD_SPLIT;
+}
+
+static bool is_touched(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
+{
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
+
+        if (endpoint->changed || t->servers[endpoint->server].changed)
+            return true;
+    }
+    return false;
+}
+
+void agdb__refresh(agdb_t *db)
+{
+    size_t i;
+
+    for (i = 0; i < db->topology.nshards; i++)
+        if (is_touched(&db->topology, &db->topology.shards[i]))
+            refresh_shard(db, &db->topology.shards[i]);
+}

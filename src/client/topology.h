@@ -1,0 +1,83 @@
+/* What a map becomes at run time: one pool per (host, port, dbname, user), one probe per (host,
+ * port), one shard with a board per shard of the map. Built whole or not at all. */
+#ifndef AGDB_CLIENT_TOPOLOGY_H
+#define AGDB_CLIENT_TOPOLOGY_H
+
+#include "exec/shard.h"
+#include "map/model.h"
+#include "monitor/probe.h"
+
+enum { AGDB__LOGIN_OPTIONS = 16 };
+
+/* One server: what every database in it shares. */
+typedef struct agdb__server {
+    const char *host;
+    uint16_t port;
+    agdb__login_t login; /* the probe's: the first endpoint's, without an identity to expect */
+    agdb__probe_t probe;
+    bool changed;
+} agdb__server_t;
+
+/* One database of one server, as one role. */
+typedef struct agdb__endpoint {
+    agdb__login_t login;
+    const char *keywords[AGDB__LOGIN_OPTIONS];
+    const char *values[AGDB__LOGIN_OPTIONS];
+    char numbers[4][24];
+    agdb__identity_t *expect;
+    agdb__pool_limits_t limits;
+    agdb__pool_t *pool;
+    uint32_t server;
+    bool changed;
+} agdb__endpoint_t;
+
+/* What the keeper remembers of a node between two looks, to tell what has changed. */
+typedef struct agdb__node_memory {
+    agdb__health_t health;
+    bool in_recovery;
+} agdb__node_memory_t;
+
+typedef struct agdb__shard_entry {
+    const agdb__map_shard_t *map;
+    agdb__shard_t shard;
+    uint32_t *endpoint; /* of each node */
+    agdb__node_memory_t *memory;
+    agdb__view_memory_t view_memory;
+    bool was_split;
+} agdb__shard_entry_t;
+
+typedef struct agdb__topology {
+    const agdb_map_t *map; /* borrowed */
+    agdb__server_t *servers;
+    size_t nservers;
+    agdb__endpoint_t *endpoints;
+    size_t nendpoints;
+    agdb__shard_entry_t *shards; /* keyspace after keyspace */
+    size_t nshards;
+    size_t *first_shard; /* of each keyspace */
+} agdb__topology_t;
+
+/* What the client brings along for every login. */
+typedef struct agdb__topology_env {
+    const char *service;
+    const char *login; /* NULL: the map's */
+    agdb_password_fn password;
+    void *password_user;
+    bool allow_unstamped;
+    agdb__resolver_t *resolver;
+    void (*wake)(void *user);
+    void *wake_user;
+} agdb__topology_env_t;
+
+/* `map` and what `env` points to are borrowed for the topology's life. */
+agdb_status_t agdb__topology_build(const agdb_map_t *map, const agdb__topology_env_t *env,
+                                   agdb__topology_t *ret, agdb_error_t **reterr);
+void agdb__topology_fini(agdb__topology_t *topology);
+
+static inline agdb__shard_t *agdb__topology_shard(const agdb__topology_t *t, size_t keyspace,
+                                                  size_t shard)
+{
+    return &t->shards[t->first_shard[keyspace] + shard].shard;
+}
+
+#endif

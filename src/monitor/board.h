@@ -1,0 +1,51 @@
+/* Where a shard's view is published: the keeper writes, callers read one word without a lock, and
+ * those who need something else than they see wait for the next change. */
+#ifndef AGDB_MONITOR_BOARD_H
+#define AGDB_MONITOR_BOARD_H
+
+#include "base/sync.h"
+#include "monitor/view.h"
+
+#include <stdatomic.h>
+
+typedef struct agdb__board {
+    atomic_ullong word;
+    atomic_uint version; /* grows with every publication */
+    atomic_bool closing;
+    agdb__mutex_t lock;
+    agdb__cond_t changed;
+    uint32_t nnodes;
+    agdb_error_t *reason[AGDB__VIEW_NODES_MAX]; /* why a node is not up; under the lock */
+    agdb__health_t health[AGDB__VIEW_NODES_MAX];
+} agdb__board_t;
+
+bool agdb__board_init(agdb__board_t *board, uint32_t nnodes);
+void agdb__board_fini(agdb__board_t *board);
+
+static inline agdb__view_t agdb__board_view(agdb__board_t *board)
+{
+    return agdb__view_unpack(atomic_load_explicit(&board->word, memory_order_acquire));
+}
+
+static inline unsigned agdb__board_version(agdb__board_t *board)
+{
+    return atomic_load_explicit(&board->version, memory_order_acquire);
+}
+
+/* Why node `i` is as it is; `error` is copied, NULL when it is up. The keeper's, before publish. */
+void agdb__board_note(agdb__board_t *board, uint32_t i, agdb__health_t health,
+                      const agdb_error_t *error);
+/* Publishes and wakes who waits. The keeper's. */
+void agdb__board_publish(agdb__board_t *board, agdb__view_t view);
+/* Wakes everybody for good. */
+void agdb__board_close(agdb__board_t *board);
+
+/* Waits until the version is another than `seen`, the board is closed, or `until_us`; false in the
+ * last case. @threads any */
+bool agdb__board_wait(agdb__board_t *board, unsigned seen, uint64_t until_us);
+
+/* A copy of node `i`'s reason; NULL when there is none. @threads any */
+agdb_error_t *agdb__board_reason(agdb__board_t *board, uint32_t i);
+agdb__health_t agdb__board_health(agdb__board_t *board, uint32_t i);
+
+#endif

@@ -1,0 +1,171 @@
+/* A probe has no states of its own but its connection's:
+ *
+ *   no connection     at next_us: open one
+ *   being made        step it; READY is an observation, DEAD is one, too
+ *   ready             at next_us: ask again; closed by the server: connect again at once
+ *   in flight         step it; back in READY is an observation; lost: connect again at once, and
+ *                     the server counts as down only when that fails as well */
+#include "monitor/probe.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* An answer on a standing connection is due within ANSWER_MS. */
+enum {
+    ANSWER_MS = 1500,
+    INTERVAL_MS = 1000,
+    RETRY_FIRST_MS = 50,
+    RETRY_LAST_MS = 500,
+    DOUBLINGS = 4
+};
+
+void agdb__probe_init(agdb__probe_t *probe, const agdb__login_t *login, agdb__resolver_t *resolver)
+{
+    *probe = (agdb__probe_t){.login = login, .resolver = resolver};
+    probe->rng.state = agdb__now_us() ^ (uint64_t)(uintptr_t)probe;
+}
+
+void agdb__probe_fini(agdb__probe_t *probe)
+{
+    agdb__conn_close(probe->conn);
+    agdb__error_free(probe->error);
+}
+
+uint64_t agdb__probe_interval_ms(agdb__rng_t *rng, unsigned failures)
+{
+    uint64_t ms = RETRY_LAST_MS;
+
+    if (failures == 0)
+        ms = INTERVAL_MS;
+    else if (failures <= DOUBLINGS)
+        ms = (uint64_t)RETRY_FIRST_MS << (failures - 1);
+    return agdb__rng_jitter(rng, ms);
+}
+
+agdb__health_t agdb__probe_judge(agdb_status_t status)
+{
+    switch (status) {
+    case AGDB_OK:
+        return AGDB__HEALTH_UP;
+    case AGDB_E_AUTH:
+    case AGDB_E_TLS:
+    case AGDB_E_WRONG_SHARD:
+    case AGDB_E_UNSUPPORTED:
+        return AGDB__HEALTH_REFUSED;
+    default:
+        return AGDB__HEALTH_DOWN;
+    }
+}
+
+static bool is_same(const agdb__hello_t *a, const agdb__hello_t *b)
+{
+    return a->in_recovery == b->in_recovery && a->timeline == b->timeline &&
+           a->system_identifier == b->system_identifier;
+}
+
+/* The connection has just become READY: its hello is fresh. */
+static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
+{
+    const agdb__hello_t *hello = agdb__conn_hello(probe->conn);
+    bool changed = probe->health != AGDB__HEALTH_UP || !is_same(&probe->hello, hello);
+
+    probe->health = AGDB__HEALTH_UP;
+    probe->hello = *hello;
+    probe->failures = 0;
+    agdb__error_free(probe->error);
+    probe->error = NULL;
+    probe->next_us = agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, 0));
+    return changed;
+}
+
+static void drop(agdb__probe_t *probe, uint64_t next_us)
+{
+    agdb__conn_close(probe->conn);
+    probe->conn = NULL;
+    probe->next_us = next_us;
+}
+
+static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
+{
+    const agdb_error_t *error = agdb__conn_error(probe->conn);
+    agdb_status_t before = probe->error != NULL ? probe->error->status : AGDB_OK;
+    agdb__health_t health = agdb__probe_judge(error != NULL ? error->status : AGDB_E_NOMEM);
+    bool changed;
+
+    if (stood && error != NULL && error->status == AGDB_E_LOST) {
+        drop(probe, now_us); /* a connection may end for its own reasons: the next one tells */
+        return false;
+    }
+    changed = health != probe->health || (error != NULL && error->status != before);
+    agdb__error_free(probe->error);
+    probe->error = agdb__error_dup(error);
+    probe->health = health;
+    probe->failures++;
+    drop(probe, agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, probe->failures)));
+    return changed;
+}
+
+static void ask(agdb__probe_t *probe, uint64_t now_us)
+{
+    uint64_t limit_ms = probe->login->connect_ms;
+    uint64_t deadline_us = agdb__after_ms(now_us, limit_ms);
+
+    if (probe->conn == NULL) {
+        probe->conn = agdb__conn_open(probe->login, probe->resolver, now_us, deadline_us);
+        if (probe->conn == NULL)
+            probe->next_us = agdb__after_ms(now_us, RETRY_LAST_MS);
+    } else {
+        if (limit_ms > ANSWER_MS)
+            deadline_us = agdb__after_ms(now_us, ANSWER_MS);
+        (void)agdb__conn_probe(probe->conn, now_us, deadline_us);
+    }
+}
+
+static bool is_idle(const agdb__probe_t *probe)
+{
+    return probe->conn == NULL || agdb__conn_state(probe->conn) == AGDB__CONN_READY;
+}
+
+bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us)
+{
+    bool changed = false;
+    bool stood;
+
+    if (probe->conn != NULL && is_idle(probe) && !agdb__conn_is_alive(probe->conn))
+        drop(probe, now_us);
+    if (is_idle(probe) && now_us >= probe->next_us)
+        ask(probe, now_us);
+    if (is_idle(probe))
+        return false;
+    stood = agdb__conn_state(probe->conn) == AGDB__CONN_IN_FLIGHT;
+    switch (agdb__conn_step(probe->conn, now_us)) {
+    case AGDB__CONN_READY:
+        changed = observe_up(probe, now_us);
+        break;
+    case AGDB__CONN_DEAD:
+        changed = observe_dead(probe, stood, now_us);
+        break;
+    default:
+        break;
+    }
+    return changed;
+}
+
+void agdb__probe_hurry(agdb__probe_t *probe)
+{
+    probe->next_us = 0;
+}
+
+void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set)
+{
+    if (is_idle(probe))
+        agdb__pollset_wake(set, probe->next_us);
+    if (probe->conn == NULL)
+        return;
+    if (is_idle(probe)) {
+        agdb__pollset_add(set, agdb__conn_fd(probe->conn), POLLIN);
+        return;
+    }
+    agdb__pollset_add(set, agdb__conn_fd(probe->conn), agdb__conn_events(probe->conn));
+    agdb__pollset_wake(set, agdb__conn_wake_us(probe->conn));
+}

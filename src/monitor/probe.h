@@ -1,0 +1,37 @@
+/* Asks one server, again and again, on a connection of its own, what it is. The keeper's; it never
+ * blocks. What the probe cannot see, the identity stamp in each database, is seen by the pools'
+ * connections. */
+#ifndef AGDB_MONITOR_PROBE_H
+#define AGDB_MONITOR_PROBE_H
+
+#include "base/pollset.h"
+#include "base/rng.h"
+#include "monitor/view.h"
+#include "pg/conn.h"
+
+typedef struct agdb__probe {
+    const agdb__login_t *login; /* borrowed */
+    agdb__resolver_t *resolver; /* borrowed */
+    agdb__conn_t *conn;
+    agdb__rng_t rng;
+    uint64_t next_us;  /* when to ask or connect again */
+    unsigned failures; /* in a row */
+    agdb__health_t health;
+    agdb__hello_t hello; /* while UP */
+    agdb_error_t *error; /* why it is not UP */
+} agdb__probe_t;
+
+void agdb__probe_init(agdb__probe_t *probe, const agdb__login_t *login, agdb__resolver_t *resolver);
+void agdb__probe_fini(agdb__probe_t *probe);
+/* Goes as far as it can; true when what is known has changed. */
+bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us);
+/* Asks at once instead of at the next regular time. */
+void agdb__probe_hurry(agdb__probe_t *probe);
+void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set);
+
+/* The time to the next question: 1 s while all is well, faster after a failure. Pure. */
+uint64_t agdb__probe_interval_ms(agdb__rng_t *rng, unsigned failures);
+/* Whether a failed attempt means that a person must act. Pure. */
+agdb__health_t agdb__probe_judge(agdb_status_t status);
+
+#endif

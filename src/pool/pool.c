@@ -1,0 +1,263 @@
+/* Claim and release: the callers' side. The keeper's side is in tend.c. */
+#include "pool/pool_impl.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+/* A connection that was idle for this long is looked at before it is used: a server that went away
+ * meanwhile has closed the socket, and the request need not be lost on it. */
+enum { LOOK_AFTER_IDLE_US = 20000 };
+
+agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
+                             agdb__resolver_t *resolver, void (*wake)(void *user), void *user)
+{
+    agdb__pool_t *pool = agdb__calloc(1, sizeof *pool);
+
+    if (pool == NULL)
+        return NULL;
+    pool->login = login;
+    pool->limits = *limits;
+    pool->resolver = resolver;
+    pool->wake = wake;
+    pool->wake_user = user;
+    pool->rng.state = agdb__now_us() ^ (uint64_t)(uintptr_t)pool;
+    if (!agdb__slots_init(&pool->slots, limits->max)) {
+        agdb__free(pool);
+        return NULL;
+    }
+    if (!agdb__mutex_init(&pool->lock)) {
+        agdb__slots_fini(&pool->slots);
+        agdb__free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void agdb__pool_free(agdb__pool_t *pool)
+{
+    uint32_t i;
+
+    if (pool == NULL)
+        return;
+    for (i = 0; i < pool->slots.count; i++)
+        agdb__conn_close(pool->slots.slot[i].conn);
+    agdb__slots_fini(&pool->slots);
+    agdb__mutex_fini(&pool->lock);
+    agdb__error_free(pool->error);
+    agdb__free(pool);
+}
+
+void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
+{
+    agdb__conn_close(pool->slots.slot[i].conn);
+    agdb__slots_empty(&pool->slots, i);
+    atomic_fetch_sub_explicit(&pool->open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->closed, 1, memory_order_relaxed);
+    if (agdb__waiters_count(&pool->waiters) > 0)
+        pool->wake(pool->wake_user);
+}
+
+void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
+{
+    /* Stores "free" first and reads the waiters second; a waiter counts itself first and looks for
+     * a free slot second. In one total order, one of the two sees the other. */
+    agdb__slots_give(&pool->slots, i);
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        return;
+    agdb__lock(&pool->lock);
+    agdb__waiters_serve(&pool->waiters, &pool->slots);
+    agdb__unlock(&pool->lock);
+}
+
+static bool is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    if (slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed))
+        return false;
+    if (now_us < slot->used_us + LOOK_AFTER_IDLE_US)
+        return true;
+    if (agdb__conn_is_alive(slot->conn))
+        return true;
+    agdb__pool_suspect(pool);
+    return false;
+}
+
+/* Why nobody need wait: there is no connection, and the last attempt to make one has failed. */
+static bool is_hopeless_locked(const agdb__pool_t *pool, uint64_t now_us)
+{
+    return pool->error != NULL && now_us < pool->retry_us &&
+           atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 &&
+           atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0;
+}
+
+static agdb_status_t fail_closing(agdb_error_t **reterr)
+{
+    return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+}
+
+/* Says which stage used up the time: a queue before busy connections, or none that came to be. */
+static agdb_status_t fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr)
+{
+    unsigned open = atomic_load_explicit(&pool->open, memory_order_relaxed);
+    agdb_stage_t stage = (agdb_stage_t)atomic_load_explicit(&pool->stage, memory_order_relaxed);
+
+    if (open > 0) {
+        agdb__fail(reterr, AGDB_E_TIMEOUT, "no free connection in %llu ms (%u of %u busy)",
+                   (unsigned long long)(waited_us / 1000), open, pool->limits.max);
+        agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
+        agdb__error_retriable(reterr, true, 0);
+        return AGDB_E_TIMEOUT;
+    }
+    agdb__fail(reterr, AGDB_E_TIMEOUT, "no connection in %llu ms (still %s)",
+               (unsigned long long)(waited_us / 1000),
+               stage == AGDB_STAGE_RESOLVE ? "resolving the name" : "connecting");
+    agdb__error_stage(reterr, stage == AGDB_STAGE_RESOLVE ? stage : AGDB_STAGE_CONNECT);
+    agdb__error_retriable(reterr, true, 0);
+    return AGDB_E_TIMEOUT;
+}
+
+static agdb_status_t refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
+{
+    unsigned waiting = agdb__waiters_count(&pool->waiters);
+
+    if (atomic_load_explicit(&pool->shut, memory_order_relaxed))
+        return fail_closing(reterr);
+    if (is_hopeless_locked(pool, now_us)) {
+        agdb__error_move(reterr, agdb__error_dup(pool->error));
+        return pool->error->status;
+    }
+    if (waiting >= pool->limits.queue) {
+        agdb__fail(reterr, AGDB_E_BUSY, "%u calls are waiting already (pool.queue)", waiting);
+        agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
+        agdb__error_retriable(reterr, true, 100);
+        return AGDB_E_BUSY;
+    }
+    return AGDB_OK;
+}
+
+/* Waits under the lock until served, sent away, or out of time. While the node has connections the
+ * queue limit counts as well; while it has none the attempt to make one has a limit of its own. */
+static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us,
+                        uint64_t deadline_us)
+{
+    uint64_t queue_end_us = agdb__after_ms(since_us, pool->limits.queue_ms);
+
+    while (w->slot == AGDB__NO_SLOT && w->status == AGDB_OK) {
+        bool has_open = atomic_load_explicit(&pool->open, memory_order_relaxed) > 0;
+        uint64_t until_us = has_open ? agdb__min_us(deadline_us, queue_end_us) : deadline_us;
+
+        if (!agdb__cond_wait(&w->served, &pool->lock, until_us) && agdb__now_us() >= until_us)
+            break;
+    }
+    agdb__waiters_remove(&pool->waiters, w);
+}
+
+/* Queues behind the others. On success *ret is BUSY and the caller's. */
+static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t deadline_us,
+                                   uint32_t *ret, agdb_error_t **reterr)
+{
+    agdb__waiter_t w;
+    agdb_status_t st;
+
+    if (!agdb__waiter_init(&w))
+        return agdb__fail_nomem(reterr);
+    agdb__lock(&pool->lock);
+    st = refuse_locked(pool, now_us, reterr);
+    if (st == AGDB_OK) {
+        agdb__waiters_append(&pool->waiters, &w);
+        agdb__waiters_serve(&pool->waiters, &pool->slots);
+        if (w.slot == AGDB__NO_SLOT) {
+            pool->wake(pool->wake_user);
+            wait_locked(pool, &w, now_us, deadline_us);
+        }
+        if (w.slot != AGDB__NO_SLOT) {
+            *ret = w.slot;
+        } else if (w.status != AGDB_OK) {
+            st = w.status;
+            if (w.error == NULL)
+                (void)fail_closing(reterr);
+            else
+                agdb__error_move(reterr, w.error);
+            w.error = NULL;
+        } else {
+            st = fail_timeout(pool, agdb__now_us() - now_us, reterr);
+        }
+    }
+    agdb__unlock(&pool->lock);
+    agdb__waiter_fini(&w);
+    return st;
+}
+
+agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
+                               uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr)
+{
+    uint32_t start = agdb__thread_number() % pool->slots.count;
+    agdb_status_t st;
+    uint32_t i;
+
+    for (;;) {
+        i = AGDB__NO_SLOT;
+        if (agdb__waiters_count(&pool->waiters) == 0)
+            i = agdb__slots_take(&pool->slots, start, read_only);
+        if (i == AGDB__NO_SLOT) {
+            st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
+            if (st != AGDB_OK) {
+                agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+                return st;
+            }
+            now_us = agdb__now_us();
+        }
+        if (is_usable(pool, i, now_us))
+            break;
+        agdb__pool_discard(pool, i);
+    }
+    *ret = (agdb__lease_t){pool->slots.slot[i].conn, i};
+    return AGDB_OK;
+}
+
+void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[lease->slot];
+
+    lease->conn = NULL;
+    if (!agdb__conn_is_clean(slot->conn) || now_us >= slot->expires_us ||
+        slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed)) {
+        agdb__pool_discard(pool, lease->slot);
+        return;
+    }
+    slot->used_us = now_us;
+    agdb__pool_give(pool, lease->slot);
+}
+
+void agdb__pool_suspect(agdb__pool_t *pool)
+{
+    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&pool->suspected, true, memory_order_release);
+    pool->wake(pool->wake_user);
+}
+
+bool agdb__pool_take_suspicion(agdb__pool_t *pool)
+{
+    return atomic_exchange_explicit(&pool->suspected, false, memory_order_acquire);
+}
+
+void agdb__pool_shut(agdb__pool_t *pool)
+{
+    agdb__lock(&pool->lock);
+    atomic_store_explicit(&pool->shut, true, memory_order_relaxed);
+    agdb__waiters_dismiss(&pool->waiters, AGDB_E_CLOSING, NULL);
+    agdb__unlock(&pool->lock);
+}
+
+agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool)
+{
+    return (agdb__pool_counts_t){
+        .open = atomic_load_explicit(&pool->open, memory_order_relaxed),
+        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
+        .waiting = agdb__waiters_count(&pool->waiters),
+        .opened = atomic_load_explicit(&pool->opened, memory_order_relaxed),
+        .closed = atomic_load_explicit(&pool->closed, memory_order_relaxed),
+    };
+}

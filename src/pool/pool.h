@@ -1,0 +1,72 @@
+/* The connections of one node to one database as one role.
+ *
+ * Callers claim and release: one compare-and-swap each while a connection is free and nobody waits,
+ * a queue in order of arrival otherwise. The keeper makes, replaces and closes connections
+ * (agdb__pool_tend), so that an impatient caller does not take a half-made connection with it.
+ * How many, and when, is decided by pool/limits.h. A connection goes back only when it is proven
+ * clean. */
+#ifndef AGDB_POOL_POOL_H
+#define AGDB_POOL_POOL_H
+
+#include "base/pollset.h"
+#include "pg/conn.h"
+#include "pool/limits.h"
+
+typedef struct agdb__pool agdb__pool_t;
+
+/* A claimed connection; the holder is its only user. */
+typedef struct agdb__lease {
+    agdb__conn_t *conn;
+    uint32_t slot;
+} agdb__lease_t;
+
+/* `wake` calls the keeper; it must be quick and may run on any thread. `login` and `resolver` are
+ * borrowed. NULL: no memory. */
+agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
+                             agdb__resolver_t *resolver, void (*wake)(void *user), void *user);
+/* Nobody may hold a lease or wait. */
+void agdb__pool_free(agdb__pool_t *pool);
+
+/* Waits for a connection, in order of arrival, until `deadline_us`, at most for the queue limit
+ * while the node is up. Connections in the wanted mode come first.
+ * Errors (all NOT_SENT): BUSY (queue full), TIMEOUT (stage QUEUE, RESOLVE or CONNECT), CLOSING, or
+ * why no connection can be made (CONNECT, AUTH, TLS, WRONG_SHARD). @threads any */
+agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
+                               uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr);
+/* Gives it back, or closes it when it is not clean, too old, or of an earlier generation. */
+void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us);
+
+/* The node is not what it was: idle connections are dropped, claimed ones will not come back. The
+ * keeper is woken; agdb__pool_take_suspicion tells it once. @threads any */
+void agdb__pool_suspect(agdb__pool_t *pool);
+bool agdb__pool_take_suspicion(agdb__pool_t *pool);
+
+/* From now on claims and waiters get CLOSING. @threads any */
+void agdb__pool_shut(agdb__pool_t *pool);
+
+/* What the last attempts to connect have shown. */
+typedef struct agdb__pool_health {
+    bool verified;             /* a connection was made, and the server is the right one */
+    const agdb_error_t *error; /* why the last attempt failed; NULL after a success */
+} agdb__pool_health_t;
+
+/* The keeper's only: */
+
+/* Steps what is being made, closes what is too old, starts what is needed. True when the health
+ * changed. */
+bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us);
+/* Adds sockets and the next time that it must be tended. */
+void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set);
+agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool);
+
+/* Counts for tests and views; each a snapshot. */
+typedef struct agdb__pool_counts {
+    unsigned open; /* free or claimed */
+    unsigned connecting;
+    unsigned waiting;
+    uint64_t opened;
+    uint64_t closed;
+} agdb__pool_counts_t;
+agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool);
+
+#endif

@@ -1,0 +1,84 @@
+#include "pool/slots.h"
+
+#include "base/alloc.h"
+
+bool agdb__slots_init(agdb__slots_t *slots, uint32_t count)
+{
+    uintptr_t at;
+
+    slots->block = agdb__calloc(count + 1, sizeof *slots->slot);
+    if (slots->block == NULL)
+        return false;
+    at = ((uintptr_t)slots->block + AGDB__CACHE_LINE - 1) & ~(uintptr_t)(AGDB__CACHE_LINE - 1);
+    slots->slot = (agdb__slot_t *)at;
+    slots->count = count;
+    return true;
+}
+
+void agdb__slots_fini(agdb__slots_t *slots)
+{
+    agdb__free(slots->block);
+    *slots = (agdb__slots_t){0};
+}
+
+static bool swap(agdb__slot_t *slot, agdb__slot_state_t from, agdb__slot_state_t to)
+{
+    unsigned expected = (unsigned)from;
+
+    return atomic_load_explicit(&slot->state, memory_order_relaxed) == expected &&
+           atomic_compare_exchange_strong_explicit(&slot->state, &expected, (unsigned)to,
+                                                   memory_order_seq_cst, memory_order_relaxed);
+}
+
+static uint32_t take_state(agdb__slots_t *slots, uint32_t start, agdb__slot_state_t state)
+{
+    uint32_t i = start;
+    uint32_t n;
+
+    for (n = 0; n < slots->count; n++) {
+        if (swap(&slots->slot[i], state, AGDB__SLOT_BUSY))
+            return i;
+        if (++i == slots->count)
+            i = 0;
+    }
+    return AGDB__NO_SLOT;
+}
+
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t start, bool read_only)
+{
+    uint32_t i = take_state(slots, start, read_only ? AGDB__SLOT_FREE_RO : AGDB__SLOT_FREE_RW);
+
+    if (i == AGDB__NO_SLOT)
+        i = take_state(slots, start, read_only ? AGDB__SLOT_FREE_RW : AGDB__SLOT_FREE_RO);
+    return i;
+}
+
+bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i)
+{
+    return swap(&slots->slot[i], AGDB__SLOT_FREE_RW, AGDB__SLOT_BUSY) ||
+           swap(&slots->slot[i], AGDB__SLOT_FREE_RO, AGDB__SLOT_BUSY);
+}
+
+void agdb__slots_give(agdb__slots_t *slots, uint32_t i)
+{
+    agdb__slot_t *slot = &slots->slot[i];
+    unsigned state = agdb__conn_is_read_only(slot->conn) ? AGDB__SLOT_FREE_RO : AGDB__SLOT_FREE_RW;
+
+    atomic_store_explicit(&slot->state, state, memory_order_seq_cst);
+}
+
+void agdb__slots_empty(agdb__slots_t *slots, uint32_t i)
+{
+    slots->slot[i].conn = NULL;
+    atomic_store_explicit(&slots->slot[i].state, AGDB__SLOT_EMPTY, memory_order_seq_cst);
+}
+
+uint32_t agdb__slots_begin(agdb__slots_t *slots)
+{
+    uint32_t i;
+
+    for (i = 0; i < slots->count; i++)
+        if (swap(&slots->slot[i], AGDB__SLOT_EMPTY, AGDB__SLOT_MAKING))
+            return i;
+    return AGDB__NO_SLOT;
+}

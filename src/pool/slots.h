@@ -1,0 +1,59 @@
+/* The array of a pool's connections. A slot has one owner at a time, told by its state:
+ *
+ *   EMPTY    nobody's; the keeper may start a connection in it          -> MAKING
+ *   MAKING   the keeper's, which steps the connection                   -> FREE_*, EMPTY
+ *   FREE_RW  anybody's who can change it to BUSY (read-write mode)      -> BUSY
+ *   FREE_RO  the same, in read-only mode                                -> BUSY
+ *   BUSY     whoever changed it: a caller, or the keeper to close it    -> FREE_*, EMPTY
+ *
+ * Claiming and releasing is one atomic operation; everything in the slot belongs to the owner. */
+#ifndef AGDB_POOL_SLOTS_H
+#define AGDB_POOL_SLOTS_H
+
+#include "base/gate.h"
+#include "pg/conn.h"
+
+typedef enum agdb__slot_state {
+    AGDB__SLOT_EMPTY = 0,
+    AGDB__SLOT_MAKING,
+    AGDB__SLOT_FREE_RW,
+    AGDB__SLOT_FREE_RO,
+    AGDB__SLOT_BUSY
+} agdb__slot_state_t;
+
+typedef struct agdb__slot {
+    _Alignas(AGDB__CACHE_LINE) atomic_uint state;
+    unsigned generation; /* of the pool when the connection was made */
+    agdb__conn_t *conn;
+    uint64_t used_us;    /* last given back */
+    uint64_t expires_us; /* end of its lifetime */
+} agdb__slot_t;
+
+typedef struct agdb__slots {
+    void *block; /* what was allocated */
+    agdb__slot_t *slot;
+    uint32_t count;
+} agdb__slots_t;
+
+enum { AGDB__NO_SLOT = UINT32_MAX };
+
+bool agdb__slots_init(agdb__slots_t *slots, uint32_t count);
+void agdb__slots_fini(agdb__slots_t *slots);
+
+/* Makes a free slot BUSY, looking from `start` on, those in the wanted mode first. */
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t start, bool read_only);
+/* Makes this slot BUSY if it is free. */
+bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i);
+/* BUSY or MAKING -> free, in the mode of its connection. */
+void agdb__slots_give(agdb__slots_t *slots, uint32_t i);
+/* Any owned slot -> EMPTY; the caller has closed the connection. */
+void agdb__slots_empty(agdb__slots_t *slots, uint32_t i);
+/* EMPTY -> MAKING; AGDB__NO_SLOT when all are in use. The keeper's. */
+uint32_t agdb__slots_begin(agdb__slots_t *slots);
+
+static inline bool agdb__slot_is(const agdb__slot_t *slot, agdb__slot_state_t state)
+{
+    return atomic_load_explicit(&slot->state, memory_order_relaxed) == (unsigned)state;
+}
+
+#endif

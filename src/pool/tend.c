@@ -1,0 +1,193 @@
+/* The keeper's side of a pool: makes connections, closes what is spent. Nothing here blocks. */
+#include "pool/pool_impl.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* How often a pool is looked through for spent connections. */
+enum { SWEEP_US = 500000 };
+
+static agdb__slot_t *making(agdb__pool_t *pool, uint32_t i)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    return agdb__slot_is(slot, AGDB__SLOT_MAKING) ? slot : NULL;
+}
+
+static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t now_us)
+{
+    bool overloaded = error != NULL && strcmp(error->sqlstate, "53300") == 0;
+    agdb_error_t *copy = agdb__error_dup(error);
+
+    pool->failures++;
+    agdb__lock(&pool->lock);
+    agdb__error_free(pool->error);
+    pool->error = copy;
+    pool->retry_us =
+        agdb__after_ms(now_us, agdb__connect_backoff_ms(&pool->rng, pool->failures, overloaded));
+    if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
+        agdb__waiters_dismiss(&pool->waiters, copy->status, copy);
+    agdb__unlock(&pool->lock);
+}
+
+static void note_success(agdb__pool_t *pool)
+{
+    pool->failures = 0;
+    pool->verified = true;
+    agdb__lock(&pool->lock);
+    agdb__error_free(pool->error);
+    pool->error = NULL;
+    pool->retry_us = 0;
+    agdb__unlock(&pool->lock);
+}
+
+static bool start_one(agdb__pool_t *pool, uint64_t now_us)
+{
+    uint32_t i = agdb__slots_begin(&pool->slots);
+    agdb__slot_t *slot;
+
+    if (i == AGDB__NO_SLOT)
+        return false;
+    slot = &pool->slots.slot[i];
+    slot->generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    slot->conn = agdb__conn_open(pool->login, pool->resolver, now_us,
+                                 agdb__after_ms(now_us, pool->login->connect_ms));
+    if (slot->conn == NULL) {
+        agdb_error_t *nomem = NULL;
+
+        agdb__slots_empty(&pool->slots, i);
+        (void)agdb__fail_nomem(&nomem);
+        note_error(pool, nomem, now_us);
+        return false;
+    }
+    atomic_fetch_add_explicit(&pool->connecting, 1, memory_order_relaxed);
+    return true;
+}
+
+/* MAKING -> free: the connection joins the pool. */
+static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    slot->used_us = now_us;
+    slot->expires_us =
+        agdb__after_ms(now_us, agdb__rng_jitter(&pool->rng, pool->limits.lifetime_ms));
+    note_success(pool);
+    atomic_fetch_add_explicit(&pool->open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->opened, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&pool->connecting, 1, memory_order_relaxed);
+    agdb__pool_give(pool, i);
+}
+
+/* MAKING -> EMPTY. */
+static void give_up(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    atomic_fetch_sub_explicit(&pool->connecting, 1, memory_order_relaxed);
+    note_error(pool, agdb__conn_error(slot->conn), now_us);
+    agdb__conn_close(slot->conn);
+    agdb__slots_empty(&pool->slots, i);
+}
+
+static void step_making(agdb__pool_t *pool, uint64_t now_us)
+{
+    agdb_stage_t stage = AGDB_STAGE_NONE;
+    uint32_t i;
+
+    if (atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0)
+        return;
+    for (i = 0; i < pool->slots.count; i++) {
+        agdb__slot_t *slot = making(pool, i);
+        agdb__conn_state_t state;
+
+        if (slot == NULL)
+            continue;
+        state = agdb__conn_step(slot->conn, now_us);
+        if (state == AGDB__CONN_READY)
+            adopt(pool, i, now_us);
+        else if (state == AGDB__CONN_DEAD)
+            give_up(pool, i, now_us);
+        else if (stage == AGDB_STAGE_NONE)
+            stage = state == AGDB__CONN_RESOLVING ? AGDB_STAGE_RESOLVE : AGDB_STAGE_CONNECT;
+    }
+    atomic_store_explicit(&pool->stage, (int)stage, memory_order_relaxed);
+}
+
+/* Closes free connections that are too old, idle for too long, of an earlier generation or dead. */
+static void sweep(agdb__pool_t *pool, uint64_t now_us)
+{
+    unsigned generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    uint32_t i;
+
+    for (i = 0; i < pool->slots.count; i++) {
+        agdb__slot_t *slot = &pool->slots.slot[i];
+        unsigned open = atomic_load_explicit(&pool->open, memory_order_relaxed);
+
+        if (!agdb__slots_take_this(&pool->slots, i))
+            continue;
+        if (slot->generation != generation || !agdb__conn_is_alive(slot->conn) ||
+            agdb__pool_is_spent(&pool->limits, open, now_us, slot->used_us, slot->expires_us))
+            agdb__pool_discard(pool, i);
+        else
+            agdb__pool_give(pool, i);
+    }
+}
+
+static void grow(agdb__pool_t *pool, uint64_t now_us)
+{
+    agdb__pool_load_t load = {
+        .open = atomic_load_explicit(&pool->open, memory_order_relaxed),
+        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
+        .waiting = agdb__waiters_count(&pool->waiters),
+        .verified = pool->verified && pool->error == NULL,
+    };
+    unsigned n;
+
+    if (atomic_load_explicit(&pool->shut, memory_order_relaxed) || now_us < pool->retry_us)
+        return;
+    for (n = agdb__pool_growth(&pool->limits, &load); n > 0; n--)
+        if (!start_one(pool, now_us))
+            return;
+}
+
+bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
+{
+    bool was_verified = pool->verified;
+    agdb_status_t before = pool->error != NULL ? pool->error->status : AGDB_OK;
+
+    step_making(pool, now_us);
+    if (now_us >= pool->sweep_us ||
+        atomic_load_explicit(&pool->generation, memory_order_relaxed) != pool->swept_generation) {
+        pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+        pool->sweep_us = now_us + SWEEP_US;
+        sweep(pool, now_us);
+    }
+    grow(pool, now_us);
+    return was_verified != pool->verified ||
+           before != (pool->error != NULL ? pool->error->status : AGDB_OK);
+}
+
+void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
+{
+    uint32_t i;
+
+    agdb__pollset_wake(set, pool->sweep_us);
+    if (pool->retry_us > now_us)
+        agdb__pollset_wake(set, pool->retry_us);
+    if (atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0)
+        return;
+    for (i = 0; i < pool->slots.count; i++) {
+        agdb__slot_t *slot = making(pool, i);
+
+        if (slot == NULL)
+            continue;
+        agdb__pollset_add(set, agdb__conn_fd(slot->conn), agdb__conn_events(slot->conn));
+        agdb__pollset_wake(set, agdb__conn_wake_us(slot->conn));
+    }
+}
+
+agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool)
+{
+    return (agdb__pool_health_t){pool->verified, pool->error};
+}

@@ -1,0 +1,30 @@
+/* Connections that do what a test says, in place of pg/conn.c: for tests of pools, probes and
+ * requests without a server. Time is the test's. */
+#ifndef AGDB_TESTS_FAKE_CONN_H
+#define AGDB_TESTS_FAKE_CONN_H
+
+#include "pg/conn.h"
+
+typedef struct fake_script {
+    bool stall;           /* new connections stay in CONNECTING */
+    agdb_status_t refuse; /* not OK: new connections die with it */
+    const char *refuse_sqlstate;
+    agdb__hello_t hello;   /* what servers say */
+    bool dead_when_probed; /* a probe of a standing connection ends in LOST */
+    unsigned opened;       /* counted by the fake */
+    unsigned closed;
+    unsigned runs;
+    /* What a statement does; NULL: succeeds with no rows. */
+    agdb_status_t (*run)(agdb__conn_t *conn, const agdb__statement_t *statement,
+                         agdb_error_t **reterr);
+} fake_script_t;
+
+extern fake_script_t g_fake;
+
+void fake_reset(void);
+/* Makes a connection look unclean, dead while idle, or in another mode. */
+void fake_set_clean(agdb__conn_t *conn, bool clean);
+void fake_set_alive(agdb__conn_t *conn, bool alive);
+const char *fake_node(const agdb__conn_t *conn);
+
+#endif

@@ -1,0 +1,85 @@
+#include "monitor/board.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "unit.h"
+
+static void publish_is_seen_and_ends_waiting(void **state)
+{
+    agdb__board_t board;
+    unsigned seen;
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 2));
+    assert_int_equal(agdb__board_view(&board).primary, AGDB__NO_NODE);
+    seen = agdb__board_version(&board);
+    assert_false(agdb__board_wait(&board, seen, agdb__now_us()));
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 1, 1});
+    assert_true(agdb__board_wait(&board, seen, agdb__now_us()));
+    assert_int_equal(agdb__board_view(&board).primary, 1);
+    agdb__board_fini(&board);
+}
+
+static void *publish(void *arg)
+{
+    agdb__board_publish(arg, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    return NULL;
+}
+
+static void waiters_are_woken_from_another_thread(void **state)
+{
+    agdb__board_t board;
+    pthread_t thread;
+    unsigned seen;
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 1));
+    seen = agdb__board_version(&board);
+    assert_true(agdb__thread_start(&thread, false, publish, &board));
+    assert_true(agdb__board_wait(&board, seen, AGDB__NEVER));
+    pthread_join(thread, NULL);
+    agdb__board_fini(&board);
+}
+
+static void close_ends_waiting(void **state)
+{
+    agdb__board_t board;
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 1));
+    agdb__board_close(&board);
+    assert_true(agdb__board_wait(&board, agdb__board_version(&board), AGDB__NEVER));
+    assert_true(atomic_load(&board.closing));
+    agdb__board_fini(&board);
+}
+
+static void reasons_are_copies(void **state)
+{
+    agdb__board_t board;
+    agdb_error_t *error = NULL;
+    agdb_error_t *copy;
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 1));
+    assert_int_equal(agdb__fail(&error, AGDB_E_CONNECT, "refused"), AGDB_E_CONNECT);
+    agdb__board_note(&board, 0, AGDB__HEALTH_DOWN, error);
+    agdb__error_free(error);
+    copy = agdb__board_reason(&board, 0);
+    agdb__board_note(&board, 0, AGDB__HEALTH_UP, NULL);
+    assert_string_equal(copy->message, "refused");
+    assert_null(agdb__board_reason(&board, 0));
+    assert_int_equal(agdb__board_health(&board, 0), AGDB__HEALTH_UP);
+    agdb__error_free(copy);
+    agdb__board_fini(&board);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publish_is_seen_and_ends_waiting),
+        cmocka_unit_test(waiters_are_woken_from_another_thread),
+        cmocka_unit_test(close_ends_waiting),
+        cmocka_unit_test(reasons_are_copies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

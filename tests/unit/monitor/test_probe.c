@@ -1,0 +1,136 @@
+#include "monitor/probe.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "fake_conn.h"
+#include "unit.h"
+
+static const agdb__login_t k_login = {.node = "db-1:5432", .connect_ms = 3000};
+static agdb__probe_t g_probe;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    agdb__probe_init(&g_probe, &k_login, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    agdb__probe_fini(&g_probe);
+    return g_fake.opened == g_fake.closed ? 0 : -1;
+}
+
+static void step_makes_a_connection_and_observes(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_int_equal(g_probe.health, AGDB__HEALTH_UP);
+    assert_int_equal(g_probe.hello.timeline, 1);
+    assert_false(agdb__probe_step(&g_probe, 2000)); /* not time yet */
+    assert_int_equal(g_fake.opened, 1);
+}
+
+static void step_asks_again_and_reports_a_new_role(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(agdb__probe_step(&g_probe, 3000000)); /* asked, nothing new */
+    g_fake.hello.in_recovery = true;
+    assert_true(agdb__probe_step(&g_probe, 6000000));
+    assert_true(g_probe.hello.in_recovery);
+    assert_int_equal(g_fake.opened, 1);
+}
+
+static void hurry_asks_at_once(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.hello.timeline = 2;
+    assert_false(agdb__probe_step(&g_probe, 2000));
+    agdb__probe_hurry(&g_probe);
+    assert_true(agdb__probe_step(&g_probe, 3000));
+    assert_int_equal(g_probe.hello.timeline, 2);
+}
+
+static void a_lost_connection_alone_is_not_a_dead_server(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.dead_when_probed = true;
+    assert_false(agdb__probe_step(&g_probe, 3000000)); /* lost: asks again at once */
+    g_fake.dead_when_probed = false;
+    assert_false(agdb__probe_step(&g_probe, 3001000));
+    assert_int_equal(g_probe.health, AGDB__HEALTH_UP);
+    assert_int_equal(g_fake.opened, 2);
+}
+
+static void a_refused_connection_is_down_and_comes_back(void **state)
+{
+    (void)state;
+    g_fake.refuse = AGDB_E_CONNECT;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_int_equal(g_probe.health, AGDB__HEALTH_DOWN);
+    assert_non_null(g_probe.error);
+    assert_false(agdb__probe_step(&g_probe, 2000)); /* backs off */
+    assert_int_equal(g_fake.opened, 1);
+    g_fake.refuse = AGDB_OK;
+    assert_true(agdb__probe_step(&g_probe, 1000000));
+    assert_int_equal(g_probe.health, AGDB__HEALTH_UP);
+    assert_null(g_probe.error);
+}
+
+static void a_hung_server_is_down_after_the_answer_is_overdue(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.stall = true;
+    assert_false(agdb__probe_step(&g_probe, 3000000)); /* asked */
+    assert_false(agdb__probe_step(&g_probe, 4000000));
+    assert_true(agdb__probe_step(&g_probe, 4600000));
+    assert_int_equal(g_probe.health, AGDB__HEALTH_DOWN);
+}
+
+static void what_a_person_must_mend_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(agdb__probe_judge(AGDB_E_AUTH), AGDB__HEALTH_REFUSED);
+    assert_int_equal(agdb__probe_judge(AGDB_E_TLS), AGDB__HEALTH_REFUSED);
+    assert_int_equal(agdb__probe_judge(AGDB_E_WRONG_SHARD), AGDB__HEALTH_REFUSED);
+    assert_int_equal(agdb__probe_judge(AGDB_E_CONNECT), AGDB__HEALTH_DOWN);
+    assert_int_equal(agdb__probe_judge(AGDB_E_TIMEOUT), AGDB__HEALTH_DOWN);
+    assert_int_equal(agdb__probe_judge(AGDB_OK), AGDB__HEALTH_UP);
+}
+
+static void the_interval_is_jittered_and_grows_with_failures(void **state)
+{
+    agdb__rng_t rng = {1};
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        assert_in_range(agdb__probe_interval_ms(&rng, 0), 750, 1250);
+        assert_in_range(agdb__probe_interval_ms(&rng, 1), 37, 63);
+        assert_in_range(agdb__probe_interval_ms(&rng, 50 + i), 375, 625);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(step_makes_a_connection_and_observes, setup, teardown),
+        cmocka_unit_test_setup_teardown(step_asks_again_and_reports_a_new_role, setup, teardown),
+        cmocka_unit_test_setup_teardown(hurry_asks_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_connection_alone_is_not_a_dead_server, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_refused_connection_is_down_and_comes_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_hung_server_is_down_after_the_answer_is_overdue, setup,
+                                        teardown),
+        cmocka_unit_test(what_a_person_must_mend_is_refused),
+        cmocka_unit_test(the_interval_is_jittered_and_grows_with_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
