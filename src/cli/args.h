@@ -1,0 +1,41 @@
+/* Reads a subcommand's command line, and prints its help, from one table. */
+#ifndef AGDB_CLI_ARGS_H
+#define AGDB_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct cli_usage {
+    const char *name;
+    const char *synopsis; /* what follows "agencydb NAME" */
+    const char *summary;  /* one line */
+    const char *about;    /* paragraphs, or NULL */
+    const char *examples; /* lines */
+    const char *exits;    /* lines */
+} cli_usage_t;
+
+/* One of `flag` and `text` is set. */
+typedef struct cli_option {
+    const char *name;  /* without its dashes */
+    const char *value; /* what the help calls its value; NULL: it has none */
+    bool *flag;
+    const char **text;
+    const char *doc;
+} cli_option_t;
+
+typedef struct cli_args {
+    const cli_usage_t *usage;
+    const cli_option_t *options;
+    size_t noptions;
+    size_t least;         /* operands at least */
+    size_t most;          /* operands at most; 0: any number */
+    size_t literal_after; /* after this many operands all is an operand; 0: never */
+    const char **items;   /* set: the operands */
+    size_t count;         /* set */
+} cli_args_t;
+
+/* Returns -1 when the command may go on, else its exit code: help was asked for, or something is
+ * wrong and was said. */
+int cli_args_read(cli_args_t *args, int argc, char **argv);
+
+#endif

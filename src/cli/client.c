@@ -1,0 +1,46 @@
+#include "cli/client.h"
+
+#include "cli/message.h"
+
+#include <stdio.h>
+
+static bool give_password(const char *node, const char *login, char *buf, size_t size, void *user)
+{
+    const cli_client_t *client = user;
+
+    (void)node;
+    (void)login;
+    return snprintf(buf, size, "%s", client->password) < (int)size;
+}
+
+bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped)
+{
+    agdb_options_t options = {.struct_size = sizeof options,
+                              .service = "agencydb-cli",
+                              .allow_unstamped = allow_unstamped,
+                              .login = client->user};
+    agdb_error_t *err = NULL;
+    agdb_map_t *map = cli_load_map(map_path);
+
+    /* the map's mistakes are said in their own form, before the client loads it again */
+    if (map == NULL)
+        return false;
+    agdb_map_free(map);
+    if (client->password != NULL) {
+        options.password = give_password;
+        options.password_user = client;
+    }
+    if (agdb_open(map_path, &options, &client->db, &err) == AGDB_OK)
+        return true;
+    cli_report(err);
+    agdb_error_clear(&err);
+    return false;
+}
+
+void cli_client_close(cli_client_t *client)
+{
+    enum { CLOSE_MS = 2000 };
+
+    (void)agdb_close(client->db, CLOSE_MS);
+    client->db = NULL;
+}

@@ -1,0 +1,17 @@
+/* Opens a client for a subcommand that talks to servers. */
+#ifndef AGDB_CLI_CLIENT_H
+#define AGDB_CLI_CLIENT_H
+
+#include "cli/text.h"
+
+typedef struct cli_client {
+    agdb_t *db;
+    const char *user;     /* instead of the map's; NULL: the map's */
+    const char *password; /* for that user */
+} cli_client_t;
+
+/* False: an error was said. */
+bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped);
+void cli_client_close(cli_client_t *client);
+
+#endif

@@ -1,0 +1,437 @@
+/* agencydb init: stamps each shard with the name that the map has for it. */
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/files.h"
+#include "cli/message.h"
+#include "cli/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const cli_usage_t k_usage = {
+    .name = "init",
+    .synopsis = "[OPTIONS] MAP",
+    .summary = "Stamps each shard with its name, so that mixed-up hosts are noticed",
+    .about =
+        "Writes keyspace, shard, hash and number of slots into the table agencydb.identity on the\n"
+        "primary of each shard, and lets the map's users read it. A client that finds another "
+        "stamp\n"
+        "than its map says does not use that server. Running it again changes nothing; another\n"
+        "stamp is never overwritten. The role must be allowed to create a schema in the database.",
+    .examples = "  agencydb init shardmap.yaml\n"
+                "  agencydb init --user owner --password-file /run/secrets/owner shardmap.yaml\n"
+                "  agencydb init --dry-run --shard west-1 shardmap.yaml",
+    .exits = "  0  every shard is stamped (with '--dry-run': could be)\n"
+             "  1  one is not; the others are\n"
+             "  2  the command line is wrong",
+};
+
+typedef struct init_options {
+    const char *keyspace;
+    const char *shard;
+    const char *user;
+    const char *password_file;
+    const char *timeout;
+    uint32_t timeout_ms;
+    bool dry_run;
+    bool json;
+} init_options_t;
+
+/* One shard on its way. */
+typedef struct stamp {
+    const agdb_map_t *map;
+    agdb_t *db;
+    const init_options_t *options;
+    size_t keyspace_at;
+    size_t shard_at;
+    const char *keyspace;
+    const char *shard;
+    const char *node;  /* set: who answered */
+    const char *state; /* set: what was done */
+    agdb_error_t *err; /* set: why not */
+    char *refused;     /* set: the stamp that is there is another one */
+} stamp_t;
+
+static bool ask(stamp_t *stamp, agdb_access_t access, const char *sql, const agdb_value_t *params,
+                size_t nparams, agdb_result_t **ret)
+{
+    agdb_request_t request = AGDB_REQUEST_INIT;
+
+    request.keyspace = stamp->keyspace;
+    request.shard = stamp->shard;
+    request.sql = sql;
+    request.params = params;
+    request.nparams = nparams;
+    request.access = access;
+    request.timeout_ms = stamp->options->timeout_ms;
+    request.idempotent = true;
+    request.tag = "agencydb init";
+    agdb_error_clear(&stamp->err);
+    if (agdb_query(stamp->db, &request, ret, &stamp->err) != AGDB_OK)
+        return false;
+    stamp->node = cli_copy(agdb_result_node(*ret));
+    return true;
+}
+
+/* --- the users who must be able to read it -------------------------------------------------------
+ */
+typedef struct names {
+    const char **items;
+    size_t count;
+} names_t;
+
+static char *node_setting(const stamp_t *stamp, size_t node, const char *name)
+{
+    char buf[256];
+    int len = agdb_map_node_setting(stamp->map, stamp->keyspace_at, stamp->shard_at, node, name,
+                                    buf, sizeof buf);
+
+    return len > 0 && len < (int)sizeof buf ? cli_copy(buf) : NULL;
+}
+
+static names_t map_users(const stamp_t *stamp)
+{
+    size_t nodes = agdb_map_node_count(stamp->map, stamp->keyspace_at, stamp->shard_at);
+    names_t users = {.items = cli_alloc((nodes + 1) * sizeof *users.items)};
+    size_t i;
+    size_t u;
+
+    for (i = 0; i < nodes; i++) {
+        const char *user = node_setting(stamp, i, "connection.user");
+        if (user == NULL)
+            continue;
+        for (u = 0; u < users.count && strcmp(users.items[u], user) != 0; u++)
+            ;
+        if (u == users.count)
+            users.items[users.count++] = user;
+    }
+    return users;
+}
+
+/* --- what is there -------------------------------------------------------------------------------
+ */
+typedef enum found {
+    FOUND_FAILED,  /* stamp->err says why */
+    FOUND_NOTHING, /* no stamp for this keyspace */
+    FOUND_SAME,
+    FOUND_OTHER /* stamp->refused says which */
+} found_t;
+
+static char *text_at(const agdb_result_t *res, size_t col)
+{
+    const char *text = agdb_result_text(res, 0, col);
+
+    return cli_copy(text != NULL ? text : "");
+}
+
+static found_t compare(stamp_t *stamp, const agdb_result_t *res)
+{
+    char *shard = text_at(res, 0);
+    char *hash = text_at(res, 1);
+    char *slots = text_at(res, 2);
+    char *expected = cli_format("%u", agdb_map_slots(stamp->map));
+
+    if (strcmp(shard, stamp->shard) == 0 && strcmp(hash, "xxh3_64") == 0 &&
+        strcmp(slots, expected) == 0)
+        return FOUND_SAME;
+    stamp->refused = cli_format("it is stamped as shard '%s' of keyspace '%s' (hash %s, %s slots), "
+                                "the map says shard '%s' (hash xxh3_64, %s slots); nothing was "
+                                "changed",
+                                shard, stamp->keyspace, hash, slots, stamp->shard, expected);
+    return FOUND_OTHER;
+}
+
+static found_t look(stamp_t *stamp)
+{
+    const agdb_value_t keyspace = agdb_text(stamp->keyspace);
+    agdb_result_t *res = NULL;
+    found_t found = FOUND_NOTHING;
+    bool there;
+
+    if (!ask(stamp, AGDB_READ, "SELECT to_regclass('agencydb.identity') IS NOT NULL", NULL, 0,
+             &res))
+        return FOUND_FAILED;
+    there = agdb_result_rows(res) == 1 && strcmp(text_at(res, 0), "t") == 0;
+    agdb_result_free(res);
+    res = NULL;
+    if (!there)
+        return FOUND_NOTHING;
+    if (!ask(stamp, AGDB_READ,
+             "SELECT shard, hash, slots::text FROM agencydb.identity WHERE keyspace = $1",
+             &keyspace, 1, &res))
+        return FOUND_FAILED;
+    if (agdb_result_rows(res) > 0)
+        found = compare(stamp, res);
+    agdb_result_free(res);
+    return found;
+}
+
+/* Whether every user of the map may read the stamp already. */
+static bool is_readable(stamp_t *stamp, names_t users)
+{
+    size_t i;
+
+    for (i = 0; i < users.count; i++) {
+        const agdb_value_t user = agdb_text(users.items[i]);
+        agdb_result_t *res = NULL;
+        bool can;
+        if (!ask(stamp, AGDB_READ,
+                 "SELECT has_schema_privilege($1, 'agencydb', 'USAGE')"
+                 " AND has_table_privilege($1, 'agencydb.identity', 'SELECT')",
+                 &user, 1, &res))
+            return false;
+        can = agdb_result_rows(res) == 1 && strcmp(text_at(res, 0), "t") == 0;
+        agdb_result_free(res);
+        if (!can)
+            return false;
+    }
+    return true;
+}
+
+/* --- stamping ------------------------------------------------------------------------------------
+ */
+static char *quoted(const char *text, char quote)
+{
+    cli_buf_t out = {0};
+
+    cli_buf_add(&out, &quote, 1);
+    for (; *text != '\0'; text++) {
+        if (*text == quote)
+            cli_buf_add(&out, &quote, 1);
+        cli_buf_add(&out, text, 1);
+    }
+    cli_buf_add(&out, &quote, 1);
+    return out.data;
+}
+
+/* One statement, so that a shard is stamped wholly or not at all. The lock makes two that run at
+ * the same time take turns; "IF NOT EXISTS" alone lets both create. */
+static char *stamp_statement(const stamp_t *stamp, names_t users)
+{
+    cli_buf_t body = {0};
+    size_t i;
+
+    cli_buf_text(&body, "BEGIN"
+                        " PERFORM pg_advisory_xact_lock(hashtext('agencydb.identity'));"
+                        " IF to_regnamespace('agencydb') IS NULL THEN"
+                        "  CREATE SCHEMA IF NOT EXISTS agencydb;"
+                        " END IF;"
+                        " IF to_regclass('agencydb.identity') IS NULL THEN"
+                        "  CREATE TABLE agencydb.identity (keyspace text PRIMARY KEY,"
+                        "   shard text NOT NULL, hash text NOT NULL, slots int8 NOT NULL,"
+                        "   stamped_at timestamptz NOT NULL DEFAULT now());"
+                        " END IF;");
+    cli_buf_format(&body,
+                   " INSERT INTO agencydb.identity (keyspace, shard, hash, slots)"
+                   " VALUES (%s, %s, 'xxh3_64', %u) ON CONFLICT (keyspace) DO NOTHING;",
+                   quoted(stamp->keyspace, '\''), quoted(stamp->shard, '\''),
+                   agdb_map_slots(stamp->map));
+    for (i = 0; i < users.count; i++) {
+        char *role = quoted(users.items[i], '"');
+        cli_buf_format(&body,
+                       " IF current_user <> %s THEN"
+                       "  GRANT USAGE ON SCHEMA agencydb TO %s;"
+                       "  GRANT SELECT ON agencydb.identity TO %s;"
+                       " END IF;",
+                       quoted(users.items[i], '\''), role, role);
+    }
+    cli_buf_text(&body, " END");
+    return cli_format("DO %s", quoted(body.data, '\''));
+}
+
+static void stamp_shard(stamp_t *stamp)
+{
+    names_t users = map_users(stamp);
+    agdb_result_t *res = NULL;
+    found_t found = look(stamp);
+
+    if (found == FOUND_FAILED || found == FOUND_OTHER)
+        return;
+    if (found == FOUND_SAME && is_readable(stamp, users)) {
+        stamp->state = "already stamped";
+        return;
+    }
+    if (stamp->options->dry_run) {
+        agdb_error_clear(&stamp->err);
+        stamp->state = found == FOUND_SAME ? "would be made readable" : "would be stamped";
+        return;
+    }
+    if (!ask(stamp, AGDB_WRITE, stamp_statement(stamp, users), NULL, 0, &res))
+        return;
+    agdb_result_free(res);
+    /* another one may have been faster, with another map */
+    if (found == FOUND_SAME)
+        stamp->state = "already stamped, made readable";
+    else if (look(stamp) == FOUND_SAME)
+        stamp->state = "stamped";
+}
+
+/* --- the command ---------------------------------------------------------------------------------
+ */
+static void report_text(const stamp_t *stamp, cli_table_t *table)
+{
+    char *where = cli_format("keyspace '%s', shard '%s'", stamp->keyspace, stamp->shard);
+
+    cli_table_text(table, stamp->keyspace);
+    cli_table_text(table, stamp->shard);
+    cli_table_text(table, stamp->node != NULL ? stamp->node : "-");
+    cli_table_text(table, stamp->state != NULL     ? stamp->state
+                          : stamp->refused != NULL ? "refused"
+                                                   : "failed");
+    if (stamp->state != NULL)
+        return;
+    if (stamp->refused != NULL) {
+        cli_error("%s: %s", where, stamp->refused);
+    } else {
+        cli_error("%s:", where);
+        cli_report(stamp->err);
+    }
+}
+
+static void report_json(const stamp_t *stamp, cli_json_t *json)
+{
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "keyspace", stamp->keyspace);
+    cli_json_text(json, "shard", stamp->shard);
+    if (stamp->node != NULL)
+        cli_json_text(json, "node", stamp->node);
+    cli_json_text(json, "state",
+                  stamp->state != NULL     ? stamp->state
+                  : stamp->refused != NULL ? "refused"
+                                           : "failed");
+    if (stamp->refused != NULL)
+        cli_json_text(json, "reason", stamp->refused);
+    else if (stamp->state == NULL && stamp->err != NULL)
+        cli_report_json(json, "error", stamp->err);
+    cli_json_close(json);
+}
+
+typedef struct run_state {
+    cli_table_t table;
+    cli_buf_t out;
+    cli_json_t json;
+    size_t seen;
+    size_t failed;
+} run_state_t;
+
+static void visit(const agdb_map_t *map, const cli_client_t *client, const init_options_t *options,
+                  size_t keyspace, size_t shard, run_state_t *state)
+{
+    stamp_t stamp = {.map = map,
+                     .db = client->db,
+                     .options = options,
+                     .keyspace_at = keyspace,
+                     .shard_at = shard,
+                     .keyspace = agdb_map_keyspace_name(map, keyspace),
+                     .shard = agdb_map_shard_name(map, keyspace, shard)};
+
+    if ((options->keyspace != NULL && strcmp(options->keyspace, stamp.keyspace) != 0) ||
+        (options->shard != NULL && strcmp(options->shard, stamp.shard) != 0))
+        return;
+    stamp_shard(&stamp);
+    state->seen++;
+    state->failed += stamp.state == NULL ? 1 : 0;
+    if (options->json)
+        report_json(&stamp, &state->json);
+    else
+        report_text(&stamp, &state->table);
+    agdb_error_clear(&stamp.err);
+}
+
+static int init_map(const agdb_map_t *map, const cli_client_t *client,
+                    const init_options_t *options)
+{
+    run_state_t state = {0};
+    size_t k;
+    size_t s;
+
+    state.json.out = &state.out;
+    cli_table_init(&state.table, 4);
+    cli_table_text(&state.table, "KEYSPACE");
+    cli_table_text(&state.table, "SHARD");
+    cli_table_text(&state.table, "NODE");
+    cli_table_text(&state.table, "STATE");
+    cli_json_open(&state.json, NULL, '[');
+    for (k = 0; k < agdb_map_keyspace_count(map); k++) {
+        for (s = 0; s < agdb_map_shard_count(map, k); s++)
+            visit(map, client, options, k, s, &state);
+    }
+    cli_json_close(&state.json);
+    if (state.seen == 0) {
+        cli_error("the map has no such keyspace or shard");
+        return CLI_FAILED;
+    }
+    if (options->json)
+        cli_json_print(&state.json);
+    else
+        cli_table_print(&state.table, false);
+    return cli_finish(state.failed == 0 ? CLI_OK : CLI_FAILED);
+}
+
+static bool read_password(const char *path, cli_client_t *client)
+{
+    size_t len = 0;
+    char *text = cli_read_file(path, &len);
+
+    if (text == NULL) {
+        cli_error("cannot read the password file %s: %s", path, strerror(errno));
+        return false;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    client->password = text;
+    return true;
+}
+
+static int init_path(const char *path, const init_options_t *options)
+{
+    cli_client_t client = {.user = options->user};
+    agdb_map_t *map;
+    int code;
+
+    if (options->password_file != NULL && !read_password(options->password_file, &client))
+        return CLI_FAILED;
+    if (!cli_client_open(&client, path, true))
+        return CLI_FAILED;
+    map = cli_load_map(path);
+    code = map != NULL ? init_map(map, &client, options) : CLI_FAILED;
+    agdb_map_free(map);
+    cli_client_close(&client);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    init_options_t options = {.timeout_ms = 10000};
+    const cli_option_t table[] = {
+        {"keyspace", "NAME", NULL, &options.keyspace, "only this keyspace"},
+        {"shard", "NAME", NULL, &options.shard, "only shards of this name"},
+        {"user", "USER", NULL, &options.user,
+         "log in as this role, such as the owner of the databases, not as the map's user"},
+        {"password-file", "FILE", NULL, &options.password_file,
+         "its password (default: what the map has for its own user)"},
+        {"timeout", "DURATION", NULL, &options.timeout, "per statement (default: 10s)"},
+        {"dry-run", NULL, &options.dry_run, NULL, "look only"},
+        {"json", NULL, &options.json, NULL, "print one JSON array"},
+    };
+    cli_args_t args = {.usage = &k_usage,
+                       .options = table,
+                       .noptions = sizeof table / sizeof table[0],
+                       .least = 1,
+                       .most = 1};
+    int code = cli_args_read(&args, argc, argv);
+
+    if (code >= 0)
+        return code;
+    if (options.timeout != NULL && !cli_duration(options.timeout, &options.timeout_ms)) {
+        cli_error("init: '--timeout %s' is not a duration such as 500ms, 2s or 1m",
+                  options.timeout);
+        return CLI_USAGE;
+    }
+    if (options.password_file != NULL && options.user == NULL) {
+        cli_error("init: '--password-file' goes with '--user'");
+        return CLI_USAGE;
+    }
+    return init_path(args.items[0], &options);
+}
+
+const cli_command_t cli_init = {&k_usage, run};

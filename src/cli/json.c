@@ -1,0 +1,134 @@
+#include "cli/json.h"
+
+#include <stdio.h>
+
+/* Bytes of the UTF-8 sequence at `at`; 0 when it is none. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+    size_t len = at[0] < 0x80             ? 1
+                 : (at[0] & 0xe0) == 0xc0 ? 2
+                 : (at[0] & 0xf0) == 0xe0 ? 3
+                 : (at[0] & 0xf8) == 0xf0 ? 4
+                                          : 0;
+    size_t i;
+
+    if (len == 0 || len > left || (len == 2 && at[0] < 0xc2) || at[0] > 0xf4)
+        return 0;
+    for (i = 1; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+void cli_json_quote(cli_buf_t *out, const char *text, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t i = 0;
+
+    cli_buf_add(out, "\"", 1);
+    while (i < len) {
+        size_t n = utf8_length(bytes + i, len - i);
+        if (n == 0) {
+            cli_buf_text(out, "\\ufffd");
+            n = 1;
+        } else if (bytes[i] == '"' || bytes[i] == '\\') {
+            char escaped[2] = {'\\', text[i]};
+            cli_buf_add(out, escaped, 2);
+        } else if (bytes[i] == '\n') {
+            cli_buf_text(out, "\\n");
+        } else if (bytes[i] < 0x20 || bytes[i] == 0x7f) {
+            cli_buf_format(out, "\\u%04x", bytes[i]);
+        } else {
+            cli_buf_add(out, text + i, n);
+        }
+        i += n;
+    }
+    cli_buf_add(out, "\"", 1);
+}
+
+static void line_break(cli_json_t *json)
+{
+    if (!json->compact)
+        cli_buf_format(json->out, "\n%*s", (int)json->depth * 2, "");
+}
+
+static void start_value(cli_json_t *json, const char *name)
+{
+    if (json->depth > 0) {
+        if (json->filled[json->depth - 1])
+            cli_buf_text(json->out, json->compact ? ", " : ",");
+        json->filled[json->depth - 1] = true;
+        line_break(json);
+    }
+    if (name != NULL) {
+        cli_json_quote(json->out, name, strlen(name));
+        cli_buf_text(json->out, ": ");
+    }
+}
+
+void cli_json_open(cli_json_t *json, const char *name, char bracket)
+{
+    start_value(json, name);
+    cli_buf_add(json->out, &bracket, 1);
+    if (json->depth < CLI_JSON_DEPTH) {
+        json->close[json->depth] = bracket == '{' ? '}' : ']';
+        json->filled[json->depth] = false;
+        json->depth++;
+    }
+}
+
+void cli_json_close(cli_json_t *json)
+{
+    if (json->depth == 0)
+        return;
+    json->depth--;
+    if (json->filled[json->depth])
+        line_break(json);
+    cli_buf_add(json->out, &json->close[json->depth], 1);
+}
+
+void cli_json_text_n(cli_json_t *json, const char *name, const char *text, size_t len)
+{
+    start_value(json, name);
+    cli_json_quote(json->out, text, len);
+}
+
+void cli_json_text(cli_json_t *json, const char *name, const char *text)
+{
+    cli_json_text_n(json, name, text, strlen(text));
+}
+
+void cli_json_number(cli_json_t *json, const char *name, uint64_t number)
+{
+    start_value(json, name);
+    cli_buf_format(json->out, "%llu", (unsigned long long)number);
+}
+
+void cli_json_word(cli_json_t *json, const char *name, const char *word)
+{
+    start_value(json, name);
+    cli_buf_text(json->out, word);
+}
+
+void cli_json_bool(cli_json_t *json, const char *name, bool truth)
+{
+    start_value(json, name);
+    cli_buf_text(json->out, truth ? "true" : "false");
+}
+
+void cli_json_null(cli_json_t *json, const char *name)
+{
+    start_value(json, name);
+    cli_buf_text(json->out, "null");
+}
+
+void cli_json_print(cli_json_t *json)
+{
+    cli_buf_add(json->out, "\n", 1);
+    fwrite(json->out->data, 1, json->out->len, stdout);
+    json->out->len = 0;
+}

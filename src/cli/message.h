@@ -1,0 +1,30 @@
+/* What the command says to people: on standard error, in colour on a terminal only. */
+#ifndef AGDB_CLI_MESSAGE_H
+#define AGDB_CLI_MESSAGE_H
+
+#include "cli/json.h"
+
+/* "agencydb: error: TEXT" */
+void cli_error(const char *format, ...) AGDB_PRINTF(1, 2);
+void cli_warning(const char *format, ...) AGDB_PRINTF(1, 2);
+/* A line that is shown on a terminal only. */
+void cli_progress(const char *format, ...) AGDB_PRINTF(1, 2);
+
+/* Whether `fd` is a terminal that wants colour (NO_COLOR is not set). */
+bool cli_colour(int fd);
+
+/* All that the library says of an error: message, outcome, SQLSTATE, detail, hint, parts. */
+void cli_report(const agdb_error_t *error);
+/* The same as a member of a JSON object. */
+void cli_report_json(cli_json_t *json, const char *name, const agdb_error_t *error);
+
+/* One "FILE:LINE:COL: error: TEXT" line per remark. */
+void cli_diagnostics(const agdb_diagnostics_t *diag);
+
+/* Loads a map; what is wrong with it goes to standard error. NULL: it is not valid. */
+agdb_map_t *cli_load_map(const char *path);
+
+/* Ends a command that printed: output that did not reach its end makes it fail. */
+int cli_finish(int code);
+
+#endif

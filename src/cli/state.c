@@ -1,0 +1,369 @@
+/* What is kept of a cluster in its folder:
+ *
+ *   .agencydb-up   marks the folder as one that `up` made and `down` may remove; key TAB value
+ *   source.yaml    the map that was booted, resolved, to know it again
+ *   map.yaml       with --free-ports: the map to use
+ *   nodes.tsv      one line per node, for scripts; written last
+ *   admin.pgpass   the superuser's password, in libpq's form
+ *   password       with --free-ports: the password that was made
+ *   nodes/ s/      a folder per server, and its socket folder */
+#include "cli/cluster.h"
+#include "cli/message.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MARKER "/.agencydb-up"
+
+static char *inside(const char *dir, const char *name)
+{
+    return cli_format("%s%s", dir, name);
+}
+
+/* --- where ---------------------------------------------------------------------------------------
+ */
+static char *default_root(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    return cli_format("%s/agencydb-%lu", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp",
+                      (unsigned long)getuid());
+}
+
+char *cli_default_dir(const char *map_path)
+{
+    const char *slash = strrchr(map_path, '/');
+    const char *base = slash != NULL ? slash + 1 : map_path;
+    const char *dot = strrchr(base, '.');
+    size_t len = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
+
+    return cli_format("%s/%.*s", default_root(), (int)len, base);
+}
+
+static bool is_empty(const char *dir)
+{
+    DIR *open_dir = opendir(dir);
+    const struct dirent *entry;
+    bool empty = true;
+
+    if (open_dir == NULL)
+        return false;
+    while (empty && (entry = readdir(open_dir)) != NULL)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(open_dir);
+    return empty;
+}
+
+cli_found_t cli_find_cluster(const char *dir)
+{
+    struct stat info;
+
+    if (lstat(inside(dir, MARKER), &info) == 0)
+        return S_ISREG(info.st_mode) ? CLI_FOUND_CLUSTER : CLI_FOUND_FOREIGN;
+    if (lstat(dir, &info) != 0)
+        return errno == ENOENT ? CLI_FOUND_NOTHING : CLI_FOUND_FOREIGN;
+    return S_ISDIR(info.st_mode) && is_empty(dir) ? CLI_FOUND_NOTHING : CLI_FOUND_FOREIGN;
+}
+
+bool cli_lock_cluster(const char *dir)
+{
+    /* open until the process ends: the lock goes with it */
+    int fd = open(inside(dir, MARKER), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0) {
+        cli_error("cannot open %s: %s", inside(dir, MARKER), strerror(errno));
+        return false;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        cli_error("another 'agencydb up' or 'down' works in %s; wait for its end", dir);
+        return false;
+    }
+    return true;
+}
+
+/* --- making it -----------------------------------------------------------------------------------
+ */
+/* A world-writable TMPDIR may hold a folder that somebody else put there. */
+static bool check_root(const char *dir, const char *map_path)
+{
+    struct stat info;
+    char *root = default_root();
+
+    if (strcmp(dir, cli_default_dir(map_path)) != 0)
+        return true;
+    if (lstat(root, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+        (info.st_mode & 022) == 0)
+        return true;
+    cli_error("%s does not belong to you alone; use another folder with '--dir'", root);
+    return false;
+}
+
+/* The folder on the way to `dir` that the user may not enter; NULL: the way is free. */
+static char *closed_folder(const cli_user_t *user, const char *dir)
+{
+    size_t len;
+
+    for (len = 1; len <= strlen(dir); len++) {
+        char *part = cli_copy_n(dir, len);
+        pid_t pid;
+        if (dir[len] != '/' && dir[len] != '\0')
+            continue;
+        fflush(NULL);
+        pid = fork();
+        if (pid == 0)
+            _exit(cli_become(user) && access(part, X_OK) == 0 ? 0 : 1);
+        if (pid < 0 || cli_wait(pid) != 0)
+            return part;
+    }
+    return NULL;
+}
+
+static bool check_way(const cli_cluster_t *cluster)
+{
+    char *closed = cluster->user.change ? closed_folder(&cluster->user, cluster->dir) : NULL;
+
+    if (closed == NULL || cli_interrupted())
+        return true;
+    cli_error("user '%s', who runs the servers, may not enter %s; use another folder with '--dir', "
+              "or 'chmod o+x %s'",
+              cluster->user.name, closed, closed);
+    return false;
+}
+
+/* Unix sockets have short names: 107 bytes on Linux. NULL with errno. */
+static const char *choose_socket_root(const cli_cluster_t *cluster)
+{
+    enum { LONGEST = 107 };
+    static const char k_name[] = "/00/.s.PGSQL.65535.lock";
+    char *root = inside(cluster->dir, "/s");
+
+    if (strlen(root) + sizeof k_name <= LONGEST)
+        return root;
+    root = cli_copy("/tmp/agdb-XXXXXX");
+    return mkdtemp(root);
+}
+
+static bool write_marker(const cli_cluster_t *cluster)
+{
+    char *text = cli_format("agencydb-up\t1\nmap\t%s\nuse\t%s\nuser\t%s\nfree_ports\t%d\n"
+                            "durable\t%d\nsockets\t%s\n",
+                            cluster->map_path, cluster->use_path, cluster->user.name,
+                            cluster->free_ports, cluster->durable, cluster->sockets);
+
+    return cli_write_file(inside(cluster->dir, MARKER), 0600, text, strlen(text));
+}
+
+static void assign_sockets(cli_cluster_t *cluster)
+{
+    size_t i;
+
+    for (i = 0; i < cluster->nservers; i++) {
+        cli_server_t *server = &cluster->servers[i];
+        server->socket =
+            server->host[0] == '/' ? server->host : cli_format("%s/%02zu", cluster->sockets, i + 1);
+    }
+}
+
+bool cli_create_state(cli_cluster_t *cluster, const char *source)
+{
+    mode_t mode = cluster->user.change ? 0711 : 0700;
+    char *nodes = inside(cluster->dir, "/nodes");
+
+    if (!cli_make_folders(cluster->dir, mode) || chmod(cluster->dir, mode) != 0) {
+        cli_error("cannot make the folder %s: %s", cluster->dir, strerror(errno));
+        return false;
+    }
+    if (!check_root(cluster->dir, cluster->map_path) || !check_way(cluster)) {
+        rmdir(cluster->dir);
+        return false;
+    }
+    /* the marker comes first: from there on `down` may remove all of it */
+    cluster->sockets = choose_socket_root(cluster);
+    if (cluster->sockets == NULL || !write_marker(cluster)) {
+        cli_error("cannot write to the folder %s: %s", cluster->dir, strerror(errno));
+        return false;
+    }
+    if (!cli_lock_cluster(cluster->dir))
+        return false;
+    if ((mkdir(cluster->sockets, mode) != 0 && errno != EEXIST) ||
+        chmod(cluster->sockets, mode) != 0 || mkdir(nodes, mode) != 0 ||
+        !cli_write_file(inside(cluster->dir, "/source.yaml"), 0600, source, strlen(source))) {
+        cli_error("cannot write to the folder %s: %s", cluster->dir, strerror(errno));
+        return false;
+    }
+    assign_sockets(cluster);
+    return true;
+}
+
+bool cli_write_nodes(const cli_cluster_t *cluster)
+{
+    char *login = cli_format("*:*:*:%s:%s\n", CLI_ADMIN, cluster->admin_password);
+    char *pgpass = inside(cluster->dir, "/admin.pgpass");
+    cli_buf_t out = {0};
+    size_t i;
+
+    for (i = 0; i < cluster->nplaces; i++) {
+        const cli_place_t *place = &cluster->places[i];
+        const cli_server_t *server = &cluster->servers[place->server];
+        cli_buf_format(&out, "%s\t%s\t%s\t%s\t%s\t%u\t%s\t%ld\t%s\n", place->keyspace_name,
+                       place->shard_name, place->node_name, server->replica ? "replica" : "primary",
+                       server->host, server->port, server->data, (long)server->pid, server->socket);
+    }
+    if ((cluster->admin_password == NULL || cli_write_file(pgpass, 0600, login, strlen(login))) &&
+        cli_write_file(inside(cluster->dir, "/nodes.tsv"), 0644, out.data, out.len))
+        return true;
+    cli_error("cannot write to the folder %s: %s", cluster->dir, strerror(errno));
+    return false;
+}
+
+/* --- reading it ----------------------------------------------------------------------------------
+ */
+static const char *marker_value(const char *marker, const char *key)
+{
+    size_t len = strlen(key);
+    const char *line = marker;
+
+    while (line != NULL && *line != '\0') {
+        if (strncmp(line, key, len) == 0 && line[len] == '\t')
+            return cli_copy_n(line + len + 1, strcspn(line + len + 1, "\n"));
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    return "";
+}
+
+enum { FIELDS = 9 };
+
+/* Splits a line at its tabs, in place. False: it has another number of fields. */
+static bool split_fields(char *line, char **fields)
+{
+    size_t count = 0;
+
+    while (count < FIELDS) {
+        fields[count++] = line;
+        line = strchr(line, '\t');
+        if (line == NULL)
+            break;
+        *line++ = '\0';
+    }
+    return count == FIELDS && line == NULL;
+}
+
+static void add_known(cli_cluster_t *cluster, char **fields)
+{
+    cli_place_t *place = &cluster->places[cluster->nplaces++];
+    uint64_t number = 0;
+    size_t i;
+
+    for (i = 0; i < cluster->nservers; i++) {
+        if (strcmp(cluster->servers[i].data, fields[6]) == 0)
+            break;
+    }
+    *place = (cli_place_t){
+        .keyspace_name = fields[0], .shard_name = fields[1], .node_name = fields[2], .server = i};
+    if (i < cluster->nservers)
+        return;
+    cluster->nservers++;
+    cluster->servers[i] = (cli_server_t){.replica = strcmp(fields[3], "replica") == 0,
+                                         .host = fields[4],
+                                         .data = fields[6],
+                                         .folder = cli_folder(fields[6]),
+                                         .socket = fields[8],
+                                         .label = cli_format("keyspace '%s', shard '%s', node '%s'",
+                                                             fields[0], fields[1], fields[2])};
+    cluster->servers[i].log = cli_format("%s/log", cluster->servers[i].folder);
+    if (cli_number(fields[5], 65535, &number))
+        cluster->servers[i].port = (unsigned)number;
+    cluster->servers[i].pid = cli_server_pid(fields[6]);
+}
+
+static bool read_nodes(cli_cluster_t *cluster)
+{
+    char *text = cli_read_file(inside(cluster->dir, "/nodes.tsv"), NULL);
+    size_t lines = 0;
+    const char *at;
+
+    if (text == NULL)
+        return false;
+    for (at = text; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    cluster->servers = cli_alloc((lines + 1) * sizeof *cluster->servers);
+    cluster->places = cli_alloc((lines + 1) * sizeof *cluster->places);
+    while (*text != '\0') {
+        char *fields[FIELDS];
+        char *end = strchr(text, '\n');
+        if (end == NULL)
+            return false;
+        *end = '\0';
+        if (!split_fields(text, fields))
+            return false;
+        add_known(cluster, fields);
+        text = end + 1;
+    }
+    return cluster->nservers > 0;
+}
+
+bool cli_read_state(const char *dir, cli_cluster_t *ret, char **ret_source)
+{
+    const char *marker = cli_read_file(inside(dir, MARKER), NULL);
+
+    *ret = (cli_cluster_t){.dir = dir};
+    *ret_source = cli_read_file(inside(dir, "/source.yaml"), NULL);
+    if (marker == NULL)
+        return false;
+    ret->map_path = marker_value(marker, "map");
+    ret->use_path = marker_value(marker, "use");
+    ret->sockets = marker_value(marker, "sockets");
+    ret->user.name = marker_value(marker, "user");
+    ret->free_ports = strcmp(marker_value(marker, "free_ports"), "1") == 0;
+    ret->durable = strcmp(marker_value(marker, "durable"), "1") == 0;
+    return *ret_source != NULL && read_nodes(ret);
+}
+
+/* --- removing it ---------------------------------------------------------------------------------
+ */
+const char **cli_data_folders(const char *dir, size_t *ret_count)
+{
+    char *nodes = inside(dir, "/nodes");
+    DIR *open_dir = opendir(nodes);
+    const struct dirent *entry;
+    const char **folders = NULL;
+    size_t room = 0;
+
+    *ret_count = 0;
+    while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (*ret_count == room) {
+            const char **grown = cli_alloc((room * 2 + 16) * sizeof *grown);
+            if (room > 0)
+                memcpy(grown, folders, room * sizeof *grown);
+            folders = grown;
+            room = room * 2 + 16;
+        }
+        folders[(*ret_count)++] = cli_format("%s/%s/data", nodes, entry->d_name);
+    }
+    if (open_dir != NULL)
+        closedir(open_dir);
+    return folders;
+}
+
+bool cli_remove_cluster(const char *dir)
+{
+    const char *marker = cli_read_file(inside(dir, MARKER), NULL);
+    const char *sockets = marker != NULL ? marker_value(marker, "sockets") : "";
+
+    if (strncmp(sockets, "/tmp/agdb-", 10) == 0 && strchr(sockets + 10, '/') == NULL)
+        cli_remove_tree(sockets);
+    if (cli_remove_tree(inside(dir, "/nodes")) && cli_remove_tree(dir))
+        return true;
+    cli_error("cannot remove %s: %s", dir, strerror(errno));
+    return false;
+}

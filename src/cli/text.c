@@ -1,0 +1,265 @@
+#include "cli/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- memory --------------------------------------------------------------------------------------
+ */
+typedef struct block {
+    struct block *next;
+} block_t;
+
+/* Reachable until the end, so that leak checkers look at the library only. */
+static block_t *s_blocks;
+
+void *cli_alloc(size_t size)
+{
+    static const char message[] = "agencydb: out of memory\n";
+    block_t *block = size < SIZE_MAX - sizeof *block ? calloc(1, sizeof *block + size) : NULL;
+
+    if (block == NULL) {
+        if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
+            _exit(1);
+        _exit(1);
+    }
+    block->next = s_blocks;
+    s_blocks = block;
+    return block + 1;
+}
+
+char *cli_copy_n(const char *text, size_t len)
+{
+    char *copy = cli_alloc(len + 1);
+
+    if (len > 0)
+        memcpy(copy, text, len);
+    return copy;
+}
+
+char *cli_copy(const char *text)
+{
+    return cli_copy_n(text, strlen(text));
+}
+
+char *cli_format_list(const char *format, va_list list)
+{
+    va_list again;
+    int len;
+    char *text;
+
+    va_copy(again, list);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (len < 0)
+        return cli_copy("");
+    text = cli_alloc((size_t)len + 1);
+    if (vsnprintf(text, (size_t)len + 1, format, list) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+char *cli_format(const char *format, ...)
+{
+    va_list list;
+    char *text;
+
+    va_start(list, format);
+    text = cli_format_list(format, list);
+    va_end(list);
+    return text;
+}
+
+/* --- buffers -------------------------------------------------------------------------------------
+ */
+void cli_buf_add(cli_buf_t *buf, const void *data, size_t len)
+{
+    if (buf->room - buf->len <= len) {
+        size_t room = buf->room * 2 > buf->len + len + 1 ? buf->room * 2 : buf->len + len + 64;
+        char *grown = cli_alloc(room);
+        if (buf->len > 0)
+            memcpy(grown, buf->data, buf->len);
+        buf->data = grown;
+        buf->room = room;
+    }
+    if (len > 0)
+        memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+void cli_buf_text(cli_buf_t *buf, const char *text)
+{
+    cli_buf_add(buf, text, strlen(text));
+}
+
+void cli_buf_format(cli_buf_t *buf, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    cli_buf_text(buf, cli_format_list(format, list));
+    va_end(list);
+}
+
+void cli_buf_take(const char *text, size_t len, void *user)
+{
+    cli_buf_add(user, text, len);
+}
+
+void cli_print_take(const char *text, size_t len, void *user)
+{
+    (void)user;
+    fwrite(text, 1, len, stdout);
+}
+
+/* --- forms ---------------------------------------------------------------------------------------
+ */
+static const char k_digits[] = "0123456789abcdef";
+
+void cli_escape_key(cli_buf_t *buf, const void *key, size_t len)
+{
+    const unsigned char *bytes = key;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        unsigned char c = bytes[i];
+        if (c >= 0x20 && c < 0x7f && c != '\\') {
+            cli_buf_add(buf, &bytes[i], 1);
+        } else {
+            char escaped[4] = {'\\', 'x', k_digits[c >> 4], k_digits[c & 15]};
+            cli_buf_add(buf, escaped, sizeof escaped);
+        }
+    }
+}
+
+void cli_hex(cli_buf_t *buf, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        char pair[2] = {k_digits[bytes[i] >> 4], k_digits[bytes[i] & 15]};
+        cli_buf_add(buf, pair, sizeof pair);
+    }
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int cli_unhex(const char *text, size_t len, unsigned char *out, size_t room)
+{
+    size_t i;
+
+    if (len % 2 != 0 || len / 2 > room)
+        return -1;
+    for (i = 0; i < len / 2; i++) {
+        int high = hex_value(text[2 * i]);
+        int low = hex_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return -1;
+        out[i] = (unsigned char)(high * 16 + low);
+    }
+    return (int)(len / 2);
+}
+
+bool cli_number(const char *text, uint64_t max, uint64_t *ret)
+{
+    uint64_t number = 0;
+    const char *at = text;
+
+    if (*at == '\0')
+        return false;
+    for (; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9')
+            return false;
+        if (number > (max - (uint64_t)(*at - '0')) / 10)
+            return false;
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    *ret = number;
+    return number <= max;
+}
+
+bool cli_duration(const char *text, uint32_t *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        uint32_t ms;
+    } k_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    enum { DAY_MS = 86400000 };
+    size_t digits = strspn(text, "0123456789");
+    uint64_t number;
+    size_t i;
+
+    if (!cli_number(cli_copy_n(text, digits), DAY_MS, &number) || number == 0)
+        return false;
+    for (i = 0; i < sizeof k_units / sizeof k_units[0]; i++) {
+        if (strcmp(text + digits, k_units[i].unit) == 0 && number <= DAY_MS / k_units[i].ms) {
+            *ret_ms = (uint32_t)number * k_units[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- suggestions ---------------------------------------------------------------------------------
+ */
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t low = a < b ? a : b;
+
+    return low < c ? low : c;
+}
+
+/* Edits that turn one word into the other; two letters in the wrong order count as one. */
+static size_t edits(const char *a, const char *b)
+{
+    enum { LONGEST = 40 };
+    size_t rows[3][LONGEST + 1];
+    size_t la = strlen(a);
+    size_t lb = strlen(b);
+    size_t i;
+    size_t j;
+
+    if (la > LONGEST || lb > LONGEST)
+        return LONGEST;
+    for (j = 0; j <= lb; j++)
+        rows[0][j] = j;
+    for (i = 1; i <= la; i++) {
+        size_t *now = rows[i % 3];
+        size_t *before = rows[(i + 2) % 3];
+        now[0] = i;
+        for (j = 1; j <= lb; j++) {
+            size_t same = a[i - 1] == b[j - 1] ? 0 : 1;
+            now[j] = least(before[j] + 1, now[j - 1] + 1, before[j - 1] + same);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = least(now[j], rows[(i + 1) % 3][j - 2] + 1, now[j]);
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+const char *cli_nearest(const char *word, const char *const *names, size_t count)
+{
+    const char *best = NULL;
+    size_t best_edits = strlen(word) / 3 + 2;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        size_t n = edits(word, names[i]);
+        if (n < best_edits && n < strlen(names[i])) {
+            best_edits = n;
+            best = names[i];
+        }
+    }
+    return best;
+}

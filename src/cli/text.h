@@ -1,0 +1,47 @@
+/* Memory and text of the command. It runs for moments and then ends, so memory is never given
+ * back: everything hangs on one list until the process ends. */
+#ifndef AGDB_CLI_TEXT_H
+#define AGDB_CLI_TEXT_H
+
+#include "agencydb.h"
+
+#include <stdarg.h>
+
+/* Zeroed. Ends the process when there is no memory. */
+void *cli_alloc(size_t size);
+char *cli_copy(const char *text);
+char *cli_copy_n(const char *text, size_t len);
+char *cli_format(const char *format, ...) AGDB_PRINTF(1, 2);
+char *cli_format_list(const char *format, va_list list) AGDB_PRINTF(1, 0);
+
+/* Grows as needed; `data` is always NUL-terminated once something was added. Starts as zeroes. */
+typedef struct cli_buf {
+    char *data;
+    size_t len;
+    size_t room;
+} cli_buf_t;
+
+void cli_buf_add(cli_buf_t *buf, const void *data, size_t len);
+void cli_buf_text(cli_buf_t *buf, const char *text);
+void cli_buf_format(cli_buf_t *buf, const char *format, ...) AGDB_PRINTF(2, 3);
+/* An agdb_text_fn whose user is a cli_buf_t. */
+void cli_buf_take(const char *text, size_t len, void *user);
+/* An agdb_text_fn that writes to standard output. */
+void cli_print_take(const char *text, size_t len, void *user);
+
+/* Key bytes for people: what is outside printable ASCII, tab and backslash become \xHH. */
+void cli_escape_key(cli_buf_t *buf, const void *key, size_t len);
+void cli_hex(cli_buf_t *buf, const void *data, size_t len);
+/* Hex digits to bytes. Returns the number of bytes, or -1 when the text is not hex, or has more
+ * than `room` bytes. */
+int cli_unhex(const char *text, size_t len, unsigned char *out, size_t room);
+
+/* "500ms", "2s", "1m", "1h" to milliseconds; false when it is no such thing, or over a day. */
+bool cli_duration(const char *text, uint32_t *ret_ms);
+/* A decimal number up to max; false when the text is anything else. */
+bool cli_number(const char *text, uint64_t max, uint64_t *ret);
+
+/* Of `names`, the one that is nearest to `word`; NULL when none is near. */
+const char *cli_nearest(const char *word, const char *const *names, size_t count);
+
+#endif

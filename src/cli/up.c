@@ -1,0 +1,393 @@
+/* agencydb up: boots a throwaway cluster for the loopback nodes of a map. */
+#include "cli/cli.h"
+#include "cli/cluster.h"
+#include "cli/message.h"
+#include "cli/ports.h"
+#include "cli/table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const cli_usage_t k_usage = {
+    .name = "up",
+    .synopsis = "[OPTIONS] MAP",
+    .summary = "Boots a local PostgreSQL cluster for a map",
+    .about =
+        "Makes a server for every node of the map, which must all be on this machine "
+        "(127.0.0.0/8,\n"
+        "::1, localhost). The first node of a shard is its primary, the others are streaming\n"
+        "replicas of it. Nodes with one host and port share a server. Each gets the role\n"
+        "connection.user and the database connection.dbname, which that role owns. The password\n"
+        "comes from connection.password_file (made when it is missing) or password_env.\n\n"
+        "The cluster is for trying and testing: it does not flush to disk, and `agencydb down`\n"
+        "removes it with all that is in it. Its folder holds nodes.tsv, a line per node for "
+        "scripts\n"
+        "(keyspace, shard, node, role, host, port, data folder, process, socket folder), and\n"
+        "admin.pgpass, the password of the superuser " CLI_ADMIN ", who comes in through the\n"
+        "socket folders only:\n"
+        "  PGPASSFILE=DIR/admin.pgpass psql -U " CLI_ADMIN " -h SOCKET_FOLDER -p PORT\n\n"
+        "A cluster of the same map that is already there is left as it is; one that was stopped\n"
+        "with `agencydb down --keep` is started again.",
+    .examples = "  agencydb up shardmap/dev.yaml\n"
+                "  agencydb up --free-ports --dir /tmp/try shardmap/dev.yaml",
+    .exits = "  0  all servers take connections\n"
+             "  1  something failed; what had been started was stopped again\n"
+             "  2  the command line is wrong",
+};
+
+typedef struct up_options {
+    const char *dir;
+    const char *bindir;
+    const char *run_as;
+    bool free_ports;
+    bool durable;
+    bool revive;
+    bool json;
+} up_options_t;
+
+/* --- PostgreSQL's programs -----------------------------------------------------------------------
+ */
+static bool has_programs(const char *bindir)
+{
+    return access(cli_format("%s/postgres", bindir), X_OK) == 0 &&
+           access(cli_format("%s/initdb", bindir), X_OK) == 0 &&
+           access(cli_format("%s/pg_basebackup", bindir), X_OK) == 0;
+}
+
+/* What `pg_config --bindir` says; NULL when there is none, or it has no server programs. */
+static const char *configured_bindir(void)
+{
+    const char *path = getenv("PATH");
+    char *dirs = cli_copy(path != NULL ? path : "/usr/bin");
+    char *next = dirs;
+
+    while (next != NULL) {
+        char *dir = next;
+        char *program;
+        char *bindir;
+        next = strchr(dir, ':');
+        if (next != NULL)
+            *next++ = '\0';
+        program = cli_format("%s/pg_config", dir);
+        if (dir[0] != '/' || access(program, X_OK) != 0)
+            continue;
+        bindir = cli_output((const char *const[]){program, "--bindir", NULL});
+        if (bindir == NULL)
+            return NULL;
+        bindir[strcspn(bindir, "\n")] = '\0';
+        return has_programs(bindir) ? bindir : NULL;
+    }
+    return NULL;
+}
+
+/* Debian keeps versions side by side. */
+static const char *newest_bindir(void)
+{
+    static const char k_root[] = "/usr/lib/postgresql";
+    DIR *dir = opendir(k_root);
+    const struct dirent *entry;
+    const char *best = NULL;
+    uint64_t best_version = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        char *bindir = cli_format("%s/%s/bin", k_root, entry->d_name);
+        uint64_t version;
+        if (cli_number(entry->d_name, 1000, &version) && version > best_version &&
+            has_programs(bindir)) {
+            best = bindir;
+            best_version = version;
+        }
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return best;
+}
+
+static const char *find_bindir(const char *given)
+{
+    const char *found;
+
+    if (given != NULL) {
+        given = cli_absolute(given);
+        if (has_programs(given))
+            return given;
+        cli_error("%s has no postgres, initdb and pg_basebackup", given);
+        return NULL;
+    }
+    found = configured_bindir();
+    if (found == NULL)
+        found = newest_bindir();
+    if (found == NULL)
+        cli_error("the programs of a PostgreSQL server are not found; install them (Debian: "
+                  "apt-get install postgresql) or name their folder with '--bindir'");
+    return found;
+}
+
+/* --- what it prints ------------------------------------------------------------------------------
+ */
+static void print_json(const cli_cluster_t *cluster, bool was_up)
+{
+    cli_buf_t out = {0};
+    cli_json_t json = {.out = &out};
+    size_t i;
+
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "map", cluster->use_path);
+    cli_json_text(&json, "dir", cluster->dir);
+    cli_json_bool(&json, "was_up", was_up);
+    cli_json_open(&json, "nodes", '[');
+    for (i = 0; i < cluster->nplaces; i++) {
+        const cli_place_t *place = &cluster->places[i];
+        const cli_server_t *server = &cluster->servers[place->server];
+        cli_json_open(&json, NULL, '{');
+        cli_json_text(&json, "keyspace", place->keyspace_name);
+        cli_json_text(&json, "shard", place->shard_name);
+        cli_json_text(&json, "node", place->node_name);
+        cli_json_text(&json, "role", server->replica ? "replica" : "primary");
+        cli_json_text(&json, "host", server->host);
+        cli_json_number(&json, "port", server->port);
+        cli_json_text(&json, "data", server->data);
+        cli_json_number(&json, "pid", (uint64_t)server->pid);
+        cli_json_text(&json, "socket", server->socket);
+        cli_json_close(&json);
+    }
+    cli_json_close(&json);
+    cli_json_close(&json);
+    cli_json_print(&json);
+}
+
+static void print_table(const cli_cluster_t *cluster)
+{
+    static const char *const k_heads[] = {"KEYSPACE", "SHARD", "NODE", "ROLE",
+                                          "PORT",     "PID",   "DATA"};
+    cli_table_t table;
+    size_t i;
+
+    cli_table_init(&table, sizeof k_heads / sizeof k_heads[0]);
+    table.right[4] = table.right[5] = true;
+    for (i = 0; i < table.columns; i++)
+        cli_table_text(&table, k_heads[i]);
+    for (i = 0; i < cluster->nplaces; i++) {
+        const cli_place_t *place = &cluster->places[i];
+        const cli_server_t *server = &cluster->servers[place->server];
+        cli_table_text(&table, place->keyspace_name);
+        cli_table_text(&table, place->shard_name);
+        cli_table_text(&table, place->node_name);
+        cli_table_text(&table, server->replica ? "replica" : "primary");
+        cli_table_text(&table, cli_format("%u", server->port));
+        cli_table_text(&table, cli_format("%ld", (long)server->pid));
+        cli_table_text(&table, server->data);
+    }
+    cli_table_print(&table, false);
+}
+
+static int print_cluster(const cli_cluster_t *cluster, bool json, bool was_up)
+{
+    if (json) {
+        print_json(cluster, was_up);
+        return cli_finish(CLI_OK);
+    }
+    print_table(cluster);
+    printf("\n%sMap:  %s\nStop: agencydb down --dir %s\n", was_up ? "It was up already.\n" : "",
+           cluster->use_path, cluster->dir);
+    return cli_finish(CLI_OK);
+}
+
+/* --- a cluster that is there ---------------------------------------------------------------------
+ */
+/* Starts what does not run: all of a cluster that `down --keep` stopped, or its dead servers. */
+static int start_again(cli_cluster_t *known, const up_options_t *options)
+{
+    bool *was_running = cli_alloc((known->nservers + 1) * sizeof *was_running);
+    const char **data = cli_alloc((known->nservers + 1) * sizeof *data);
+    size_t count = 0;
+    size_t i;
+
+    known->bindir = find_bindir(options->bindir);
+    if (known->bindir == NULL || !cli_find_user(options->run_as, &known->user))
+        return CLI_FAILED;
+    for (i = 0; i < known->nservers; i++)
+        was_running[i] = known->servers[i].pid > 0;
+    if (!cli_boot_again(known) || !cli_write_nodes(known)) {
+        for (i = 0; i < known->nservers; i++) {
+            if (!was_running[i])
+                data[count++] = known->servers[i].data;
+        }
+        cli_stop_servers(data, count, true);
+        return CLI_FAILED;
+    }
+    return print_cluster(known, options->json, false);
+}
+
+static int use_existing(const cli_cluster_t *wanted, const char *source,
+                        const up_options_t *options)
+{
+    enum { ANSWER_MS = 3000 };
+    cli_cluster_t known;
+    char *known_source = NULL;
+    cli_buf_t silent = {0};
+    size_t running = 0;
+    size_t answering = 0;
+    size_t i;
+
+    if (!cli_lock_cluster(wanted->dir))
+        return CLI_FAILED;
+    if (!cli_read_state(wanted->dir, &known, &known_source)) {
+        cli_error("%s holds a cluster that was not completed; run 'agencydb down --dir %s' first",
+                  wanted->dir, wanted->dir);
+        return CLI_FAILED;
+    }
+    if (strcmp(known_source, source) != 0 || known.free_ports != wanted->free_ports) {
+        cli_error(
+            "%s holds the cluster of %s%s; run 'agencydb down --dir %s' first, or use another "
+            "'--dir'",
+            wanted->dir,
+            strcmp(known.map_path, wanted->map_path) != 0 ? known.map_path
+                                                          : "an earlier form of this map",
+            known.free_ports ? " (with free ports)" : "", wanted->dir);
+        return CLI_FAILED;
+    }
+    for (i = 0; i < known.nservers; i++) {
+        const cli_server_t *server = &known.servers[i];
+        running += server->pid > 0 ? 1 : 0;
+        if (server->pid > 0 && cli_server_answers(server->host, server->port, ANSWER_MS))
+            answering++;
+        else
+            cli_buf_format(&silent, "\n    %s (%s port %u)", server->label, server->host,
+                           server->port);
+    }
+    if (running == 0 || (options->revive && running < known.nservers))
+        return start_again(&known, options);
+    if (answering == known.nservers)
+        return print_cluster(&known, options->json, true);
+    cli_error("%zu of the %zu servers in %s do not answer; run 'agencydb down --dir %s' first, or "
+              "start the dead ones with '--revive'%s",
+              known.nservers - answering, known.nservers, wanted->dir, wanted->dir, silent.data);
+    return CLI_FAILED;
+}
+
+/* --- a new one -----------------------------------------------------------------------------------
+ */
+/* The map for clients is loaded once, so that a mistake shows here and not in a program. */
+static bool write_used_map(const cli_cluster_t *cluster, const agdb_map_t *map)
+{
+    char *text;
+    agdb_map_t *again;
+
+    if (!cluster->free_ports)
+        return true;
+    text = cli_edit_map(map, cluster);
+    if (text == NULL)
+        return false;
+    if (!cli_write_file(cluster->use_path, 0644, text, strlen(text))) {
+        cli_error("cannot write %s: %s", cluster->use_path, strerror(errno));
+        return false;
+    }
+    again = cli_load_map(cluster->use_path);
+    agdb_map_free(again);
+    return again != NULL;
+}
+
+static void undo(const char *dir)
+{
+    size_t count;
+    const char **data = cli_data_folders(dir, &count);
+
+    cli_stop_servers(data, count, false);
+    if (cli_remove_cluster(dir))
+        fprintf(stderr, "What had been started was stopped, and %s removed.\n", dir);
+}
+
+static int boot_new(cli_cluster_t *cluster, const agdb_map_t *map, const char *source,
+                    const up_options_t *options)
+{
+    uint64_t start = cli_now_ms();
+
+    cluster->bindir = find_bindir(options->bindir);
+    if (cluster->bindir == NULL || !cli_find_user(options->run_as, &cluster->user) ||
+        !cli_plan_ports(cluster) || cli_interrupted())
+        return CLI_FAILED;
+    cli_progress("Booting %zu servers in %s", cluster->nservers, cluster->dir);
+    if (!cli_create_state(cluster, source) || !cli_plan_logins(cluster, map) ||
+        !write_used_map(cluster, map) || !cli_boot(cluster) || !cli_write_nodes(cluster)) {
+        if (cli_find_cluster(cluster->dir) == CLI_FOUND_CLUSTER)
+            undo(cluster->dir);
+        return CLI_FAILED;
+    }
+    cli_progress("Ready after %.1f s", (double)(cli_now_ms() - start) / 1000);
+    return print_cluster(cluster, options->json, false);
+}
+
+static int up_map(const char *path, const agdb_map_t *map, const up_options_t *options)
+{
+    cli_cluster_t cluster = {.free_ports = options->free_ports, .durable = options->durable};
+    cli_buf_t source = {0};
+    agdb_error_t *err = NULL;
+
+    cluster.map_path = cli_absolute(path);
+    cluster.dir = cli_absolute(options->dir != NULL ? options->dir : cli_default_dir(path));
+    cluster.use_path =
+        cluster.free_ports ? cli_format("%s/map.yaml", cluster.dir) : cluster.map_path;
+    if (strpbrk(cluster.dir, "\n\t") != NULL || strpbrk(cluster.map_path, "\n\t") != NULL) {
+        cli_error("names of folders with tabs and line ends are not supported");
+        return CLI_FAILED;
+    }
+    if (agdb_map_write(map, AGDB_MAP_YAML, cli_buf_take, &source, &err) != AGDB_OK) {
+        cli_report(err);
+        return CLI_FAILED;
+    }
+    if (!cli_plan_servers(&cluster, map))
+        return CLI_FAILED;
+    switch (cli_find_cluster(cluster.dir)) {
+    case CLI_FOUND_CLUSTER:
+        return use_existing(&cluster, source.data, options);
+    case CLI_FOUND_FOREIGN:
+        cli_error("%s was not made by 'agencydb up' and is not empty; use another '--dir'",
+                  cluster.dir);
+        return CLI_FAILED;
+    case CLI_FOUND_NOTHING:
+        break;
+    }
+    return boot_new(&cluster, map, source.data, options);
+}
+
+static int run(int argc, char **argv)
+{
+    up_options_t options = {0};
+    const cli_option_t table[] = {
+        {"dir", "DIR", NULL, &options.dir,
+         "where to (default: ${TMPDIR:-/tmp}/agencydb-UID/NAME_OF_MAP)"},
+        {"free-ports", NULL, &options.free_ports, NULL,
+         "choose free ports and write DIR/map.yaml, the map to use"},
+        {"durable", NULL, &options.durable, NULL, "flush to disk as a real server does"},
+        {"revive", NULL, &options.revive, NULL,
+         "start again the dead servers of a cluster that is up"},
+        {"bindir", "DIR", NULL, &options.bindir,
+         "folder of postgres, initdb, pg_basebackup (default: pg_config's, or the newest)"},
+        {"run-as", "USER", NULL, &options.run_as,
+         "as root: who runs the servers (default: postgres)"},
+        {"json", NULL, &options.json, NULL, "print one JSON object"},
+    };
+    cli_args_t args = {.usage = &k_usage,
+                       .options = table,
+                       .noptions = sizeof table / sizeof table[0],
+                       .least = 1,
+                       .most = 1};
+    int code = cli_args_read(&args, argc, argv);
+    agdb_map_t *map;
+
+    if (code >= 0)
+        return code;
+    cli_catch_interrupts();
+    map = cli_load_map(args.items[0]);
+    if (map == NULL)
+        return CLI_FAILED;
+    code = up_map(args.items[0], map, &options);
+    agdb_map_free(map);
+    return code;
+}
+
+const cli_command_t cli_up = {&k_usage, run};
