@@ -1,9 +1,16 @@
 #!/usr/bin/python3
 """Checks shardmap/shardmap.schema.json: it accepts the maps in shardmap/ and a set of odd but good
-ones, and refuses a set of broken ones."""
+ones, and refuses a set of broken ones.
+
+    tests/style/check_schema.py               the schema
+    tests/style/check_schema.py AGENCYDB      the same maps with `AGENCYDB check`: the loader must agree
+"""
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import jsonschema
 import yaml
@@ -64,19 +71,44 @@ BROKEN = {
 }
 
 
-def main():
+def by_schema():
+    """A judge: None for a good map, else why not."""
     schema = json.loads((ROOT / "shardmap/shardmap.schema.json").read_text())
     jsonschema.Draft7Validator.check_schema(schema)
     validator = jsonschema.Draft7Validator(schema)
+
+    def judge(text):
+        errors = [f"at {'.'.join(map(str, e.path))}: {e.message}" for e in validator.iter_errors(yaml.safe_load(text))]
+        return "; ".join(errors) or None
+    return judge
+
+
+def by_loader(agencydb):
+    environment = {**os.environ, "MAX": "4"}
+
+    def judge(text):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(text)
+            file.flush()
+            run = subprocess.run([agencydb, "check", file.name], capture_output=True, text=True, env=environment)
+        if run.returncode not in (0, 1):
+            raise SystemExit(f"{agencydb} check: exit code {run.returncode}\n{run.stderr}")
+        return run.stderr if run.returncode == 1 else None
+    return judge
+
+
+def main():
+    judge = by_loader(sys.argv[1]) if len(sys.argv) > 1 else by_schema()
     maps = {str(p.relative_to(ROOT)): p.read_text() for p in sorted((ROOT / "shardmap").glob("*.yaml"))}
     failures = []
     if not maps:
         failures.append("shardmap/ has no maps")
     for name, text in {**maps, **GOOD}.items():
-        for error in validator.iter_errors(yaml.safe_load(text)):
-            failures.append(f"{name}: refused at {'.'.join(map(str, error.path))}: {error.message}")
+        why = judge(text)
+        if why is not None:
+            failures.append(f"{name}: refused: {why}")
     for name, text in BROKEN.items():
-        if validator.is_valid(yaml.safe_load(text)):
+        if judge(text) is None:
             failures.append(f"{name}: accepted")
     print("\n".join(failures) or f"{len(maps) + len(GOOD)} good maps accepted, {len(BROKEN)} broken ones refused")
     sys.exit(1 if failures else 0)
