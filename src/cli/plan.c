@@ -62,6 +62,27 @@ static bool check_tls(const cli_place_t *place, const char *sslmode)
     return false;
 }
 
+/* Whether there is a place for the password at all: known before anything is made. */
+static bool check_source(const cli_cluster_t *cluster, const agdb_map_t *map,
+                         const cli_place_t *place)
+{
+    const char *variable = cli_setting(map, place, "connection.password_env");
+    const char *value = variable != NULL ? getenv(variable) : NULL;
+
+    if (variable != NULL && (value == NULL || value[0] == '\0')) {
+        cli_error("%s: its password comes from the environment variable %s, which is not set",
+                  place_label(place), variable);
+        return false;
+    }
+    if (variable != NULL || cluster->free_ports ||
+        cli_setting(map, place, "connection.password_file") != NULL)
+        return true;
+    cli_error("%s: it has no password; add 'connection: { password_file: FILE }' to the map (the "
+              "file is made when it is missing), or use '--free-ports'",
+              place_label(place));
+    return false;
+}
+
 static size_t find_server(const cli_cluster_t *cluster, const char *host, unsigned port)
 {
     size_t i;
@@ -134,7 +155,8 @@ static bool add_place(cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t
         return false;
     }
     if (!check_host(cluster, &place, host) ||
-        !check_tls(&place, cli_setting(map, &place, "connection.sslmode")))
+        !check_tls(&place, cli_setting(map, &place, "connection.sslmode")) ||
+        !check_source(cluster, map, &place))
         return false;
     place.server = find_server(cluster, host, (unsigned)port);
     fresh = place.server == cluster->nservers;
@@ -297,23 +319,13 @@ static bool find_password(const cli_cluster_t *cluster, const agdb_map_t *map, c
 
     if (variable != NULL) {
         *ret = getenv(variable);
-        if (*ret != NULL && (*ret)[0] != '\0')
-            return true;
-        cli_error("%s: its password comes from the environment variable %s, which is not set",
-                  place_label(place), variable);
-        return false;
+        return true;
     }
     /* with free ports all that is made stays inside the cluster's folder */
-    if (cluster->free_ports && (file == NULL || access(file, F_OK) != 0))
+    if (file == NULL || (cluster->free_ports && access(file, F_OK) != 0))
         file = cli_format("%s/password", cluster->dir);
-    if (file != NULL) {
-        place->password_file = file;
-        return read_password(place, file, ret);
-    }
-    cli_error("%s: it has no password; add 'connection: { password_file: FILE }' to the map (the "
-              "file is made when it is missing), or use '--free-ports'",
-              place_label(place));
-    return false;
+    place->password_file = file;
+    return read_password(place, file, ret);
 }
 
 static bool add_role(cli_cluster_t *cluster, const cli_place_t *place, const char *user,

@@ -72,20 +72,38 @@ cli_found_t cli_find_cluster(const char *dir)
     return S_ISDIR(info.st_mode) && is_empty(dir) ? CLI_FOUND_NOTHING : CLI_FOUND_FOREIGN;
 }
 
+/* The marker that was locked may have been removed by the one who held it. */
+static bool is_current(int fd, const char *marker)
+{
+    struct stat locked;
+    struct stat there;
+
+    return fstat(fd, &locked) == 0 && lstat(marker, &there) == 0 && locked.st_ino == there.st_ino;
+}
+
 bool cli_lock_cluster(const char *dir)
 {
+    enum { WAIT_MS = 5000 };
+    char *marker = inside(dir, MARKER);
+    uint64_t until = cli_now_ms() + WAIT_MS;
     /* open until the process ends: the lock goes with it */
-    int fd = open(inside(dir, MARKER), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(marker, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0) {
-        cli_error("cannot open %s: %s", inside(dir, MARKER), strerror(errno));
+        cli_error("cannot open %s: %s", marker, strerror(errno));
         return false;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        cli_error("another 'agencydb up' or 'down' works in %s; wait for its end", dir);
-        return false;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (cli_interrupted() || cli_now_ms() > until) {
+            cli_error("another 'agencydb up' or 'down' works in %s; wait for its end", dir);
+            return false;
+        }
+        cli_sleep_ms(50);
     }
-    return true;
+    if (is_current(fd, marker))
+        return true;
+    cli_error("another 'agencydb down' has just removed %s; try again", dir);
+    return false;
 }
 
 /* --- making it -----------------------------------------------------------------------------------

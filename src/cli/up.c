@@ -222,15 +222,50 @@ static int start_again(cli_cluster_t *known, const up_options_t *options)
     return print_cluster(known, options->json, false);
 }
 
+/* What is there must be the cluster of the same map. */
+static bool is_same(const cli_cluster_t *known, const char *known_source,
+                    const cli_cluster_t *wanted, const char *source)
+{
+    const char *whose = known->map_path;
+
+    if (strcmp(known_source, source) == 0 && known->free_ports == wanted->free_ports)
+        return true;
+    if (strcmp(known_source, source) == 0)
+        whose = known->free_ports ? "this map with free ports" : "this map with its own ports";
+    else if (strcmp(known->map_path, wanted->map_path) == 0)
+        whose = "an earlier form of this map";
+    cli_error("%s holds the cluster of %s; run 'agencydb down --dir %s' first, or use another "
+              "'--dir'",
+              wanted->dir, whose, wanted->dir);
+    return false;
+}
+
+/* Counts the servers that answer; names the others. */
+static size_t count_answers(const cli_cluster_t *known, cli_buf_t *silent)
+{
+    enum { ANSWER_MS = 3000 };
+    size_t answering = 0;
+    size_t i;
+
+    for (i = 0; i < known->nservers; i++) {
+        const cli_server_t *server = &known->servers[i];
+        if (server->pid > 0 && cli_server_answers(server->host, server->port, ANSWER_MS))
+            answering++;
+        else
+            cli_buf_format(silent, "\n    %s (%s port %u)", server->label, server->host,
+                           server->port);
+    }
+    return answering;
+}
+
 static int use_existing(const cli_cluster_t *wanted, const char *source,
                         const up_options_t *options)
 {
-    enum { ANSWER_MS = 3000 };
     cli_cluster_t known;
     char *known_source = NULL;
     cli_buf_t silent = {0};
     size_t running = 0;
-    size_t answering = 0;
+    size_t answering;
     size_t i;
 
     if (!cli_lock_cluster(wanted->dir))
@@ -240,32 +275,19 @@ static int use_existing(const cli_cluster_t *wanted, const char *source,
                   wanted->dir, wanted->dir);
         return CLI_FAILED;
     }
-    if (strcmp(known_source, source) != 0 || known.free_ports != wanted->free_ports) {
-        cli_error(
-            "%s holds the cluster of %s%s; run 'agencydb down --dir %s' first, or use another "
-            "'--dir'",
-            wanted->dir,
-            strcmp(known.map_path, wanted->map_path) != 0 ? known.map_path
-                                                          : "an earlier form of this map",
-            known.free_ports ? " (with free ports)" : "", wanted->dir);
+    if (!is_same(&known, known_source, wanted, source))
         return CLI_FAILED;
-    }
-    for (i = 0; i < known.nservers; i++) {
-        const cli_server_t *server = &known.servers[i];
-        running += server->pid > 0 ? 1 : 0;
-        if (server->pid > 0 && cli_server_answers(server->host, server->port, ANSWER_MS))
-            answering++;
-        else
-            cli_buf_format(&silent, "\n    %s (%s port %u)", server->label, server->host,
-                           server->port);
-    }
+    for (i = 0; i < known.nservers; i++)
+        running += known.servers[i].pid > 0 ? 1 : 0;
     if (running == 0 || (options->revive && running < known.nservers))
         return start_again(&known, options);
+    answering = count_answers(&known, &silent);
     if (answering == known.nservers)
         return print_cluster(&known, options->json, true);
-    cli_error("%zu of the %zu servers in %s do not answer; run 'agencydb down --dir %s' first, or "
-              "start the dead ones with '--revive'%s",
-              known.nservers - answering, known.nservers, wanted->dir, wanted->dir, silent.data);
+    cli_error(
+        "%zu of %zu servers in %s do not answer; run 'agencydb down --dir %s' first, or start "
+        "the dead ones with '--revive'%s",
+        known.nservers - answering, known.nservers, wanted->dir, wanted->dir, silent.data);
     return CLI_FAILED;
 }
 
