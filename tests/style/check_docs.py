@@ -5,7 +5,8 @@
 
 - every public function has a comment with one @param for each parameter, in their order, @return
   unless it returns nothing, and @threads any, one or frozen; every handle has @threads
-- every ```c and ```cpp block of the .md files compiles against the headers
+- every ```c and ```cpp block of the .md files compiles against the headers, and so does the life
+  cycle at the top of agencydb.h
 """
 import os
 import pathlib
@@ -98,6 +99,18 @@ def check_block(language, code, number, build):
     return error
 
 
+def check_life_cycle(build):
+    """The indented lines of agencydb.h's first comment."""
+    lines = re.findall(r"^ \*(?:     (.*))?$", (ROOT / "include/agencydb.h").read_text(), re.M)
+    code = "\n".join(lines)
+    if "agdb_query" not in code:
+        yield "include/agencydb.h: shows no life cycle"
+        return
+    error = compiles("c", "#define die(text) (fputs(text, stderr), exit(1))\n" + wrap(code, 0), build)
+    if error is not None:
+        yield f"include/agencydb.h: the life cycle does not compile:\n{error}"
+
+
 def check_markdown(build):
     count = 0
     for folder, subfolders, files in os.walk(ROOT):
@@ -120,7 +133,7 @@ def check_markdown(build):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    messages = [*check_headers(), *check_markdown(sys.argv[1])]
+    messages = [*check_headers(), *check_life_cycle(sys.argv[1]), *check_markdown(sys.argv[1])]
     print("\n".join(messages) or "the comments of all public functions are whole, all shown code compiles")
     sys.exit(1 if messages else 0)
 
