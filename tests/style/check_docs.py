@@ -20,6 +20,10 @@ import headers
 ROOT = headers.ROOT
 THREADS = re.compile(r"@threads\s+(\w+)")
 FENCE = re.compile(r"^```(c|cpp)\n(.*?)^```", re.M | re.S)
+COMPILERS = {
+    "c": ["cc", "-std=c11", "-Werror=implicit", "-Werror=int-conversion", "-Werror=incompatible-pointer-types"],
+    "cpp": ["c++", "-std=c++17"],
+}
 SKIP = {"build", "_install", ".git"}
 
 
@@ -79,7 +83,7 @@ void snippet_{number}(agdb_t *db, agdb_map_t *map)
 
 
 def compiles(language, code, build):
-    compiler = {"c": ["cc", "-std=c11"], "cpp": ["c++", "-std=c++17"]}[language]
+    compiler = COMPILERS[language]
     pq = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True).stdout.split()
     with tempfile.NamedTemporaryFile("w", suffix="." + language) as file:
         file.write(code)

@@ -166,7 +166,7 @@ def schema(settings):
         "boolean": {"enum": [True, False, "true", "false"]},
         "name": {"description": "Letters, digits, '.', '_' and '-'; 1 to 63 of them.",
                  "type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"},
-        "label": scalar("A word of your own.", {"type": "string", "minLength": 1, "maxLength": 63}),
+        "label": scalar("A name: letters, digits, '.', '_' and '-'; 1 to 63 of them.", ref("name")),
         "slots": {
             "description": "The slots that this shard owns: numbers and ranges. Every slot of a keyspace with several "
                            "shards has exactly one owner; [] is a new shard that takes pins first.",
