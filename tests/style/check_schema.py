@@ -24,13 +24,14 @@ GOOD = {
     "the smallest map": SMALLEST,
     "hash": SMALLEST + "hash: { algorithm: xxh3_64, slots: 65536 }",
     "variables": SMALLEST + 'epoch: "${EPOCH:-3}"\ndefaults: { pool: { max: "${MAX}" }, timeouts: { call: "${T:-3s}" } }',
-    "short nodes": 'agencydb: 1\nkeyspaces: { core: { shards: { main: { nodes: [ db1, "db2:5433", /run/pg ] } } } }',
-    "slots": "agencydb: 1\nkeyspaces: { core: { shards: { a: { slots: [0-2046, 2047], %s }, b: { slots: [2048-4095], %s }, "
-             "c: { slots: [], %s } } } }" % (NODE, NODE, NODE),
+    "short nodes": 'agencydb: 1\ndefaults: { connection: { insecure: true } }\nkeyspaces: { core: { shards: { main: { '
+                   'nodes: [ db1, "db2:5433", "[2001:db8::1]:5433", /run/pg ] } } } }',
+    "slots": "agencydb: 1\nkeyspaces: { core: { shards: { a: { slots: [0-2046, 2047], nodes: [ '127.0.0.1:1' ] }, b: { "
+             "slots: [2048-4095], nodes: [ '127.0.0.1:2' ] }, c: { slots: [], nodes: [ '127.0.0.1:3' ] } } } }",
     "pins": SMALLEST + "agencies: { fema: { shard: main }, us/ca/dph: { shards: { core: main } }, 'hex:00ff': "
                        "{ writes: refuse } }",
     "levels": "agencydb: 1\nkeyspaces: { core: { timeouts: { call: 250ms }, shards: { main: { pool: { max: 4 }, nodes: "
-              "[ { host: db1, port: 6432, zone: a, state: no-reads, reads: never, connection: { user: u } } ] } } } }",
+              "[ { host: db1, port: 6432, zone: a, state: no-reads, reads: never, connection: { user: u, insecure: true } } ] } } } }",
     "keyspace switches": "agencydb: 1\nkeyspaces: { core: { grouping: off, via: pgbouncer, shards: { main: { "
                          "generation: 2, region: east, %s } } } }" % NODE,
 }
