@@ -8,6 +8,7 @@ ones, and refuses a set of broken ones.
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,14 @@ BROKEN = {
 }
 
 
+def shown_maps():
+    """The maps that READMEs show: blocks that start with the version of the format."""
+    for path in (ROOT / "README.md", ROOT / "shardmap/README.md"):
+        text = path.read_text() if path.exists() else ""
+        for match in re.finditer(r"^```yaml\n(agencydb:.*?)^```", text, re.M | re.S):
+            yield f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}", match.group(1)
+
+
 def by_schema():
     """A judge: None for a good map, else why not."""
     schema = json.loads((ROOT / "shardmap/shardmap.schema.json").read_text())
@@ -105,18 +114,19 @@ def by_loader(agencydb):
 
 def main():
     judge = by_loader(sys.argv[1]) if len(sys.argv) > 1 else by_schema()
+    shown = {} if len(sys.argv) > 1 else dict(shown_maps())  # may be parts of maps
     maps = {str(p.relative_to(ROOT)): p.read_text() for p in sorted((ROOT / "shardmap").glob("*.yaml"))}
     failures = []
     if not maps:
         failures.append("shardmap/ has no maps")
-    for name, text in {**maps, **GOOD}.items():
+    for name, text in {**maps, **shown, **GOOD}.items():
         why = judge(text)
         if why is not None:
             failures.append(f"{name}: refused: {why}")
     for name, text in BROKEN.items():
         if judge(text) is None:
             failures.append(f"{name}: accepted")
-    print("\n".join(failures) or f"{len(maps) + len(GOOD)} good maps accepted, {len(BROKEN)} broken ones refused")
+    print("\n".join(failures) or f"{len(maps) + len(shown) + len(GOOD)} good maps accepted, {len(BROKEN)} broken ones refused")
     sys.exit(1 if failures else 0)
 
 
