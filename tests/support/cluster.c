@@ -1,0 +1,172 @@
+#include "cluster.h"
+
+#include "base/clock.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *cluster_env(const char *name)
+{
+    const char *value = getenv(name);
+
+    if (value == NULL)
+        fail_msg("%s is not set: run tests/run --only live", name);
+    return value;
+}
+
+static bool parse_node(char *line, cluster_node_t *node)
+{
+    char *field[9] = {NULL};
+    size_t n = 0;
+
+    for (char *rest = line; n < AGDB_COUNT(field); n++)
+        if ((field[n] = strsep(&rest, "\t\n")) == NULL)
+            break;
+    if (n < 7)
+        return false;
+    snprintf(node->keyspace, sizeof node->keyspace, "%s", field[0]);
+    snprintf(node->shard, sizeof node->shard, "%s", field[1]);
+    snprintf(node->name, sizeof node->name, "%s", field[2]);
+    snprintf(node->role, sizeof node->role, "%s", field[3]);
+    snprintf(node->host, sizeof node->host, "%s", field[4]);
+    node->port = (int)strtol(field[5], NULL, 10);
+    snprintf(node->data, sizeof node->data, "%s", field[6]);
+    return true;
+}
+
+cluster_node_t cluster_node(const char *keyspace, const char *shard, const char *role)
+{
+    FILE *file = fopen(cluster_env("AGDB_TEST_NODES"), "re");
+    cluster_node_t node = {0};
+    char line[1024];
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (parse_node(line, &node) && strcmp(node.keyspace, keyspace) == 0 &&
+            strcmp(node.shard, shard) == 0 && strcmp(node.role, role) == 0) {
+            fclose(file);
+            return node;
+        }
+    fclose(file);
+    fail_msg("the cluster has no %s of %s/%s", role, keyspace, shard);
+    return node;
+}
+
+static pid_t postmaster(const cluster_node_t *node)
+{
+    char path[600];
+    long pid = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/postmaster.pid", node->data);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%ld", &pid) != 1)
+        pid = 0;
+    fclose(file);
+    return (pid_t)pid;
+}
+
+bool cluster_is_running(const cluster_node_t *node)
+{
+    pid_t pid = postmaster(node);
+
+    return pid > 0 && kill(pid, 0) == 0;
+}
+
+void cluster_signal(const cluster_node_t *node, int signal)
+{
+    pid_t pid = postmaster(node);
+
+    assert_true(pid > 0);
+    assert_int_equal(kill(pid, signal), 0);
+}
+
+/* In the child: the owner of the data folder starts the server, as PostgreSQL demands. */
+static void start_as_owner(const cluster_node_t *node)
+{
+    char tool[512];
+    char log[600];
+    struct stat st;
+    FILE *config = popen("pg_config --bindir", "re");
+
+    if (config == NULL || fscanf(config, "%480s", tool) != 1 || stat(node->data, &st) != 0)
+        _exit(9);
+    pclose(config);
+    snprintf(tool + strlen(tool), sizeof tool - strlen(tool), "/pg_ctl");
+    snprintf(log, sizeof log, "%s/restart.log", node->data);
+    if (geteuid() == 0 &&
+        (setgroups(0, NULL) != 0 || setgid(st.st_gid) != 0 || setuid(st.st_uid) != 0))
+        _exit(9);
+    if (chdir(node->data) != 0)
+        _exit(9);
+    execl(tool, tool, "-D", node->data, "-l", log, "-t", "30", "-w", "-s", "start", (char *)NULL);
+    _exit(9);
+}
+
+void cluster_start(const cluster_node_t *node)
+{
+    int status = 0;
+    pid_t pid;
+
+    if (!cluster_is_running(node)) {
+        char path[600];
+
+        snprintf(path, sizeof path, "%s/postmaster.pid", node->data);
+        (void)unlink(path);
+    }
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        start_as_owner(node);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("%s could not be started: see %s/restart.log", node->name, node->data);
+}
+
+agdb_t *cluster_open(const agdb_options_t *options)
+{
+    agdb_error_t *error = NULL;
+    agdb_t *db = NULL;
+
+    if (agdb_open(cluster_env("AGDB_TEST_MAP"), options, &db, &error) != AGDB_OK ||
+        agdb_wait_ready(db, AGDB_READY_ALL, 20000, &error) != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+    return db;
+}
+
+void cluster_close(agdb_t *db)
+{
+    assert_int_equal(agdb_close(db, 10000), AGDB_OK);
+}
+
+char *cluster_value(agdb_t *db, const agdb_request_t *request)
+{
+    agdb_error_t *error = NULL;
+    agdb_result_t *res = NULL;
+    char *copy = NULL;
+
+    if (agdb_query(db, request, &res, &error) != AGDB_OK)
+        fail_msg("%s: %s", request->sql, agdb_error_message(error));
+    if (agdb_result_rows(res) > 0 && agdb_result_text(res, 0, 0) != NULL)
+        copy = strdup(agdb_result_text(res, 0, 0));
+    else
+        copy = strdup("");
+    agdb_result_free(res);
+    return copy;
+}
+
+void cluster_do(agdb_t *db, const agdb_request_t *request)
+{
+    free(cluster_value(db, request));
+}

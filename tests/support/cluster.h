@@ -1,0 +1,37 @@
+/* The cluster that support/with-cluster has booted, for live tests: its nodes, and how to hurt and
+ * heal them. */
+#ifndef AGDB_TESTS_CLUSTER_H
+#define AGDB_TESTS_CLUSTER_H
+
+#include "agencydb.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct cluster_node {
+    char keyspace[64];
+    char shard[64];
+    char name[96];
+    char role[16]; /* when it was booted: "primary", "replica" */
+    char host[64];
+    int port;
+    char data[512];
+} cluster_node_t;
+
+/* Fails the test when there is no cluster, or no such node. */
+cluster_node_t cluster_node(const char *keyspace, const char *shard, const char *role);
+const char *cluster_env(const char *name);
+
+void cluster_signal(const cluster_node_t *node, int signal); /* the postmaster */
+bool cluster_is_running(const cluster_node_t *node);
+void cluster_start(const cluster_node_t *node); /* waits until it answers */
+
+/* A client on the cluster's map, with its primaries up. */
+agdb_t *cluster_open(const agdb_options_t *options);
+void cluster_close(agdb_t *db);
+
+/* Runs a statement that must succeed; returns the first value as a copy, "" when there is none. */
+char *cluster_value(agdb_t *db, const agdb_request_t *request);
+void cluster_do(agdb_t *db, const agdb_request_t *request);
+
+#endif
