@@ -20,12 +20,7 @@ bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unst
                               .allow_unstamped = allow_unstamped,
                               .login = client->user};
     agdb_error_t *err = NULL;
-    agdb_map_t *map = cli_load_map(map_path);
 
-    /* the map's mistakes are said in their own form, before the client loads it again */
-    if (map == NULL)
-        return false;
-    agdb_map_free(map);
     if (client->password != NULL) {
         options.password = give_password;
         options.password_user = client;

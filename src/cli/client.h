@@ -10,7 +10,8 @@ typedef struct cli_client {
     const char *password; /* for that user */
 } cli_client_t;
 
-/* False: an error was said. */
+/* False: an error was said. The map is loaded before, so that its mistakes are said as `check` says
+ * them. */
 bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped);
 void cli_client_close(cli_client_t *client);
 

@@ -2,6 +2,8 @@
 
 #include "cli/json.h"
 
+#include <strings.h>
+
 enum { DEPTH = 32 };
 
 /* --- reading -------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ static bool is_plain(const char *text)
             return false;
     }
     for (i = 0; i < sizeof k_words / sizeof k_words[0]; i++) {
-        if (strcmp(text, k_words[i]) == 0)
+        if (strcasecmp(text, k_words[i]) == 0)
             return false;
     }
     return true;

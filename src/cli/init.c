@@ -390,12 +390,15 @@ static int init_path(const char *path, const init_options_t *options)
 
     if (options->password_file != NULL && !read_password(options->password_file, &client))
         return CLI_FAILED;
-    if (!cli_client_open(&client, path, true))
-        return CLI_FAILED;
     map = cli_load_map(path);
-    code = map != NULL ? init_map(map, &client, options) : CLI_FAILED;
+    if (map == NULL)
+        return CLI_FAILED;
+    code = CLI_FAILED;
+    if (cli_client_open(&client, path, true)) {
+        code = init_map(map, &client, options);
+        cli_client_close(&client);
+    }
     agdb_map_free(map);
-    cli_client_close(&client);
     return code;
 }
 

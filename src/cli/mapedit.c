@@ -12,6 +12,32 @@ static cli_doc_t *find_node(const cli_doc_t *map, const cli_place_t *place)
     return cli_doc_at(cli_doc_get(shard, "nodes"), place->node);
 }
 
+/* A dollar sign would start a variable. */
+static char *map_text(const char *text)
+{
+    cli_buf_t out = {0};
+
+    cli_buf_add(&out, "", 0);
+    for (; *text != '\0'; text++) {
+        if (*text == '$')
+            cli_buf_text(&out, "$");
+        cli_buf_add(&out, text, 1);
+    }
+    return out.data;
+}
+
+/* The writer puts what all nodes share into `defaults`: a source of passwords there would be a
+ * second one. */
+static void edit_defaults(cli_doc_t *map, const cli_cluster_t *cluster)
+{
+    cli_doc_t *connection = cli_doc_get(cli_doc_get(map, "defaults"), "connection");
+
+    if (connection != NULL && cluster->nplaces > 0 && cluster->places[0].password_file != NULL) {
+        cli_doc_remove(connection, "passfile");
+        cli_doc_remove(connection, "password_file");
+    }
+}
+
 static void edit_node(cli_doc_t *node, const cli_cluster_t *cluster, const cli_place_t *place)
 {
     const cli_server_t *server = &cluster->servers[place->server];
@@ -19,13 +45,13 @@ static void edit_node(cli_doc_t *node, const cli_cluster_t *cluster, const cli_p
 
     cli_doc_set(node, "port", CLI_DOC_WORD, cli_format("%u", server->port));
     if (cli_doc_get(node, "name") != NULL)
-        cli_doc_set(node, "name", CLI_DOC_TEXT, place->node_name);
+        cli_doc_set(node, "name", CLI_DOC_TEXT, map_text(place->node_name));
     if (place->password_file == NULL)
         return;
     connection = cli_doc_object(node, "connection");
     cli_doc_remove(connection, "password_env");
     cli_doc_remove(connection, "passfile");
-    cli_doc_set(connection, "password_file", CLI_DOC_TEXT, place->password_file);
+    cli_doc_set(connection, "password_file", CLI_DOC_TEXT, map_text(place->password_file));
 }
 
 char *cli_edit_map(const agdb_map_t *map, const cli_cluster_t *cluster)
@@ -41,6 +67,8 @@ char *cli_edit_map(const agdb_map_t *map, const cli_cluster_t *cluster)
         return NULL;
     }
     doc = cli_doc_read(json.data);
+    if (doc != NULL)
+        edit_defaults(doc, cluster);
     for (i = 0; i < cluster->nplaces && doc != NULL; i++) {
         cli_doc_t *node = find_node(doc, &cluster->places[i]);
         if (node == NULL)

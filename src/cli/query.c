@@ -235,6 +235,7 @@ static int run_query(const cli_args_t *args, agdb_request_t *request,
                      const query_options_t *options)
 {
     agdb_value_t *params = cli_alloc(args->count * sizeof *params);
+    agdb_map_t *map = cli_load_map(args->items[0]);
     cli_client_t client = {0};
     agdb_result_t *res = NULL;
     agdb_error_t *err = NULL;
@@ -247,6 +248,9 @@ static int run_query(const cli_args_t *args, agdb_request_t *request,
     request->params = params;
     request->nparams = args->count - 2;
     request->tag = "agencydb query";
+    if (map == NULL)
+        return CLI_FAILED;
+    agdb_map_free(map);
     if (!cli_client_open(&client, args->items[0], false))
         return CLI_FAILED;
     if (agdb_query(client.db, request, &res, &err) == AGDB_OK) {

@@ -87,17 +87,6 @@ static const char k_hba[] =
     "host   all          all                   127.0.0.0/8    scram-sha-256\n"
     "host   all          all                   ::1/128        scram-sha-256\n";
 
-static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server,
-                                char **ret_why)
-{
-    char *path = cli_format("%s/agencydb.conf", server->data);
-
-    if (cli_write_file_of(path, &cluster->user, configuration(cluster, server)))
-        return true;
-    *ret_why = cli_format("cannot write %s: %s", path, strerror(errno));
-    return false;
-}
-
 /* --- one step ------------------------------------------------------------------------------------
  */
 static bool failed(const cli_server_t *server, const char *why, char **ret_why)
@@ -115,6 +104,16 @@ static bool run_step(const cli_cluster_t *cluster, const cli_server_t *server,
         .argv = argv, .user = &cluster->user, .log = server->log, .input = input};
 
     return cli_run(&program, &why) || failed(server, why, ret_why);
+}
+
+static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server,
+                                char **ret_why)
+{
+    char *path = cli_format("%s/agencydb.conf", server->data);
+
+    if (cli_write_file_of(path, &cluster->user, configuration(cluster, server)))
+        return true;
+    return failed(server, cli_format("cannot write %s: %s", path, strerror(errno)), ret_why);
 }
 
 static char *tool(const cli_cluster_t *cluster, const char *name)
