@@ -54,6 +54,14 @@ static const char *state_of(const PGresult *rows)
     return state != NULL ? state : "";
 }
 
+/* The backend is gone with this error; nothing after it was executed. */
+static bool is_farewell(const PGresult *rows)
+{
+    const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return severity != NULL && strcmp(severity, "ERROR") != 0;
+}
+
 static void set_answer(agdb__conn_t *conn, PGresult *take_rows, bool is_error)
 {
     PQclear(conn->answer);
@@ -127,6 +135,10 @@ static void take_result(agdb__conn_t *conn, agdb__step_kind_t kind, PGresult *ta
         set_answer(conn, take_rows, true);
         return;
     }
+    if (error && is_farewell(take_rows) && conn->answer == NULL) {
+        set_answer(conn, take_rows, true); /* the backend ended before it came to the statement */
+        return;
+    }
     if (kind == AGDB__STEP_PARSE && !aborted)
         prepared(conn);
     else if (kind == AGDB__STEP_REQUIRED && error)
@@ -142,8 +154,6 @@ static void take_result(agdb__conn_t *conn, agdb__step_kind_t kind, PGresult *ta
  * answer stays what it was, and the connection ends before its Sync. */
 static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
 {
-    const char *severity;
-
     if (PQresultStatus(take_rows) == PGRES_PIPELINE_SYNC) {
         PQclear(take_rows);
         conn->answered = conn->answered || conn->answer != NULL;
@@ -157,8 +167,7 @@ static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
         return;
     }
     conn->step_has_result = true;
-    severity = PQresultErrorField(take_rows, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (conn->answer_is_error || severity == NULL || strcmp(severity, "ERROR") != 0)
+    if (conn->answer_is_error || is_farewell(take_rows))
         PQclear(take_rows);
     else
         set_answer(conn, take_rows, true);

@@ -1,6 +1,6 @@
 /* One connection against a real server, which the environment names: AGDB_TEST_HOST (address or
  * socket folder), AGDB_TEST_PORT, AGDB_TEST_USER, AGDB_TEST_DBNAME, AGDB_TEST_PASSWORD_FILE. The
- * server runs on this machine. Only temporary tables are made. */
+ * server runs on this machine and is stamped. Only temporary tables are made. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "pg/conn.h"
@@ -272,6 +272,36 @@ static void open_unstamped_server_is_refused_unless_allowed(void **state)
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
     assert_false(agdb__conn_hello(conn)->stamped);
     agdb__conn_close(conn);
+}
+
+/* The server has been stamped by `agencydb init`. */
+static void open_stamped_server_must_be_the_expected_one(void **state)
+{
+    agdb__statement_t s = {.sql = "SELECT keyspace, shard, slots FROM agencydb.identity"};
+    agdb__identity_t expect = {0};
+    agdb__login_t login = s_login;
+    struct pg_result *rows = NULL;
+    agdb__conn_t *conn;
+
+    (void)state;
+    assert_int_equal(run_on(s_conn, &s, &rows, NULL), AGDB_OK);
+    assert_true(PQntuples(rows) >= 1);
+    expect.keyspace = PQgetvalue(rows, 0, 0);
+    expect.shard = PQgetvalue(rows, 0, 1);
+    expect.slots = (uint32_t)strtoul(PQgetvalue(rows, 0, 2), NULL, 10);
+    login.expect = &expect;
+    login.nexpect = 1;
+    conn = connect_as(&login);
+    assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
+    assert_true(agdb__conn_hello(conn)->stamped);
+    assert_int_equal(agdb__conn_probe(conn, agdb__now_us(), soon_us()), AGDB_OK);
+    assert_int_equal(drive(conn), AGDB__CONN_READY);
+    agdb__conn_close(conn);
+    expect.slots++;
+    expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "slots, map says");
+    expect.shard = "another";
+    expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "map says 'another'");
+    PQclear(rows);
 }
 
 static int listen_silently(uint16_t *ret_port)
@@ -633,18 +663,30 @@ static void is_alive_after_the_backend_ended_is_false(void **state)
     assert_false(agdb__conn_is_alive(s_conn));
 }
 
-static void run_on_an_ended_backend_is_certainly_not_executed(void **state)
+static void expect_ended(bool read_only)
 {
     agdb_error_t *error;
 
-    (void)state;
     terminate_backend();
-    error =
-        expect_failure(&(agdb__statement_t){.sql = "SELECT 1"}, AGDB_E_LOST, AGDB_OUTCOME_REJECTED);
+    error = expect_failure(&(agdb__statement_t){.sql = "SELECT 1", .read_only = read_only},
+                           AGDB_E_LOST, AGDB_OUTCOME_REJECTED);
     assert_string_equal(agdb_error_sqlstate(error), "57P01");
     assert_true(agdb_error_is_retriable(error));
     agdb_error_free(error);
     assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_DEAD);
+}
+
+static void run_on_an_ended_backend_is_certainly_not_executed(void **state)
+{
+    (void)state;
+    expect_ended(false);
+}
+
+/* The farewell answers the change of mode, which is ahead of the statement. */
+static void run_on_an_ended_backend_with_a_change_of_mode_is_not_executed_either(void **state)
+{
+    (void)state;
+    expect_ended(true);
 }
 
 static void send_then_ended_backend_is_rejected(void **state)
@@ -737,6 +779,7 @@ int main(void)
         CONN_TEST(open_hostile_environment_changes_nothing),
         CONN_TEST(open_refused_login_says_why),
         CONN_TEST(open_unstamped_server_is_refused_unless_allowed),
+        CONN_TEST(open_stamped_server_must_be_the_expected_one),
         CONN_TEST(open_silent_server_ends_at_the_deadline),
         CONN_TEST(probe_asks_again_and_is_ready_again),
         CONN_TEST(run_ordinary_sql_with_untyped_and_typed_parameters),
@@ -756,6 +799,7 @@ int main(void)
         CONN_TEST(run_over_max_bytes_at_the_end_keeps_the_connection),
         CONN_TEST(is_alive_after_the_backend_ended_is_false),
         CONN_TEST(run_on_an_ended_backend_is_certainly_not_executed),
+        CONN_TEST(run_on_an_ended_backend_with_a_change_of_mode_is_not_executed_either),
         CONN_TEST(send_then_ended_backend_is_rejected),
         CONN_TEST(run_stopped_backend_ends_at_the_deadline_with_an_unknown_write),
         CONN_TEST(run_stopped_backend_ends_at_the_deadline_with_a_retriable_read),
