@@ -231,6 +231,16 @@ static bool read_options(const query_options_t *options, agdb_request_t *request
     return true;
 }
 
+/* A new client does not know yet who is a replica: the first node that it has seen would do. */
+static void meet_replicas(agdb_t *db, const agdb_request_t *request)
+{
+    enum { MEET_MS = 1000 };
+
+    if (request->access == AGDB_READ_REPLICA_OK &&
+        agdb_wait_ready(db, AGDB_READY_ALL, MEET_MS, NULL) != AGDB_OK)
+        cli_progress("Not every node of the map is there.");
+}
+
 static int run_query(const cli_args_t *args, agdb_request_t *request,
                      const query_options_t *options)
 {
@@ -253,6 +263,7 @@ static int run_query(const cli_args_t *args, agdb_request_t *request,
     agdb_map_free(map);
     if (!cli_client_open(&client, args->items[0], false))
         return CLI_FAILED;
+    meet_replicas(client.db, request);
     if (agdb_query(client.db, request, &res, &err) == AGDB_OK) {
         print_result(res, options);
     } else {
