@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 static atomic_int s_lines, s_nodes_up, s_passwords;
 
@@ -45,6 +46,16 @@ static bool find_password(const char *node, const char *login, char *buf, size_t
     return len > 0;
 }
 
+/* Events come from the client's own thread, a moment later. Waits for them at most 5 s. */
+static void wait_for_events(void)
+{
+    const struct timespec pause = {0, 10 * 1000000L};
+    int left;
+
+    for (left = 500; left > 0 && s_nodes_up < 5; left--)
+        nanosleep(&pause, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "shardmap.yaml";
@@ -80,6 +91,7 @@ int main(int argc, char **argv)
         goto out;
     printf("application_name %s, login %s\n", agdb_result_text(res, 0, 0),
            agdb_result_text(res, 0, 1));
+    wait_for_events();
     printf("nodes up: %d\n", s_nodes_up);
     printf("password callback used: %s, log lines: %s\n", s_passwords > 0 ? "yes" : "no",
            s_lines > 0 ? "yes" : "no");

@@ -149,7 +149,7 @@ static const char *const k_inserts[] = {
     "        round((6 + $2 % 9 + 3 * sin($2 + day) + site)::numeric, 1)"
     " FROM generate_series(1, 3) site, generate_series(0, 6) day",
     "INSERT INTO disease_case"
-    " SELECT $1, disease, DATE '2026-10-26' + 7 * week, usual + (usual * ($2 + week * 5) % 23) / 10"
+    " SELECT $1, disease, DATE '2026-10-26' + 7 * week, usual + usual * (($2 + week * 5) % 23) / 10"
     " FROM (VALUES ('influenza', 40), ('covid-19', 25), ('measles', 1)) d (disease, usual),"
     "      generate_series(0, 3) week",
     "INSERT INTO disaster_alert"
