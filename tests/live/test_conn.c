@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "pg/conn.h"
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
 #include <libpq-fe.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -304,9 +307,40 @@ static void open_stamped_server_must_be_the_expected_one(void **state)
     PQclear(rows);
 }
 
-static int listen_silently(uint16_t *ret_port)
+/* Stands before the C library's: `two.test` has the addresses 127.0.0.2, where no server is, and
+ * 127.0.0.1, in this order. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    typedef int look_up_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    look_up_fn *real;
+    void *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
+    int rc;
+
+    memcpy(&real, &symbol, sizeof real);
+    if (name == NULL || strcmp(name, "two.test") != 0)
+        return real(name, service, hints, ret);
+    rc = real("127.0.0.2", service, hints, ret);
+    return rc != 0 ? rc : real("127.0.0.1", service, hints, &(*ret)->ai_next);
+}
+
+static void open_first_address_refusing_goes_on_to_the_second(void **state)
+{
+    agdb__login_t login = s_login;
+    agdb__conn_t *conn;
+
+    (void)state;
+    login.host = "two.test";
+    conn = connect_as(&login);
+    if (agdb__conn_state(conn) != AGDB__CONN_READY)
+        fail_msg("%s", agdb_error_message(agdb__conn_error(conn)));
+    agdb__conn_close(conn);
+}
+
+static int listen_silently(const char *address, uint16_t port, uint16_t *ret_port)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(address)};
     socklen_t len = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -326,11 +360,30 @@ static void open_silent_server_ends_at_the_deadline(void **state)
 
     (void)state;
     login.host = "127.0.0.1";
-    fd = listen_silently(&login.port);
+    fd = listen_silently("127.0.0.1", 0, &login.port);
     conn = agdb__conn_open(&login, s_resolver, start_us, agdb__after_ms(start_us, 150));
     assert_int_equal(drive(conn), AGDB__CONN_DEAD);
     assert_int_equal(agdb_error_status(agdb__conn_error(conn)), AGDB_E_TIMEOUT);
     assert_in_range(agdb__now_us() - start_us, 150000, 400000);
+    agdb__conn_close(conn);
+    close(fd);
+}
+
+/* Each address gets its share of the time, so a silent one leaves some for the next. */
+static void open_first_address_silent_leaves_time_for_the_second(void **state)
+{
+    const uint64_t start_us = agdb__now_us();
+    agdb__login_t login = s_login;
+    agdb__conn_t *conn;
+    uint16_t port;
+    int fd;
+
+    (void)state;
+    login.host = "two.test";
+    fd = listen_silently("127.0.0.2", login.port, &port);
+    conn = agdb__conn_open(&login, s_resolver, start_us, agdb__after_ms(start_us, 2000));
+    assert_int_equal(drive(conn), AGDB__CONN_READY);
+    assert_in_range(agdb__now_us() - start_us, 1000000, 1900000);
     agdb__conn_close(conn);
     close(fd);
 }
@@ -780,6 +833,8 @@ int main(void)
         CONN_TEST(open_refused_login_says_why),
         CONN_TEST(open_unstamped_server_is_refused_unless_allowed),
         CONN_TEST(open_stamped_server_must_be_the_expected_one),
+        CONN_TEST(open_first_address_refusing_goes_on_to_the_second),
+        CONN_TEST(open_first_address_silent_leaves_time_for_the_second),
         CONN_TEST(open_silent_server_ends_at_the_deadline),
         CONN_TEST(probe_asks_again_and_is_ready_again),
         CONN_TEST(run_ordinary_sql_with_untyped_and_typed_parameters),
