@@ -241,7 +241,6 @@ agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *reso
         return NULL;
     conn->state = AGDB__CONN_RESOLVING;
     conn->login = login;
-    conn->resolver = resolver;
     conn->deadline_us = deadline_us;
     agdb__stmt_cache_init(&conn->cache, AGDB__STMT_MAX);
     if (PQlibVersion() < OLDEST_LIBPQ) {

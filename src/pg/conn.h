@@ -50,8 +50,9 @@ agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us);
 /* When it wants to be stepped at the latest, whatever the socket does. */
 uint64_t agdb__conn_wake_us(const agdb__conn_t *conn);
 
-/* Why it is DEAD: status CONNECT, AUTH, TLS, WRONG_SHARD, TIMEOUT, LOST, NOMEM with stage RESOLVE,
- * CONNECT or EXECUTE, and node. Borrowed; NULL in other states. */
+/* Why it is DEAD: status CONNECT, AUTH, TLS, WRONG_SHARD, TIMEOUT, LOST, TOO_BIG, NOMEM with stage
+ * RESOLVE, CONNECT or EXECUTE, and node (set, not put before the message). Borrowed; NULL in other
+ * states. */
 const agdb_error_t *agdb__conn_error(const agdb__conn_t *conn);
 /* From INTRODUCING's end on. Updated by agdb__conn_probe. */
 const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn);
@@ -70,9 +71,13 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
                               agdb_error_t **reterr);
 
 /* READY again after a statement: its rows, or its error. Errors carry SQLSTATE, fields, outcome
- * (REJECTED; UNKNOWN when an answer came without its Sync) and stage EXECUTE; TOO_BIG when a
- * limit was passed. *ret_rows is a PGresult for agdb__result_new. Works in DEAD as well, with the
- * outcome NOT_SENT or UNKNOWN. */
+ * and stage EXECUTE. *ret_rows is a PGresult for agdb__result_new. Works in DEAD as well. Outcomes:
+ *  - REJECTED: the server's error of the statement, or its farewell (57P01, then DEAD) instead of
+ *    an answer; a read over max_rows or max_bytes (AGDB_E_TOO_BIG).
+ *  - NOT_SENT: DEAD with a rest unsent, without which nothing commits.
+ *  - UNKNOWN: everything else in DEAD, an answer without its Sync included; 40003 and 08007; a
+ *    write over max_rows or max_bytes: it was executed, its rows are not given. Retriable when the
+ *    statement only reads. */
 agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
                                  agdb_error_t **reterr);
 

@@ -29,7 +29,6 @@ typedef enum agdb__work {
 struct agdb__conn {
     agdb__conn_state_t state;
     const agdb__login_t *login;
-    agdb__resolver_t *resolver;
     agdb__resolve_t *job;
     struct pg_conn *pg;
     uint64_t deadline_us; /* of the whole attempt or probe */

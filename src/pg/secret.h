@@ -12,7 +12,8 @@ enum { AGDB__SECRET_MAX = 8192 };
 agdb_status_t agdb__secret_from_file(const char *path, char *buf, agdb_error_t **reterr);
 agdb_status_t agdb__secret_from_env(const char *name, char *buf, agdb_error_t **reterr);
 /* The first line that matches gives the password. The mode must be 0600 or stricter: libpq would
- * skip a file with another one and print a warning to stderr, so it is read here. */
+ * skip a file with another one and print a warning to stderr, so it is read here. `host` is
+ * compared as the map has it, a socket's folder too. */
 agdb_status_t agdb__secret_from_passfile(const char *path, const char *host, unsigned port,
                                          const char *dbname, const char *user, char *buf,
                                          agdb_error_t **reterr);

@@ -10,7 +10,7 @@ typedef struct agdb__statement {
     size_t nparams;
     bool read_only;     /* run it where writes are refused by the server */
     uint64_t max_rows;  /* 0: no limit */
-    uint64_t max_bytes; /* never 0 */
+    uint64_t max_bytes; /* never 0; of memory that libpq holds for the rows */
 } agdb__statement_t;
 
 /* Decided from the first keyword and known function names; never used to guess reads or writes. */

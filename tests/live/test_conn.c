@@ -1,6 +1,7 @@
 /* One connection against a real server, which the environment names: AGDB_TEST_HOST (address or
  * socket folder), AGDB_TEST_PORT, AGDB_TEST_USER, AGDB_TEST_DBNAME, AGDB_TEST_PASSWORD_FILE. The
  * server runs on this machine and is stamped. Only temporary tables are made. */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "pg/conn.h"
@@ -823,6 +824,77 @@ static void receive_without_a_statement_is_misuse(void **state)
     assert_null(rows);
 }
 
+/* --- memory ---------------------------------------------------------------------------------- */
+
+/* An allocator that counts what is alive and refuses one call. */
+typedef struct scarce {
+    int until; /* calls until the one that is refused; negative: none is */
+    int alive;
+} scarce_t;
+
+static void *scarce_alloc(size_t size, void *user)
+{
+    scarce_t *scarce = user;
+    void *block = scarce->until-- == 0 ? NULL : malloc(size);
+
+    if (block != NULL)
+        scarce->alive++;
+    return block;
+}
+
+static void *scarce_resize(void *block, size_t size, void *user)
+{
+    return ((scarce_t *)user)->until-- == 0 ? NULL : realloc(block, size);
+}
+
+static void scarce_release(void *block, void *user)
+{
+    ((scarce_t *)user)->alive--;
+    free(block);
+}
+
+/* Connects and runs; whatever fails has a status and an outcome. */
+static void live_a_short_life(void)
+{
+    static const char *const sql[] = {"SELECT $1::int + $20::int", "SELECT 1/0", "SELECT $1::int"};
+    agdb__conn_t *conn = agdb__conn_open(&s_login, s_resolver, agdb__now_us(), soon_us());
+    agdb_value_t v[20];
+    size_t i;
+
+    for (i = 0; i < 20; i++)
+        v[i] = i == 0 || i == 19 ? agdb_int4(1) : agdb_typed(25, "x");
+    if (conn != NULL && drive(conn) == AGDB__CONN_DEAD)
+        assert_non_null(agdb__conn_error(conn));
+    for (i = 0; conn != NULL && agdb__conn_state(conn) == AGDB__CONN_READY && i < 3; i++) {
+        const agdb__statement_t s = {
+            .sql = sql[i], .params = v, .nparams = i == 0 ? 20 : i == 2, .read_only = i != 0};
+        struct pg_result *rows = NULL;
+        agdb_error_t *error = NULL;
+        if (run_on(conn, &s, &rows, &error) != AGDB_OK)
+            assert_int_not_equal(agdb_error_outcome(error), AGDB_OUTCOME_NONE);
+        PQclear(rows);
+        agdb_error_free(error);
+    }
+    agdb__conn_close(conn);
+}
+
+static void open_and_run_each_allocation_failing_leaks_nothing(void **state)
+{
+    scarce_t scarce = {0, 0};
+    const agdb_allocator_t allocator = {scarce_alloc, scarce_resize, scarce_release, &scarce};
+    const agdb_allocator_t *before = agdb__alloc_enter(&allocator);
+    int i;
+
+    (void)state;
+    for (i = 0; i == 0 || scarce.until < 0; i++) {
+        scarce.until = i;
+        live_a_short_life();
+        assert_int_equal(scarce.alive, 0);
+    }
+    (void)agdb__alloc_enter(before);
+    assert_in_range(i, 10, 1000); /* the last round had no failure */
+}
+
 #define CONN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -860,6 +932,7 @@ int main(void)
         CONN_TEST(run_stopped_backend_ends_at_the_deadline_with_a_retriable_read),
         CONN_TEST(run_stopped_backend_with_unsent_rest_is_not_sent),
         CONN_TEST(receive_without_a_statement_is_misuse),
+        cmocka_unit_test(open_and_run_each_allocation_failing_leaks_nothing),
     };
     int failed;
 
