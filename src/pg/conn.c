@@ -13,16 +13,19 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum { OLDEST_LIBPQ = 140000, OLDEST_SERVER = 140000, WHERE_MAX = 160 };
+enum { OLDEST_LIBPQ = 140000, OLDEST_SERVER = 140000, WHERE_MAX = 160, IDLE_READS_MAX = 32 };
 
-/* Notices are dropped; the default prints them. A FATAL one that comes while nothing was asked is
- * the server's farewell. */
+/* Notices are dropped; the default prints them. A FATAL one is the server's farewell, and so is a
+ * WARNING of the class "operator intervention": an immediate shutdown says no more. */
 static void on_notice(void *arg, const PGresult *notice)
 {
     agdb__conn_t *conn = arg;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
 
     if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        conn->farewell = true;
+    if (state != NULL && strncmp(state, "57P", 3) == 0)
         conn->farewell = true;
 }
 
@@ -320,23 +323,32 @@ bool agdb__conn_is_clean(const agdb__conn_t *conn)
     return conn->state == AGDB__CONN_READY && !conn->dirty && !conn->tainted && !conn->farewell;
 }
 
-bool agdb__conn_is_alive(agdb__conn_t *conn)
+/* What has come while nothing was asked: a changed setting, a TLS record, a farewell. libpq has to
+ * read it to know; the end of the stream may be right behind. */
+static bool hear(agdb__conn_t *conn)
 {
-    char byte;
-    ssize_t n;
-
-    if (conn->state != AGDB__CONN_READY || conn->farewell)
-        return false;
-    n = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    if (n == 0)
-        return false;
-    /* A changed setting, a TLS record, or a farewell: libpq has to read it to know. */
     if (PQconsumeInput(conn->pg) != 1 || PQstatus(conn->pg) != CONNECTION_OK)
         return false;
     (void)PQisBusy(conn->pg);
     return !conn->farewell && PQstatus(conn->pg) == CONNECTION_OK;
+}
+
+bool agdb__conn_is_alive(agdb__conn_t *conn)
+{
+    char byte;
+    ssize_t n;
+    int i;
+
+    if (conn->state != AGDB__CONN_READY || conn->farewell)
+        return false;
+    for (i = 0; i < IDLE_READS_MAX; i++) {
+        n = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+        if (n == 0 || !hear(conn))
+            return false;
+    }
+    return false; /* who talks so much unasked is not sane */
 }
 
 bool agdb__conn_is_read_only(const agdb__conn_t *conn)

@@ -66,7 +66,8 @@ agdb_status_t agdb__conn_probe(agdb__conn_t *conn, uint64_t now_us, uint64_t dea
 
 /* READY -> IN_FLIGHT: puts the statement into the connection's buffers, with what must go ahead of
  * it (preparation, read-only mode), and begins to send. Nothing of the caller's is referenced after
- * the return. Fails without sending: AGDB_E_INVAL (parameters), AGDB_E_NOMEM, AGDB_E_LOST. */
+ * the return. Fails without sending: AGDB_E_INVAL (parameters), AGDB_E_UNSUPPORTED (a
+ * statement that has no place in a request), AGDB_E_NOMEM, AGDB_E_LOST. */
 agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *statement,
                               agdb_error_t **reterr);
 

@@ -93,9 +93,19 @@ static bool queue_mode(agdb__conn_t *conn, bool read_only)
     return true;
 }
 
+/* What the text is, decided once for each that is cached. */
+static void look_up(agdb__conn_t *conn, const char *sql, const agdb__params_t *p)
+{
+    const size_t len = strlen(sql);
+
+    conn->stmt = NULL;
+    if (len <= AGDB__STMT_SQL_MAX && !conn->login->pgbouncer)
+        conn->stmt = agdb__stmt_find(&conn->cache, sql, len, p->types, p->count);
+    conn->kind = conn->stmt != NULL ? conn->stmt->kind : agdb__statement_classify(sql);
+}
+
 static bool queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__params_t *p)
 {
-    conn->kind = agdb__statement_classify(sql);
     return add_step(
         conn,
         PQsendQueryParams(conn->pg, sql, p->count, p->types, p->values, p->lengths, p->formats, 0),
@@ -105,17 +115,13 @@ static bool queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__param
 static bool queue_prepared(agdb__conn_t *conn, const char *sql, const agdb__params_t *p)
 {
     const size_t len = strlen(sql);
-    agdb__stmt_t *stmt = NULL;
-    agdb__statement_class_t kind;
+    agdb__stmt_t *stmt = conn->stmt;
 
-    if (len <= AGDB__STMT_SQL_MAX)
-        stmt = agdb__stmt_find(&conn->cache, sql, len, p->types, p->count);
-    conn->stmt = stmt;
     if (stmt == NULL) {
-        kind = len <= AGDB__STMT_SQL_MAX ? agdb__statement_classify(sql) : AGDB__ST_ALONE;
-        if (kind != AGDB__ST_PLAIN) /* seldom repeated; and a Sync of its own is all it needs */
+        /* Others are seldom repeated; and a Sync of its own is all they need. */
+        if (conn->kind != AGDB__ST_PLAIN || len > AGDB__STMT_SQL_MAX)
             return queue_unnamed(conn, sql, p);
-        stmt = agdb__stmt_new(&conn->cache, sql, len, p->types, p->count, kind);
+        stmt = agdb__stmt_new(&conn->cache, sql, len, p->types, p->count, conn->kind);
         if (stmt == NULL)
             return false;
         conn->pending = stmt;
@@ -123,7 +129,6 @@ static bool queue_prepared(agdb__conn_t *conn, const char *sql, const agdb__para
                       AGDB__STEP_PARSE))
             return false;
     }
-    conn->kind = stmt->kind;
     return add_step(
         conn,
         PQsendQueryPrepared(conn->pg, stmt->name, p->count, p->values, p->lengths, p->formats, 0),
@@ -197,6 +202,13 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     conn->read_only = statement->read_only;
     conn->max_rows = statement->max_rows;
     conn->max_bytes = statement->max_bytes;
+    look_up(conn, statement->sql, &params);
+    if (conn->kind == AGDB__ST_REFUSED) {
+        agdb__params_fini(&params);
+        return not_sent(
+            agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", agdb__statement_refusal(statement->sql)),
+            AGDB_STAGE_CHECK, reterr);
+    }
     queued = queue_all(conn, statement, &params);
     agdb__params_fini(&params);
     if (!queued)

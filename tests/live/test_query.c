@@ -108,10 +108,10 @@ static void ordinary_sql_takes_untyped_and_typed_values(void **state)
 static void the_same_text_with_other_types_is_another_statement(void **state)
 {
     (void)state;
-    expect_answer(AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT pg_typeof($1)",
+    expect_answer(AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT pg_typeof(coalesce($1, $1))",
                                AGDB_PARAMS(agdb_int8(1))),
                   "bigint");
-    expect_answer(AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT pg_typeof($1)",
+    expect_answer(AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT pg_typeof(coalesce($1, $1))",
                                AGDB_PARAMS(agdb_text("1"))),
                   "text");
 }

@@ -107,31 +107,35 @@ static void start_as_owner(const cluster_node_t *node)
     if (geteuid() == 0 &&
         (setgroups(0, NULL) != 0 || setgid(st.st_gid) != 0 || setuid(st.st_uid) != 0))
         _exit(9);
-    if (chdir(node->data) != 0)
+    if (chdir(node->data) != 0 || freopen("/dev/null", "w", stderr) == NULL)
         _exit(9);
     execl(tool, tool, "-D", node->data, "-l", log, "-t", "30", "-w", "-s", "start", (char *)NULL);
     _exit(9);
 }
 
-void cluster_start(const cluster_node_t *node)
+static bool try_start(const cluster_node_t *node)
 {
     int status = 0;
-    pid_t pid;
+    pid_t pid = fork();
 
-    if (!cluster_is_running(node)) {
-        char path[600];
-
-        snprintf(path, sizeof path, "%s/postmaster.pid", node->data);
-        (void)unlink(path);
-    }
-    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
         start_as_owner(node);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        fail_msg("%s could not be started: see %s/restart.log", node->name, node->data);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* A killed postmaster's children live on for a moment, and a new one does not start beside them. */
+void cluster_start(const cluster_node_t *node)
+{
+    uint64_t until_us = agdb__after_ms(agdb__now_us(), 30000);
+
+    while (!try_start(node))
+        if (agdb__now_us() >= until_us)
+            fail_msg("%s could not be started: see %s/restart.log", node->name, node->data);
+        else
+            (void)usleep(100000);
 }
 
 agdb_t *cluster_open(const agdb_options_t *options)
