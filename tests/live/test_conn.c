@@ -638,24 +638,24 @@ static void run_session_statement_leaves_an_unclean_connection(void **state)
     assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_READY);
 }
 
-static void run_open_transaction_makes_the_connection_unusable(void **state)
+static void run_statement_without_a_place_in_a_request_is_not_sent(void **state)
 {
-    agdb_error_t *error;
+    static const char *const sql[] = {"BEGIN", "COPY (SELECT 1) TO STDOUT", "LISTEN x", " "};
+    struct pg_result *rows = NULL;
+    agdb_error_t *error = NULL;
+    size_t i;
 
     (void)state;
-    expect_sql("BEGIN", "BEGIN");
-    assert_false(agdb__conn_is_clean(s_conn));
-    error =
-        expect_failure(&(agdb__statement_t){.sql = "SELECT 1"}, AGDB_E_LOST, AGDB_OUTCOME_NOT_SENT);
-    agdb_error_free(error);
-}
-
-static void run_copy_ends_the_connection(void **state)
-{
-    (void)state;
-    agdb_error_free(expect_failure(&(agdb__statement_t){.sql = "COPY (SELECT 1) TO STDOUT"},
-                                   AGDB_E_LOST, AGDB_OUTCOME_UNKNOWN));
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_DEAD);
+    for (i = 0; i < sizeof sql / sizeof sql[0]; i++) {
+        assert_int_equal(run_on(s_conn, &(agdb__statement_t){.sql = sql[i]}, &rows, &error),
+                         AGDB_E_UNSUPPORTED);
+        assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
+        assert_int_equal(agdb_error_stage(error), AGDB_STAGE_CHECK);
+        assert_string_equal(agdb_error_message(error), agdb__statement_refusal(sql[i]));
+    }
+    agdb_error_clear(&error);
+    assert_true(agdb__conn_is_clean(s_conn));
+    expect_sql("SELECT 1", "1");
 }
 
 static void run_over_max_rows_says_that_it_was_executed(void **state)
@@ -919,8 +919,7 @@ int main(void)
         CONN_TEST(run_after_deallocate_all_fails_once_and_is_prepared_again),
         CONN_TEST(run_after_alter_table_fails_once_and_is_prepared_again),
         CONN_TEST(run_session_statement_leaves_an_unclean_connection),
-        CONN_TEST(run_open_transaction_makes_the_connection_unusable),
-        CONN_TEST(run_copy_ends_the_connection),
+        CONN_TEST(run_statement_without_a_place_in_a_request_is_not_sent),
         CONN_TEST(run_over_max_rows_says_that_it_was_executed),
         CONN_TEST(run_over_max_bytes_gives_up_while_it_comes),
         CONN_TEST(run_over_max_bytes_at_the_end_keeps_the_connection),
