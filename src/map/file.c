@@ -1,6 +1,7 @@
 #include "map/file.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "map/tree.h"
 
 #include <errno.h>
@@ -91,27 +92,22 @@ out:
     return ok;
 }
 
-char *agdb__file_folder(const char *path)
+bool agdb__file_folder(const char *path, char **ret)
 {
     const char *slash = path != NULL ? strrchr(path, '/') : NULL;
     size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    char cwd[PATH_MAX];
-    char *folder;
-    size_t cwd_len;
+    bool absolute = len > 0 && path[0] == '/';
+    char cwd[PATH_MAX] = "";
+    agdb__buf_t folder;
 
-    if (len > 0 && path[0] == '/')
-        return agdb__strndup(path, len);
-    if (getcwd(cwd, sizeof cwd) == NULL)
-        return NULL;
-    if (len == 0)
-        return agdb__strdup(cwd);
-    cwd_len = strlen(cwd);
-    folder = agdb__malloc(cwd_len + 1 + len + 1);
-    if (folder == NULL)
-        return NULL;
-    memcpy(folder, cwd, cwd_len);
-    folder[cwd_len] = '/';
-    memcpy(folder + cwd_len + 1, path, len);
-    folder[cwd_len + 1 + len] = '\0';
-    return folder;
+    *ret = NULL;
+    if (!absolute && getcwd(cwd, sizeof cwd) == NULL)
+        return true;
+    agdb__buf_init(&folder, SIZE_MAX / 2);
+    agdb__buf_text(&folder, cwd);
+    if (!absolute && len > 0)
+        agdb__buf_text(&folder, "/");
+    agdb__buf_add(&folder, path, len);
+    *ret = agdb__buf_take(&folder);
+    return *ret != NULL;
 }

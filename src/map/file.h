@@ -9,7 +9,7 @@
 bool agdb__file_read(const char *path, agdb_diagnostics_t *diag, char **ret, size_t *ret_len);
 
 /* The absolute folder that relative paths of a map count from; `path` NULL: the working directory.
- * NULL when it cannot be told. Freed with agdb__free. */
-char *agdb__file_folder(const char *path);
+ * Sets *ret (freed with agdb__free), to NULL when it cannot be told. False when memory is out. */
+bool agdb__file_folder(const char *path, char **ret);
 
 #endif

@@ -116,7 +116,7 @@ static void load_tree(agdb__load_t *l, agdb__tree_t *root)
     agdb__tree_t *keyspaces;
     agdb__tree_t *agencies;
 
-    if (!agdb__expect_mapping(l, root, NULL, "a map"))
+    if (!agdb__expect_mapping(l, root, NULL, "a shard map"))
         return;
     agdb__check_keys(l, root, "the map", TOP_KEYS);
     load_format(l, root);
@@ -177,12 +177,13 @@ static agdb_status_t load(const char *text, size_t len, const char *path, agdb_d
                           agdb_map_t **ret, agdb_error_t **reterr)
 {
     agdb_status_t st;
-    char *folder = agdb__file_folder(path);
+    char *folder = NULL;
+    bool has_folder = agdb__file_folder(path, &folder);
     agdb__load_t l = {.diag = diag, .folder = folder};
 
     l.arena = agdb__arena_new();
     l.scratch = agdb__arena_new();
-    if (l.arena == NULL || l.scratch == NULL) {
+    if (!has_folder || l.arena == NULL || l.scratch == NULL) {
         st = agdb__fail_nomem(reterr);
         goto out;
     }

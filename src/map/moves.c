@@ -118,12 +118,11 @@ static void move_keyspace(int left, int right, void *user)
 {
     walk_t *w = user;
 
-    if (left < 0 || right < 0)
+    if (left < 0 || right < 0 || w->current->slots != w->next->slots)
         return;
     w->left = (size_t)left;
     w->right = (size_t)right;
-    if (w->current->slots == w->next->slots)
-        move_slots(w);
+    move_slots(w);
     agdb__pair_agencies(w->current, w->next, move_agency, w);
 }
 

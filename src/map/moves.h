@@ -17,7 +17,7 @@ typedef struct agdb__move {
 typedef void (*agdb__move_fn)(const agdb__move_t *move, void *user);
 
 /* All moves: by keyspace, slots first, agencies behind. Keyspaces that are not in both maps have
- * none. Slots are compared only when both maps have the same number of them. */
+ * none; nor have maps with different numbers of slots, where everything moves. */
 void agdb__map_moves(const agdb_map_t *current, const agdb_map_t *next, agdb__move_fn fn,
                      void *user);
 

@@ -99,6 +99,19 @@ static void read_address(agdb__load_t *l, draft_t *d)
     d->node->port = (uint16_t)n;
 }
 
+/* The default name is allowed although it is no name: a map that was written out says it. */
+static void read_name(agdb__load_t *l, draft_t *d, agdb__tree_t *name)
+{
+    const char *usual = d->ok ? default_name(l, d->node->host, d->node->port) : NULL;
+
+    d->label = name;
+    if (usual != NULL && name->kind == AGDB__TREE_SCALAR && agdb__expand(l, name) &&
+        strcmp(name->value, usual) == 0)
+        d->node->name = usual;
+    else
+        d->node->name = agdb__value_name(l, name, "node name");
+}
+
 static void read_labels(agdb__load_t *l, draft_t *d)
 {
     agdb__tree_t *name = agdb__at(d->at, "name");
@@ -106,10 +119,8 @@ static void read_labels(agdb__load_t *l, draft_t *d)
     agdb__tree_t *state = agdb__at(d->at, "state");
     agdb__tree_t *reads = agdb__at(d->at, "reads");
 
-    if (name != NULL) {
-        d->label = name;
-        d->node->name = agdb__value_name(l, name, "node name");
-    }
+    if (name != NULL)
+        read_name(l, d, name);
     if (zone != NULL)
         d->node->zone = agdb__value_name(l, zone, "zone");
     if (state != NULL) {
@@ -149,7 +160,7 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Nodes of one shard must differ in where they are and in what they are called. */
-static void check_within(agdb__load_t *l, const draft_t *all, const draft_t *d)
+static bool check_within(agdb__load_t *l, const draft_t *all, const draft_t *d)
 {
     const draft_t *e;
 
@@ -160,15 +171,16 @@ static void check_within(agdb__load_t *l, const draft_t *all, const draft_t *d)
             agdb__diag_error(l->diag, d->at->line, d->at->column,
                              "node %s is on line %u already: a shard lists each server once",
                              AGDB__SHOWN(d->label), e->at->line);
-            return;
+            return false;
         }
         if (same_text(e->node->name, d->node->name)) {
             agdb__diag_error(l->diag, d->label->line, d->label->column,
                              "the node on line %u is called %s too: give each its own name",
                              e->label->line, AGDB__SHOWN(d->label));
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 /* What stands in the set of endpoints: the first node there, and its shard. */
@@ -236,8 +248,8 @@ void agdb__load_nodes(agdb__load_t *l, const agdb__tree_t *shard_key, const agdb
         read_node(l, &draft[n], &own);
         if (!draft[n].ok)
             continue;
-        check_within(l, draft, &draft[n]);
-        check_across(l, shard_key, endpoints, &draft[n]);
+        if (check_within(l, draft, &draft[n]))
+            check_across(l, shard_key, endpoints, &draft[n]);
     }
     ret->nodes = nodes;
     ret->nnodes = n;

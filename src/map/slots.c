@@ -155,16 +155,17 @@ static void gap(agdb__load_t *l, const agdb__map_shard_t *shards, const range_t 
 
     if (before != NULL && behind != NULL)
         agdb__diag_error(l->diag, place->at->line, place->at->column,
-                         "%s %s no owner: shard '%s' ends before on line %u, shard '%s' begins "
-                         "behind on line %u",
+                         "%s %s no owner, between shard '%s' on line %u and shard '%s' on line %u: "
+                         "give %s to one",
                          RANGE(first, last), first == last ? "has" : "have",
                          shards[before->shard].name, before->at->line, shards[behind->shard].name,
-                         behind->at->line);
+                         behind->at->line, first == last ? "it" : "them");
     else
         agdb__diag_error(l->diag, place->at->line, place->at->column,
-                         "%s %s no owner: shard '%s' %s on line %u", RANGE(first, last),
-                         first == last ? "has" : "have", shards[place->shard].name,
-                         before != NULL ? "ends before" : "begins behind", place->at->line);
+                         "%s %s no owner, %s shard '%s' on line %u: give %s to one",
+                         RANGE(first, last), first == last ? "has" : "have",
+                         before != NULL ? "behind" : "before", shards[place->shard].name,
+                         place->at->line, first == last ? "it" : "them");
 }
 
 /* True when the ranges cover every slot once. */

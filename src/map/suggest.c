@@ -83,7 +83,7 @@ void agdb__nearest_offer(agdb__nearest_t *nearest, const char *name, size_t len)
 {
     size_t longer = len > nearest->len ? len : nearest->len;
     size_t shorter = len > nearest->len ? nearest->len : len;
-    size_t limit = longer <= 4 ? 1 : longer / 3;
+    size_t limit = longer < 3 ? 0 : longer < 6 ? 1 : longer / 3;
     size_t distance;
 
     if (nearest->offered++ >= OFFERS_MAX || longer > AGDB__WORD_MAX || longer - shorter > limit)

@@ -5,7 +5,11 @@
 #include "map/arena.h"
 #include "map/diag.h"
 
-enum { AGDB__DEPTH_MAX = 16, AGDB__MAP_BYTES_MAX = 1 << 20 };
+enum {
+    AGDB__DEPTH_MAX = 16,
+    AGDB__VALUES_MAX = 100000, /* keys and values together: keeps the time to load in bounds */
+    AGDB__MAP_BYTES_MAX = 1 << 20
+};
 
 typedef enum agdb__tree_kind {
     AGDB__TREE_SCALAR,

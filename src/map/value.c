@@ -156,8 +156,9 @@ int agdb__value_word(agdb__load_t *l, agdb__tree_t *node, const char *what, cons
         return -1;
     found = agdb__word_find(words, node->value, node->value_len);
     if (found < 0)
-        agdb__diag_error(l->diag, node->line, node->column, "%s: %s is not one of %s", what,
-                         AGDB__SHOWN(node), agdb__word_list(words, list));
+        agdb__diag_error(l->diag, node->line, node->column, "%s: %s is not %s%s", what,
+                         AGDB__SHOWN(node), strchr(words, '|') != NULL ? "one of " : "",
+                         agdb__word_list(words, list));
     return found;
 }
 

@@ -55,10 +55,15 @@ static void start_word(writer_t *w, const char *key)
     start(w, key, false);
 }
 
+static bool is_behind_key(const writer_t *w)
+{
+    return w->out->len > 0 && w->out->data[w->out->len - 1] == ':';
+}
+
 static void open_mapping(writer_t *w)
 {
     if (w->json)
-        agdb__buf_text(w->out, w->out->len > 0 ? " {" : "{");
+        agdb__buf_text(w->out, is_behind_key(w) ? " {" : "{");
     w->depth++;
     w->filled = false;
 }

@@ -21,6 +21,7 @@ typedef struct builder {
     agdb__tree_t *root;
     frame_t frame[AGDB__DEPTH_MAX];
     size_t depth;
+    size_t nodes;
     bool stopped;
 } builder_t;
 
@@ -101,6 +102,11 @@ static agdb__tree_t *node_new(builder_t *b, agdb__tree_kind_t kind, yaml_mark_t 
 {
     agdb__tree_t *node = agdb__arena_alloc(b->arena, sizeof *node);
 
+    if (node != NULL && b->nodes++ == AGDB__VALUES_MAX) {
+        agdb__diag_error(b->diag, line_of(mark), column_of(mark),
+                         "more than %d keys and values: not a shard map", AGDB__VALUES_MAX);
+        node = NULL;
+    }
     if (node == NULL) {
         b->stopped = true;
         return NULL;
@@ -111,6 +117,9 @@ static agdb__tree_t *node_new(builder_t *b, agdb__tree_kind_t kind, yaml_mark_t 
     return node;
 }
 
+/* What libyaml makes of `!!`. */
+static const char k_standard[] = "tag:yaml.org,2002:";
+
 static void check_decoration(builder_t *b, yaml_mark_t mark, const yaml_char_t *anchor,
                              const yaml_char_t *tag)
 {
@@ -118,10 +127,14 @@ static void check_decoration(builder_t *b, yaml_mark_t mark, const yaml_char_t *
         agdb__diag_error(b->diag, line_of(mark), column_of(mark),
                          "anchors (&%s) are not allowed: write the value where it is needed",
                          AGDB__Q((const char *)anchor, strlen((const char *)anchor)));
-    if (tag != NULL)
+    if (tag != NULL) {
+        const char *name = (const char *)tag;
+        bool known = strncmp(name, k_standard, sizeof k_standard - 1) == 0;
+        name += known ? sizeof k_standard - 1 : 0;
         agdb__diag_error(b->diag, line_of(mark), column_of(mark),
-                         "tags (%s) are not allowed: write the value without one",
-                         AGDB__Q((const char *)tag, strlen((const char *)tag)));
+                         "tags (%s%s) are not allowed: write the value without one",
+                         known ? "!!" : "", AGDB__Q(name, strlen(name)));
+    }
 }
 
 static void on_scalar(builder_t *b, const yaml_event_t *e)
