@@ -39,8 +39,7 @@ static void send_report(int out, size_t server, pid_t pid, const char *text)
     while (n < 0 && errno == EINTR);
 }
 
-/* --- workers -------------------------------------------------------------------------------------
- */
+/* --- workers ---------------------------------------------------------------------------------- */
 static pid_t fork_worker(const cli_cluster_t *cluster, size_t server, int out, work_fn work)
 {
     pid_t parent = getpid();
@@ -113,8 +112,7 @@ static int work_primary(const cli_cluster_t *cluster, size_t server, int out)
     return wait_workers(pids, cluster->nservers);
 }
 
-/* --- the command ---------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 static bool read_report(int in, report_t *report)
 {
     size_t have = 0;

@@ -39,7 +39,7 @@ static int run(int argc, char **argv)
         (!json || agdb_map_diff(old, new, true, cli_buf_take, &text, &err) == AGDB_OK)) {
         const cli_buf_t *out = json ? &text : &probe;
         fwrite(out->data != NULL ? out->data : "", 1, out->len, stdout);
-        if (out->len > 0 && out->data[out->len - 1] != '\n')
+        if (out->data != NULL && out->len > 0 && out->data[out->len - 1] != '\n')
             fputc('\n', stdout);
         code = probe.len > 0 ? CLI_FAILED : CLI_OK;
     } else if (err != NULL) {

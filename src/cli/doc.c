@@ -6,8 +6,7 @@
 
 enum { DEPTH = 32 };
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 typedef struct reader {
     const char *at;
     unsigned depth;
@@ -163,8 +162,7 @@ cli_doc_t *cli_doc_read(const char *json)
     return *in.at == '\0' ? doc : NULL;
 }
 
-/* --- changing ------------------------------------------------------------------------------------
- */
+/* --- changing --------------------------------------------------------------------------------- */
 cli_doc_t *cli_doc_get(const cli_doc_t *object, const char *name)
 {
     cli_doc_t *item;
@@ -233,8 +231,7 @@ void cli_doc_remove(cli_doc_t *object, const char *name)
     }
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 /* Simple names stand without quotes, when no reader takes them for something else. */
 static bool is_plain(const char *text)
 {
@@ -264,6 +261,23 @@ static void write_scalar(const char *text, bool word, cli_buf_t *out)
         cli_json_quote(out, text, strlen(text));
 }
 
+static bool is_scalar(const cli_doc_t *doc)
+{
+    return doc->kind == CLI_DOC_TEXT || doc->kind == CLI_DOC_WORD;
+}
+
+/* Plain values and lists of them stand on one line. */
+static bool fits_line(const cli_doc_t *doc)
+{
+    const cli_doc_t *item;
+
+    if (doc->kind != CLI_DOC_LIST)
+        return is_scalar(doc) || doc->first == NULL;
+    for (item = doc->first; item != NULL && is_scalar(item); item = item->next)
+        ;
+    return item == NULL;
+}
+
 static void write_value(const cli_doc_t *doc, unsigned depth, bool in_list, cli_buf_t *out);
 
 static void write_object(const cli_doc_t *doc, unsigned depth, bool in_list, cli_buf_t *out)
@@ -278,28 +292,37 @@ static void write_object(const cli_doc_t *doc, unsigned depth, bool in_list, cli
         first = false;
         write_scalar(item->name, false, out);
         cli_buf_text(out, ":");
-        if (item->kind == CLI_DOC_TEXT || item->kind == CLI_DOC_WORD || item->first == NULL)
+        if (fits_line(item))
             cli_buf_text(out, " ");
         write_value(item, depth + 1, false, out);
     }
 }
 
-static void write_value(const cli_doc_t *doc, unsigned depth, bool in_list, cli_buf_t *out)
+static void write_list(const cli_doc_t *doc, unsigned depth, cli_buf_t *out)
 {
+    bool flow = fits_line(doc);
     const cli_doc_t *item;
 
+    cli_buf_text(out, flow ? "[" : "");
+    for (item = doc->first; item != NULL; item = item->next) {
+        if (!flow)
+            cli_buf_format(out, "\n%*s- ", (int)depth * 2, "");
+        else if (item != doc->first)
+            cli_buf_text(out, ", ");
+        write_value(item, depth + 1, true, out);
+    }
+    cli_buf_text(out, flow ? "]" : "");
+}
+
+static void write_value(const cli_doc_t *doc, unsigned depth, bool in_list, cli_buf_t *out)
+{
     switch (doc->kind) {
     case CLI_DOC_TEXT:
     case CLI_DOC_WORD:
         write_scalar(doc->text, doc->kind == CLI_DOC_WORD, out);
         break;
     case CLI_DOC_LIST:
-        if (doc->first == NULL)
-            cli_buf_text(out, "[]");
-        for (item = doc->first; item != NULL; item = item->next) {
-            cli_buf_format(out, "\n%*s- ", (int)depth * 2, "");
-            write_value(item, depth + 1, true, out);
-        }
+        write_list(doc, depth, out);
         break;
     case CLI_DOC_OBJECT:
         if (doc->first == NULL)

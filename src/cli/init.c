@@ -73,8 +73,7 @@ static bool ask(stamp_t *stamp, agdb_access_t access, const char *sql, const agd
     return true;
 }
 
-/* --- the users who must be able to read it -------------------------------------------------------
- */
+/* --- the users who must be able to read it ---------------------------------------------------- */
 typedef struct names {
     const char **items;
     size_t count;
@@ -108,8 +107,7 @@ static names_t map_users(const stamp_t *stamp)
     return users;
 }
 
-/* --- what is there -------------------------------------------------------------------------------
- */
+/* --- what is there ---------------------------------------------------------------------------- */
 typedef enum found {
     FOUND_FAILED,  /* stamp->err says why */
     FOUND_NOTHING, /* no stamp for this keyspace */
@@ -188,8 +186,7 @@ static bool is_readable(stamp_t *stamp, names_t users)
     return true;
 }
 
-/* --- stamping ------------------------------------------------------------------------------------
- */
+/* --- stamping --------------------------------------------------------------------------------- */
 static char *quoted(const char *text, char quote)
 {
     cli_buf_t out = {0};
@@ -266,8 +263,7 @@ static void stamp_shard(stamp_t *stamp)
         stamp->state = "stamped";
 }
 
-/* --- the command ---------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 static void report_text(const stamp_t *stamp, cli_table_t *table)
 {
     char *where = cli_format("keyspace '%s', shard '%s'", stamp->keyspace, stamp->shard);

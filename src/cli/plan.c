@@ -24,8 +24,7 @@ char *cli_setting(const agdb_map_t *map, const cli_place_t *place, const char *n
     return text;
 }
 
-/* --- servers -------------------------------------------------------------------------------------
- */
+/* --- servers ---------------------------------------------------------------------------------- */
 static char *place_label(const cli_place_t *place)
 {
     return cli_format("keyspace '%s', shard '%s', node '%s'", place->keyspace_name,
@@ -77,9 +76,15 @@ static bool check_source(const cli_cluster_t *cluster, const agdb_map_t *map,
     if (variable != NULL || cluster->free_ports ||
         cli_setting(map, place, "connection.password_file") != NULL)
         return true;
-    cli_error("%s: it has no password; add 'connection: { password_file: FILE }' to the map (the "
-              "file is made when it is missing), or use '--free-ports'",
-              place_label(place));
+    if (cli_setting(map, place, "connection.passfile") != NULL)
+        cli_error("%s: connection.passfile cannot give a new server its password; use "
+                  "password_file or password_env, or '--free-ports'",
+                  place_label(place));
+    else
+        cli_error(
+            "%s: it has no password; add 'connection: { password_file: FILE }' to the map (the "
+            "file is made when it is missing), or use '--free-ports'",
+            place_label(place));
     return false;
 }
 
@@ -203,8 +208,28 @@ bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map)
     return good;
 }
 
-/* --- ports ---------------------------------------------------------------------------------------
- */
+/* --- ports ------------------------------------------------------------------------------------ */
+/* The name of a node that has none. */
+static char *made_name(const char *host, unsigned port)
+{
+    if (strchr(host, ':') != NULL)
+        return cli_format("[%s]:%u", host, port);
+    return cli_format("%s:%u", host, port);
+}
+
+/* A name that was made from host and port follows the port. */
+static void follow_ports(cli_cluster_t *cluster)
+{
+    size_t i;
+
+    for (i = 0; i < cluster->nplaces; i++) {
+        cli_place_t *place = &cluster->places[i];
+        const cli_server_t *server = &cluster->servers[place->server];
+        if (strcmp(place->node_name, made_name(server->host, server->map_port)) == 0)
+            place->node_name = made_name(server->host, server->port);
+    }
+}
+
 static bool choose_free_ports(cli_cluster_t *cluster)
 {
     unsigned *taken = cli_alloc((cluster->nservers + 1) * sizeof *taken);
@@ -221,14 +246,7 @@ static bool choose_free_ports(cli_cluster_t *cluster)
         }
         taken[i] = server->port;
     }
-    /* a name that the map made from host and port follows the port */
-    for (i = 0; i < cluster->nplaces; i++) {
-        cli_place_t *place = &cluster->places[i];
-        const cli_server_t *server = &cluster->servers[place->server];
-        char *made = cli_format("%s:%u", server->host, server->map_port);
-        if (strcmp(place->node_name, made) == 0)
-            place->node_name = cli_format("%s:%u", server->host, server->port);
-    }
+    follow_ports(cluster);
     return true;
 }
 
@@ -252,8 +270,7 @@ bool cli_plan_ports(cli_cluster_t *cluster)
     return good;
 }
 
-/* --- logins --------------------------------------------------------------------------------------
- */
+/* --- logins ----------------------------------------------------------------------------------- */
 static bool has_control(const char *text)
 {
     for (; *text != '\0'; text++) {

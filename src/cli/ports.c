@@ -27,8 +27,7 @@ bool cli_is_loopback(const char *host)
     return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-/* --- who listens ---------------------------------------------------------------------------------
- */
+/* --- who listens ------------------------------------------------------------------------------ */
 /* The inode of the socket that listens on the port, by /proc/net/tcp and tcp6; 0: none is seen. */
 static unsigned long listener_inode(const char *table, unsigned port)
 {
@@ -107,8 +106,7 @@ static char *port_owner(unsigned port)
     return owner != NULL ? owner : cli_copy("a process of another user");
 }
 
-/* --- free ports ----------------------------------------------------------------------------------
- */
+/* --- free ports ------------------------------------------------------------------------------- */
 /* 0 when the address can be bound, else errno. */
 static int try_bind(const struct addrinfo *at)
 {
@@ -197,8 +195,7 @@ unsigned cli_find_port(const char *host, const unsigned *taken, size_t ntaken)
     return 0;
 }
 
-/* --- is it PostgreSQL ----------------------------------------------------------------------------
- */
+/* --- is it PostgreSQL ------------------------------------------------------------------------- */
 static bool wait_for(int fd, short events, uint64_t until)
 {
     for (;;) {

@@ -14,8 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- interrupts and time -------------------------------------------------------------------------
- */
+/* --- interrupts and time ---------------------------------------------------------------------- */
 static volatile sig_atomic_t s_interrupted;
 
 static void on_interrupt(int number)
@@ -58,8 +57,7 @@ uint64_t cli_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* --- users ---------------------------------------------------------------------------------------
- */
+/* --- users ------------------------------------------------------------------------------------ */
 bool cli_become(const cli_user_t *user)
 {
     if (!user->change)
@@ -99,8 +97,7 @@ bool cli_find_user(const char *name, cli_user_t *ret)
     return true;
 }
 
-/* --- programs ------------------------------------------------------------------------------------
- */
+/* --- programs --------------------------------------------------------------------------------- */
 typedef struct start_failure {
     int error;
     char step[24];

@@ -55,8 +55,7 @@ static const char *role_name(agdb_role_t role)
                                        : "unknown role";
 }
 
-/* --- three forms ---------------------------------------------------------------------------------
- */
+/* --- three forms ------------------------------------------------------------------------------ */
 static void print_table(const agdb_result_t *res)
 {
     size_t cols = agdb_result_cols(res);
@@ -196,8 +195,7 @@ static void print_failure(const agdb_error_t *err, bool as_json)
     cli_json_print(&json);
 }
 
-/* --- the command ---------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 static bool read_options(const query_options_t *options, agdb_request_t *request)
 {
     const char *access = options->access != NULL ? options->access : "write";

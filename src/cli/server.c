@@ -13,8 +13,7 @@
 
 enum { START_MS = 60000, LOG_LINES = 8 };
 
-/* --- what its files say --------------------------------------------------------------------------
- */
+/* --- what its files say ----------------------------------------------------------------------- */
 /* 'text' with `quote` doubled, for SQL and for the configuration. */
 static char *quoted(const char *text, char quote)
 {
@@ -87,8 +86,7 @@ static const char k_hba[] =
     "host   all          all                   127.0.0.0/8    scram-sha-256\n"
     "host   all          all                   ::1/128        scram-sha-256\n";
 
-/* --- one step ------------------------------------------------------------------------------------
- */
+/* --- one step --------------------------------------------------------------------------------- */
 static bool failed(const cli_server_t *server, const char *why, char **ret_why)
 {
     *ret_why = cli_format("%s (%s port %u): %s; log %s%s", server->label, server->host,
@@ -132,8 +130,7 @@ static bool make_folders(const cli_cluster_t *cluster, const cli_server_t *serve
         ret_why);
 }
 
-/* --- a primary -----------------------------------------------------------------------------------
- */
+/* --- a primary -------------------------------------------------------------------------------- */
 /* One statement per line, for a server in single-user mode: passwords are in no argument list and
  * need no login. */
 static char *set_up_statements(const cli_cluster_t *cluster, size_t number)
@@ -224,8 +221,7 @@ bool cli_make_primary(const cli_cluster_t *cluster, size_t number, char **ret_wh
            run_step(cluster, server, argv, set_up_statements(cluster, number), ret_why);
 }
 
-/* --- a replica -----------------------------------------------------------------------------------
- */
+/* --- a replica -------------------------------------------------------------------------------- */
 bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_why)
 {
     const cli_server_t *server = &cluster->servers[number];
@@ -265,8 +261,7 @@ bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_wh
            write_configuration(cluster, server, ret_why);
 }
 
-/* --- start ---------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 /* The line of postmaster.pid, counted from 1, without blanks at its end; NULL: there is none. */
 static char *pid_file_line(const char *data, size_t line)
 {
@@ -374,8 +369,7 @@ bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pi
     return true;
 }
 
-/* --- stop ----------------------------------------------------------------------------------------
- */
+/* --- stop ------------------------------------------------------------------------------------- */
 static bool all_gone(const char *const *data, const pid_t *pids, size_t count)
 {
     size_t i;

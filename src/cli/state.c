@@ -27,8 +27,7 @@ static char *inside(const char *dir, const char *name)
     return cli_format("%s%s", dir, name);
 }
 
-/* --- where ---------------------------------------------------------------------------------------
- */
+/* --- where ------------------------------------------------------------------------------------ */
 static char *default_root(void)
 {
     const char *tmp = getenv("TMPDIR");
@@ -106,8 +105,7 @@ bool cli_lock_cluster(const char *dir)
     return false;
 }
 
-/* --- making it -----------------------------------------------------------------------------------
- */
+/* --- making it -------------------------------------------------------------------------------- */
 /* A world-writable TMPDIR may hold a folder that somebody else put there. */
 static bool check_root(const char *dir, const char *map_path)
 {
@@ -241,8 +239,7 @@ bool cli_write_nodes(const cli_cluster_t *cluster)
     return false;
 }
 
-/* --- reading it ----------------------------------------------------------------------------------
- */
+/* --- reading it ------------------------------------------------------------------------------- */
 static const char *marker_value(const char *marker, const char *key)
 {
     size_t len = strlen(key);
@@ -345,8 +342,7 @@ bool cli_read_state(const char *dir, cli_cluster_t *ret, char **ret_source)
     return *ret_source != NULL && read_nodes(ret);
 }
 
-/* --- removing it ---------------------------------------------------------------------------------
- */
+/* --- removing it ------------------------------------------------------------------------------ */
 const char **cli_data_folders(const char *dir, size_t *ret_count)
 {
     char *nodes = inside(dir, "/nodes");

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- memory --------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 typedef struct block {
     struct block *next;
 } block_t;
@@ -70,8 +69,7 @@ char *cli_format(const char *format, ...)
     return text;
 }
 
-/* --- buffers -------------------------------------------------------------------------------------
- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 void cli_buf_add(cli_buf_t *buf, const void *data, size_t len)
 {
     if (buf->room - buf->len <= len) {
@@ -113,8 +111,7 @@ void cli_print_take(const char *text, size_t len, void *user)
     fwrite(text, 1, len, stdout);
 }
 
-/* --- forms ---------------------------------------------------------------------------------------
- */
+/* --- forms ------------------------------------------------------------------------------------ */
 static const char k_digits[] = "0123456789abcdef";
 
 void cli_escape_key(cli_buf_t *buf, const void *key, size_t len)
@@ -211,8 +208,7 @@ bool cli_duration(const char *text, uint32_t *ret_ms)
     return false;
 }
 
-/* --- suggestions ---------------------------------------------------------------------------------
- */
+/* --- suggestions ------------------------------------------------------------------------------ */
 static size_t least(size_t a, size_t b, size_t c)
 {
     size_t low = a < b ? a : b;

@@ -48,8 +48,7 @@ typedef struct up_options {
     bool json;
 } up_options_t;
 
-/* --- PostgreSQL's programs -----------------------------------------------------------------------
- */
+/* --- PostgreSQL's programs -------------------------------------------------------------------- */
 static bool has_programs(const char *bindir)
 {
     return access(cli_format("%s/postgres", bindir), X_OK) == 0 &&
@@ -126,8 +125,7 @@ static const char *find_bindir(const char *given)
     return found;
 }
 
-/* --- what it prints ------------------------------------------------------------------------------
- */
+/* --- what it prints --------------------------------------------------------------------------- */
 static void print_json(const cli_cluster_t *cluster, bool was_up)
 {
     cli_buf_t out = {0};
@@ -196,8 +194,7 @@ static int print_cluster(const cli_cluster_t *cluster, bool json, bool was_up)
     return cli_finish(CLI_OK);
 }
 
-/* --- a cluster that is there ---------------------------------------------------------------------
- */
+/* --- a cluster that is there ------------------------------------------------------------------ */
 /* Starts what does not run: all of a cluster that `down --keep` stopped, or its dead servers. */
 static int start_again(cli_cluster_t *known, const up_options_t *options)
 {
@@ -291,8 +288,7 @@ static int use_existing(const cli_cluster_t *wanted, const char *source,
     return CLI_FAILED;
 }
 
-/* --- a new one -----------------------------------------------------------------------------------
- */
+/* --- a new one -------------------------------------------------------------------------------- */
 /* The map for clients is loaded once, so that a mistake shows here and not in a program. */
 static bool write_used_map(const cli_cluster_t *cluster, const agdb_map_t *map)
 {

@@ -221,6 +221,9 @@ is "up refuses foreign socket folders" 1 '/run/elsewhere' "inside $work/c"
 sed 's/port: 21503, host: 127.0.0.1, connection/port: 21502, host: 127.0.0.1, connection/' dev.yaml >twice.yaml
 run up --dir c twice.yaml
 is "up refuses a server that is primary and replica" 1 'same order'
+sed 's/password_file: secrets.password/passfile: pgpass/' dev.yaml >passfile.yaml
+run up --dir c passfile.yaml
+is "up cannot use a passfile" 1 'passfile' '--free-ports'
 mkdir other && touch other/file
 run up --dir other --free-ports dev.yaml
 is "up refuses a folder that is not its own" 1 'not made by'
@@ -303,7 +306,7 @@ is "init never overwrites another stamp" 1 "'east'" "'west'"
 same "nothing was changed" "core|east|xxh3_64|4096" "$(admin 'select keyspace, shard, hash, slots from agencydb.identity')"
 admin 'create role owner login superuser; create role reader login' && admin "alter role owner password 'owner-secret'"
 printf 'owner-secret\n' >owner && chmod 600 owner
-admin 'drop schema agencydb cascade'
+admin 'drop schema agencydb cascade' 2>/dev/null
 run init --user owner --password-file owner --keyspace core --shard east $map
 is "init runs as another role" 0 ' stamped'
 same "which owns the table" owner "$(admin "select relowner::regrole from pg_class where oid = 'agencydb.identity'::regclass")"
@@ -374,6 +377,27 @@ for pause in 0.2 0.7 1.2; do
     [[ $code == 0 ]] && "$AGENCYDB" down --dir c1 >/dev/null # it was faster
     holds "an interrupt after $pause s leaves nothing (code $code)" sh -c "[ ! -e c1 ] && ! pgrep -f '$work/c1/[n]odes'"
 done
+cat >odd.yaml <<Y
+agencydb: 1
+keyspaces:
+  core:
+    connection: { user: "o'dd \"r\$\$le", dbname: "d b", password_env: AGDB_TEST_ODD }
+    shards:
+      a: { slots: [0-2047], nodes: [ { host: 127.0.0.1, port: 21511 }, { host: 127.0.0.2, port: 21511 } ] }
+      b: { slots: [2048-4095], nodes: [ { host: $work/c3/sock, port: 21512 } ] }
+Y
+export AGDB_TEST_ODD=$'p\'a\\ss" $1'
+run up --free-ports --dir c3 odd.yaml
+is "up quotes odd names and passwords" 0 '127\.0\.0\.2:[0-9]+ +replica' "$work/c3/sock:21512 +primary"
+run init c3/map.yaml
+is "init stamps such databases" 0 ' stamped'
+run query --shard a c3/map.yaml 'SELECT current_user, current_database()'
+is "a client gets in" 0 "^o'dd \"r\\\$le +d b"
+run query --shard b c3/map.yaml 'SELECT inet_server_addr() IS NULL AS local'
+is "also by a socket folder" 0 '^t$'
+run down --dir c3
+is "down removes them" 0 'Stopped 3 of 3'
+
 run up --dir c2 dev.yaml
 is "up boots on the map's own ports" 0 "Map:  $work/dev.yaml"
 same "and makes the password file, private" 600 "$(stat -c %a secrets/password)"
