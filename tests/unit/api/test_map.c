@@ -1,0 +1,160 @@
+#include "unit.h"
+
+#include "agencydb/map.h"
+#include "base/buf.h"
+
+#define EVERYTHING AGDB_SOURCE_DIR "/tests/maps/valid/everything.yaml"
+
+static agdb_map_t *everything(void)
+{
+    agdb_map_t *map = NULL;
+
+    assert_int_equal(agdb_map_load(EVERYTHING, &map, NULL, NULL), AGDB_OK);
+    return map;
+}
+
+static void collect(const char *text, size_t len, void *user)
+{
+    agdb__buf_add(user, text, len);
+}
+
+static void map_accessors_show_what_was_loaded(void **state)
+{
+    agdb_map_t *map = everything();
+
+    (void)state;
+    assert_int_equal(agdb_map_epoch(map), 7);
+    assert_int_equal(agdb_map_slots(map), 64);
+    assert_int_equal(agdb_map_keyspace_count(map), 2);
+    assert_string_equal(agdb_map_keyspace_name(map, 1), "events");
+    assert_null(agdb_map_keyspace_name(map, 2));
+    assert_int_equal(agdb_map_default_keyspace(map), 0);
+    assert_int_equal(agdb_map_shard_count(map, 0), 3);
+    assert_int_equal(agdb_map_shard_count(map, 9), 0);
+    assert_string_equal(agdb_map_shard_name(map, 0, 1), "c");
+    assert_null(agdb_map_shard_name(map, 0, 3));
+    assert_int_equal(agdb_map_node_count(map, 0, 0), 5);
+    assert_int_equal(agdb_map_node_count(map, 0, 3), 0);
+    agdb_map_free(map);
+}
+
+static void map_node_setting_is_cut_like_snprintf(void **state)
+{
+    agdb_map_t *map = everything();
+    char buf[8];
+
+    (void)state;
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 1, "name", buf, sizeof buf), 5);
+    assert_string_equal(buf, "spare");
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "name", buf, sizeof buf), 14);
+    assert_string_equal(buf, "127.0.0");
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "timeouts.call", buf, sizeof buf), 4);
+    assert_string_equal(buf, "1500");
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "connection.sslcrl", buf, sizeof buf), 0);
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 9, "name", buf, sizeof buf), -1);
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "nothing", buf, sizeof buf), -1);
+    agdb_map_free(map);
+}
+
+static void map_route_fills_the_callers_struct(void **state)
+{
+    agdb_map_t *map = everything();
+    agdb_route_info_t info = {.struct_size = sizeof info};
+
+    (void)state;
+    assert_int_equal(agdb_map_route(map, NULL, agdb_key("us/ca/dph"), &info, NULL), AGDB_OK);
+    assert_string_equal(info.keyspace, "core");
+    assert_string_equal(info.shard, "new");
+    assert_true(info.pinned);
+    assert_false(info.frozen);
+    assert_int_equal(info.slot, info.hash % 64);
+    agdb_map_free(map);
+}
+
+static void map_route_bad_arguments_are_refused(void **state)
+{
+    agdb_map_t *map = everything();
+    agdb_route_info_t info = {.struct_size = sizeof info};
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    assert_int_equal(agdb_map_route(map, "nope", agdb_key("epa"), &info, &error), AGDB_E_INVAL);
+    assert_string_equal(agdb_error_message(error), "the map has no keyspace 'nope'");
+    assert_int_equal(agdb_map_route(map, NULL, agdb_key(""), &info, &error), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_route(map, NULL, agdb_key(NULL), &info, &error), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_route(map, NULL, agdb_bytes("x", 256), &info, &error), AGDB_E_INVAL);
+    info.struct_size = 0;
+    assert_int_equal(agdb_map_route(map, NULL, agdb_key("epa"), &info, &error), AGDB_E_INVAL);
+    agdb_error_clear(&error);
+    agdb_map_free(map);
+}
+
+static void map_parse_bad_text_gives_remarks_and_children(void **state)
+{
+    static const char k_text[] = "agencydb: 2\nepoch: 0\n";
+    agdb_map_t *map = NULL;
+    agdb_diagnostics_t *diag = NULL;
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    assert_int_equal(agdb_map_parse(k_text, strlen(k_text), NULL, &map, &diag, &error),
+                     AGDB_E_MAP_INVALID);
+    assert_int_equal(agdb_diagnostics_count(diag), 3);
+    assert_int_equal(agdb_error_child_count(error), 3);
+    assert_string_equal(agdb_diagnostics_at(diag, 1)->text, "agencydb: '2' is not 1");
+    assert_string_equal(agdb_diagnostics_at(diag, 1)->file, "map");
+    assert_null(agdb_diagnostics_at(diag, 3));
+    agdb_diagnostics_free(diag);
+    agdb_error_clear(&error);
+}
+
+static void map_write_diff_and_replace_take_the_same_map(void **state)
+{
+    agdb_map_t *map = everything();
+    agdb_map_t *again = NULL;
+    agdb__buf_t text;
+
+    (void)state;
+    agdb__buf_init(&text, 1 << 20);
+    assert_int_equal(agdb_map_write(map, AGDB_MAP_JSON, collect, &text, NULL), AGDB_OK);
+    assert_int_equal(agdb_map_parse(text.data, text.len, "again", &again, NULL, NULL), AGDB_OK);
+    agdb__buf_fini(&text);
+    assert_int_equal(agdb_map_diff(map, again, false, collect, &text, NULL), AGDB_OK);
+    assert_int_equal(text.len, 0);
+    assert_int_equal(agdb_map_may_replace(map, map, NULL), AGDB_OK);
+    assert_int_equal(agdb_map_may_replace(map, again, NULL), AGDB_E_MAP_STALE);
+    agdb__buf_fini(&text);
+    agdb_map_free(map);
+    agdb_map_free(again);
+}
+
+static void map_calls_without_arguments_are_refused(void **state)
+{
+    agdb_map_t *map = NULL;
+
+    (void)state;
+    assert_int_equal(agdb_map_load(NULL, &map, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_parse(NULL, 1, "t", &map, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_write(NULL, AGDB_MAP_YAML, collect, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_may_replace(NULL, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_diff(NULL, NULL, true, collect, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_epoch(NULL), 0);
+    assert_int_equal(agdb_diagnostics_count(NULL), 0);
+    agdb_diagnostics_free(NULL);
+    agdb_map_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(map_accessors_show_what_was_loaded),
+        cmocka_unit_test(map_node_setting_is_cut_like_snprintf),
+        cmocka_unit_test(map_route_fills_the_callers_struct),
+        cmocka_unit_test(map_route_bad_arguments_are_refused),
+        cmocka_unit_test(map_parse_bad_text_gives_remarks_and_children),
+        cmocka_unit_test(map_write_diff_and_replace_take_the_same_map),
+        cmocka_unit_test(map_calls_without_arguments_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
