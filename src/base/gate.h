@@ -10,13 +10,15 @@
 
 enum { AGDB__GATE_STRIPES = 32, AGDB__CACHE_LINE = 64 };
 
+/* Filled up, not aligned: wherever an array of them begins, two counters are on two lines. */
 typedef struct agdb__gate_stripe {
-    _Alignas(AGDB__CACHE_LINE) atomic_long inside;
+    atomic_long inside;
+    char rest[AGDB__CACHE_LINE - sizeof(atomic_long)];
 } agdb__gate_stripe_t;
 
 typedef struct agdb__gate {
     agdb__gate_stripe_t stripe[AGDB__GATE_STRIPES];
-    _Alignas(AGDB__CACHE_LINE) atomic_bool closed;
+    atomic_bool closed;
 } agdb__gate_t;
 
 void agdb__gate_init(agdb__gate_t *g);
