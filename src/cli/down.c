@@ -32,7 +32,8 @@ static int stop(const char *dir, bool keep)
     running = cli_stop_servers(data, count, keep);
     if (!keep && !cli_remove_cluster(dir))
         return CLI_FAILED;
-    printf("Stopped %zu of %zu servers; %s %s.\n", running, count, dir, keep ? "kept" : "removed");
+    printf("Stopped %zu of %zu server%s; %s %s.\n", running, count, count == 1 ? "" : "s", dir,
+           keep ? "kept" : "removed");
     return cli_finish(CLI_OK);
 }
 

@@ -52,7 +52,9 @@ static char *configuration(const cli_cluster_t *cluster, const cli_server_t *ser
     cli_buf_format(&out, "listen_addresses = %s\n",
                    quoted(server->host[0] == '/' ? "" : server->host, '\''));
     cli_buf_format(&out, "port = %u\n", server->port);
-    cli_buf_format(&out, "unix_socket_directories = %s\n", quoted(server->socket, '\''));
+    /* a list, whose items are quoted too */
+    cli_buf_format(&out, "unix_socket_directories = %s\n",
+                   quoted(quoted(server->socket, '"'), '\''));
     cli_buf_format(&out, "fsync = %s\n", cluster->durable ? "on" : "off");
     cli_buf_text(&out, "shared_buffers = 32MB\n"
                        "dynamic_shared_memory_type = mmap\n" /* goes with the folder */

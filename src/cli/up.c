@@ -328,7 +328,8 @@ static int boot_new(cli_cluster_t *cluster, const agdb_map_t *map, const char *s
     if (cluster->bindir == NULL || !cli_find_user(options->run_as, &cluster->user) ||
         !cli_plan_ports(cluster) || cli_interrupted())
         return CLI_FAILED;
-    cli_progress("Booting %zu servers in %s", cluster->nservers, cluster->dir);
+    cli_progress("Booting %zu server%s in %s", cluster->nservers, cluster->nservers == 1 ? "" : "s",
+                 cluster->dir);
     if (!cli_create_state(cluster, source) || !cli_plan_logins(cluster, map) ||
         !write_used_map(cluster, map) || !cli_boot(cluster) || !cli_write_nodes(cluster)) {
         if (cli_find_cluster(cluster->dir) == CLI_FOUND_CLUSTER)
