@@ -147,13 +147,22 @@ static void read_pins(agdb__load_t *l, const agdb__tree_t *shards_key, uint16_t 
     }
 }
 
+static const uint16_t *keep_pins(agdb__load_t *l, size_t size)
+{
+    uint16_t *pins = agdb__arena_alloc(l->arena, size);
+
+    if (pins != NULL && size > 0)
+        memcpy(pins, l->pins, size);
+    return pins;
+}
+
 static void read_agency(agdb__load_t *l, agdb__tree_t *key, const char *what,
                         agdb__map_agency_t *ret)
 {
     const agdb__tree_t *shard = agdb__tree_key(key->of, "shard");
     const agdb__tree_t *shards = agdb__tree_key(key->of, "shards");
     agdb__tree_t *writes = agdb__at(key->of, "writes");
-    uint16_t *pin;
+    const size_t size = l->map->nkeyspaces * sizeof *l->pins;
     size_t i;
 
     agdb__check_keys(l, key->of, what, AGENCY_KEYS);
@@ -162,23 +171,20 @@ static void read_agency(agdb__load_t *l, agdb__tree_t *key, const char *what,
                          "%s says nothing: add shard, shards or writes, or remove it", what);
     if (writes != NULL)
         ret->frozen = agdb__value_word(l, writes, "writes", "refuse") == 0;
-    if (shard == NULL && shards == NULL)
-        return;
-    pin = agdb__arena_array(l->arena, l->map->nkeyspaces, sizeof *pin);
-    if (pin == NULL)
-        return;
     for (i = 0; i < l->map->nkeyspaces; i++)
-        pin[i] = AGDB__NO_SHARD;
-    ret->pin = pin;
+        l->pins[i] = AGDB__NO_SHARD;
     if (shard != NULL && shards != NULL)
         agdb__diag_error(l->diag, shards->line, shards->column,
                          "%s has shard on line %u already: use shard for the default keyspace, or "
                          "shards for all",
                          what, shard->line);
     else if (shards != NULL)
-        read_pins(l, shards, pin);
-    else if (shard->of != NULL && l->map->default_keyspace >= 0)
-        read_pin(l, shard->of, (size_t)l->map->default_keyspace, pin);
+        read_pins(l, shards, l->pins);
+    else if (shard != NULL && shard->of != NULL && l->map->default_keyspace >= 0)
+        read_pin(l, shard->of, (size_t)l->map->default_keyspace, l->pins);
+    if (l->last_pins == NULL || memcmp(l->last_pins, l->pins, size) != 0)
+        l->last_pins = keep_pins(l, size);
+    ret->pin = l->last_pins;
 }
 
 /* --- all of them -------------------------------------------------------------------------------
@@ -216,20 +222,8 @@ static void build_index(agdb__load_t *l, const agdb__map_agency_t *agencies, siz
     l->map->agency_mask = room - 1;
 }
 
-/* Agencies that are only frozen share one row of pins: none. */
-static const uint16_t *no_pins(agdb__load_t *l)
-{
-    uint16_t *pin = agdb__arena_array(l->arena, l->map->nkeyspaces + 1, sizeof *pin);
-    size_t i;
-
-    for (i = 0; pin != NULL && i < l->map->nkeyspaces; i++)
-        pin[i] = AGDB__NO_SHARD;
-    return pin;
-}
-
 static size_t read_all(agdb__load_t *l, const agdb__tree_t *mapping, agdb__map_agency_t *agencies)
 {
-    const uint16_t *none = no_pins(l);
     agdb__set_t seen = {.arena = l->scratch};
     char what[WHAT_SIZE];
     agdb__tree_t *key;
@@ -239,7 +233,7 @@ static size_t read_all(agdb__load_t *l, const agdb__tree_t *mapping, agdb__map_a
         agdb__map_agency_t *a = &agencies[n];
         const agdb__tree_t *earlier;
         snprintf(what, sizeof what, "agency '%s'", AGDB__Q(key->text, key->len));
-        *a = (agdb__map_agency_t){.pin = none};
+        *a = (agdb__map_agency_t){0};
         if (!read_key(l, key, a))
             continue;
         a->hash = agdb__hash_key(a->key, a->key_len);
@@ -263,7 +257,8 @@ void agdb__load_agencies(agdb__load_t *l, agdb__tree_t *key)
     if (!agdb__expect_mapping(l, key->of, key, "agencies"))
         return;
     agencies = agdb__arena_array(l->arena, key->of->count + 1, sizeof *agencies);
-    if (agencies == NULL)
+    l->pins = agdb__arena_array(l->scratch, l->map->nkeyspaces + 1, sizeof *l->pins);
+    if (agencies == NULL || l->pins == NULL)
         return;
     n = read_all(l, key->of, agencies);
     if (l->diag->nerrors > 0)

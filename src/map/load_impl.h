@@ -10,9 +10,12 @@ typedef struct agdb__load {
     agdb__arena_t *arena;   /* the map's */
     agdb__arena_t *scratch; /* the loader's */
     agdb_diagnostics_t *diag;
-    const char *folder;  /* that relative paths count from; NULL: cannot be told */
-    agdb_map_t *map;     /* being made */
-    agdb__level_t *base; /* built-in values and `defaults` */
+    const char *folder;        /* that relative paths count from; NULL: cannot be told */
+    agdb_map_t *map;           /* being made */
+    agdb__level_t *base;       /* built-in values and `defaults` */
+    uint16_t *pins;            /* of the agency that is being read */
+    const uint16_t *last_pins; /* of the one before: neighbours often say the same */
+    uint16_t *single_owner;    /* of all keyspaces with one shard */
 } agdb__load_t;
 
 /* --- expand.c: the only place that reads the environment ------------------------------------- */

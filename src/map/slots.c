@@ -198,15 +198,25 @@ static bool check_cover(agdb__load_t *l, const agdb__tree_t *shards_key,
     return l->diag->nerrors == before && !ranges->broken;
 }
 
-static void fill_owner(const ranges_t *ranges, uint16_t *owner)
+/* Slot to shard. Keyspaces with one shard share one table, in which every slot is the first's. */
+static const uint16_t *make_owner(agdb__load_t *l, const ranges_t *ranges, bool single)
 {
+    uint16_t *owner;
     size_t i;
 
+    if (single && l->single_owner != NULL)
+        return l->single_owner;
+    owner = agdb__arena_array(l->arena, l->map->slots, sizeof *owner);
+    if (owner == NULL)
+        return NULL;
     for (i = 0; i < ranges->count; i++) {
         uint32_t slot;
         for (slot = ranges->item[i].first; slot <= ranges->item[i].last; slot++)
             owner[slot] = (uint16_t)ranges->item[i].shard;
     }
+    if (single)
+        l->single_owner = owner;
+    return owner;
 }
 
 /* Ranges of each shard from the sorted ranges of all, joined where they touch. */
@@ -257,7 +267,6 @@ void agdb__load_slots(agdb__load_t *l, const agdb__tree_t *shards_key, agdb__tre
 {
     ranges_t ranges = {0};
     range_t whole = {.last = l->map->slots - 1, .at = shards_key};
-    uint16_t *owner;
     size_t i;
 
     ranges.item =
@@ -272,10 +281,6 @@ void agdb__load_slots(agdb__load_t *l, const agdb__tree_t *shards_key, agdb__tre
     qsort(ranges.item, ranges.count, sizeof *ranges.item, by_first);
     if (!check_cover(l, shards_key, shards, &ranges))
         return;
-    owner = agdb__arena_array(l->arena, l->map->slots, sizeof *owner);
-    if (owner == NULL)
-        return;
-    fill_owner(&ranges, owner);
-    ret->owner = owner;
+    ret->owner = make_owner(l, &ranges, ret->nshards == 1);
     give_ranges(l, &ranges, shards, ret->nshards);
 }
