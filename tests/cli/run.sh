@@ -4,12 +4,15 @@
 # the end when one failed.
 set -u
 : "${AGENCYDB:?set AGENCYDB to the path of the command}"
+[[ -x $AGENCYDB ]] || { echo "$AGENCYDB is not there" >&2; exit 1; }
+AGENCYDB=$(realpath "$AGENCYDB")
 unset NO_COLOR TERM AGENCYDB_PASSWORD_FILE
 export LC_ALL=C
 
 # root's servers run as another user, who must get in
 work=$(mktemp -d "${TMPDIR:-/tmp}/agdb-cli.XXXXXX") && chmod 755 "$work" && cd "$work" || exit 1
 failures=0 checks=0
+p=$((1200 + RANDOM % 700)) # the ports of this run: 10 from here
 
 teardown() {
     local dir
@@ -99,7 +102,7 @@ is "a missing value is an error" 2 "needs a value: DIR"
 holds "no colour when it is not a terminal" sh -c '! grep -q "$(printf "\033")" err out'
 
 # --- maps ---------------------------------------------------------------------------------------
-cat >dev.yaml <<'Y'
+cat >dev.yaml <<Y
 agencydb: 1
 epoch: 1
 default_keyspace: core
@@ -110,18 +113,18 @@ keyspaces:
     shards:
       east:
         slots: [0-2047]
-        nodes: [ { name: east-1, port: 21501, host: 127.0.0.1 }, { name: east-2, port: 21502, host: 127.0.0.1 } ]
+        nodes: [ { name: east-1, port: ${p}1, host: 127.0.0.1 }, { name: east-2, port: ${p}2, host: 127.0.0.1 } ]
       west:
         slots: [2048-4095]
-        nodes: [ { name: west-1, port: 21503, host: 127.0.0.1 } ]
+        nodes: [ { name: west-1, port: ${p}3, host: 127.0.0.1 } ]
   notes:
     shards:
-      notes-1: { nodes: [ { name: n-1, port: 21503, host: 127.0.0.1, connection: { dbname: notes } } ] }
+      notes-1: { nodes: [ { name: n-1, port: ${p}3, host: 127.0.0.1, connection: { dbname: notes } } ] }
 agencies:
   fema: { shard: east }
   nara: { writes: refuse }
 Y
-sed -e 's/epoch: 1/epoch: 2/' -e 's/west-1, port: 21503/west-1, zone: b, port: 21503/' dev.yaml >next.yaml
+sed -e 's/epoch: 1/epoch: 2/' -e 's/west-1, port/west-1, zone: b, port/' dev.yaml >next.yaml
 sed -e 's/\[0-2047\]/[0-2000]/' -e 's/\[2048-4095\]/[2001-4095]/' dev.yaml >moved.yaml
 printf 'agencydb: 1\nepoch: x\nkeyspaces:\n  core:\n    shards:\n      a: { nodse: [] }\n' >broken.yaml
 
@@ -206,7 +209,7 @@ if ((rate >= ${AGDB_CLI_ROUTE_RATE:-100000})); then ok "route --stdin: $rate key
 same "a closed pipe ends route in silence" "" "$(cat err)"
 
 # --- up: what it refuses ------------------------------------------------------------------------
-sed 's/port: 21501, host: 127.0.0.1/port: 21501, host: db.example.gov, connection: { sslmode: verify-full, sslrootcert: ca.crt }/' dev.yaml >remote.yaml
+sed "s/port: ${p}1, host: 127.0.0.1/port: ${p}1, host: db.example.gov, connection: { sslmode: verify-full, sslrootcert: ca.crt }/" dev.yaml >remote.yaml
 run up --dir c remote.yaml
 is "up refuses other machines" 1 "db\.example\.gov" 'loopback'
 sed 's/password_file: secrets.password//; s/dbname: agency, /dbname: agency /' dev.yaml >nopass.yaml
@@ -215,10 +218,10 @@ is "up wants a password source" 1 'password_file' '--free-ports'
 sed 's/password_file: secrets.password/password_env: AGDB_TEST_NO_SUCH/' dev.yaml >env.yaml
 run up --dir c env.yaml
 is "up names an unset variable" 1 'AGDB_TEST_NO_SUCH'
-sed 's#port: 21501, host: 127.0.0.1#port: 21501, host: /run/elsewhere#' dev.yaml >socket.yaml
+sed "s#port: ${p}1, host: 127.0.0.1#port: ${p}1, host: /run/elsewhere#" dev.yaml >socket.yaml
 run up --dir c socket.yaml
 is "up refuses foreign socket folders" 1 '/run/elsewhere' "inside $work/c"
-sed 's/port: 21503, host: 127.0.0.1, connection/port: 21502, host: 127.0.0.1, connection/' dev.yaml >twice.yaml
+sed "s/port: ${p}3, host: 127.0.0.1, connection/port: ${p}2, host: 127.0.0.1, connection/" dev.yaml >twice.yaml
 run up --dir c twice.yaml
 is "up refuses a server that is primary and replica" 1 'same order'
 sed 's/password_file: secrets.password/passfile: pgpass/' dev.yaml >passfile.yaml
@@ -231,13 +234,13 @@ run down --dir other
 is "down leaves it alone" 1 'not made by'
 holds "and its file is there" test -e other/file
 python3 -c '
-import socket,time
-s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind(("127.0.0.1",21502)); s.listen()
-open("listening","w").close(); time.sleep(60)' &
+import socket,sys,time
+s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind(("127.0.0.1",int(sys.argv[1]))); s.listen()
+open("listening","w").close(); time.sleep(60)' "${p}2" &
 listener=$!
 for _ in $(seq 100); do [[ -e listening ]] && break || sleep 0.05; done
 run up --dir c dev.yaml
-is "up names who has a port" 1 "21502 is in use by python3.* \(process $listener\)" '--free-ports'
+is "up names who has a port" 1 "${p}2 is in use by python3.* \(process $listener\)" '--free-ports'
 kill "$listener" && wait "$listener" 2>/dev/null
 listener=
 holds "nothing was made" test ! -e c -a ! -e secrets
@@ -383,12 +386,12 @@ keyspaces:
   core:
     connection: { user: "o'dd \"r\$\$le", dbname: "d b", password_env: AGDB_TEST_ODD }
     shards:
-      a: { slots: [0-2047], nodes: [ { host: 127.0.0.1, port: 21511 }, { host: 127.0.0.2, port: 21511 } ] }
-      b: { slots: [2048-4095], nodes: [ { host: $work/c3/sock, port: 21512 } ] }
+      a: { slots: [0-2047], nodes: [ { host: 127.0.0.1, port: ${p}5 }, { host: 127.0.0.2, port: ${p}5 } ] }
+      b: { slots: [2048-4095], nodes: [ { host: $work/c3/sock, port: ${p}6 } ] }
 Y
 export AGDB_TEST_ODD=$'p\'a\\ss" $1'
 run up --free-ports --dir c3 odd.yaml
-is "up quotes odd names and passwords" 0 '127\.0\.0\.2:[0-9]+ +replica' "$work/c3/sock:21512 +primary"
+is "up quotes odd names and passwords" 0 '127\.0\.0\.2:[0-9]+ +replica' "$work/c3/sock:${p}6 +primary"
 run init c3/map.yaml
 is "init stamps such databases" 0 ' stamped'
 run query --shard a c3/map.yaml 'SELECT current_user, current_database()'
