@@ -37,7 +37,8 @@
 #ifndef AGENCYDB_H
 #define AGENCYDB_H
 
-/* clang-format off: the order in which a new user meets them */
+/* The order in which a new user meets them. */
+/* clang-format off */
 #include "agencydb/version.h"
 #include "agencydb/base.h"
 #include "agencydb/error.h"
@@ -46,7 +47,6 @@
 #include "agencydb/log.h"
 #include "agencydb/map.h"
 #include "agencydb/client.h"
-
 /* clang-format on */
 
 #endif

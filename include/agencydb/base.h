@@ -52,7 +52,7 @@ extern "C" {
     XX(CANCELLED, -27, "the call was cancelled")                                                   \
     XX(UNSUPPORTED, -28, "not supported")
 
-typedef enum agdb_status {
+typedef enum agdb_status_code {
     AGDB_OK = 0,
 #define AGDB__ENUM(name, value, text) AGDB_E_##name = (value),
     AGDB_STATUS_MAP(AGDB__ENUM)
@@ -73,7 +73,7 @@ AGDB_API const char *agdb_status_name(agdb_status_t status);
 AGDB_API const char *agdb_status_text(agdb_status_t status);
 
 /* Bytes with a length. Not owned: what they point to must live as long as the call. */
-typedef struct agdb_bytes {
+typedef struct agdb_byte_span {
     const void *data;
     size_t len;
 } agdb_bytes_t;

@@ -72,7 +72,8 @@ typedef enum agdb_ready {
     AGDB_READY_ALL = 2        /* every node of the map is usable */
 } agdb_ready_t;
 
-/* Waits until the servers are there. Optional: requests wait by themselves.
+/* Waits until the servers are there. Optional: requests wait by themselves. The events of the nodes
+ * that it waited for may come a moment later.
  * @param db          the client
  * @param what        how much must be there
  * @param timeout_ms  at most this long

@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include "base/error.h"
+#include "map/quote.h"
 #include "map/route.h"
 
 static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
@@ -35,10 +36,13 @@ static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, const agdb_reque
     agdb__route_t route = agdb__map_route(db->map, keyspace, request->key);
 
     if (route.frozen && request->access == AGDB_WRITE) {
-        agdb_status_t st =
-            agdb__fail(reterr, AGDB_E_FROZEN,
-                       "the map refuses writes for this agency (writes: refuse); it is being "
-                       "moved or is on hold");
+        agdb__map_agency_t agency = {.key = request->key.data, .key_len = request->key.len};
+        char text[AGDB__KEY_TEXT];
+        agdb_status_t st = agdb__fail(
+            reterr, AGDB_E_FROZEN,
+            "agency '%s' is frozen (writes: refuse in the map): it is being moved or is on hold",
+            agdb__key_text(&agency, text));
+
         agdb__error_place(reterr, db->map->keyspaces[keyspace].shards[route.shard].name, NULL);
         return fail_check(st, reterr);
     }

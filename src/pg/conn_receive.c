@@ -349,7 +349,7 @@ static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadli
             (void)agdb__conn_step(conn, now_us);
         if (conn->state == AGDB__CONN_IN_FLIGHT && now_us >= deadline_us)
             agdb__conn_die(conn, AGDB_E_TIMEOUT, AGDB_STAGE_EXECUTE, "no answer within %llu ms",
-                           (unsigned long long)((deadline_us - start_us) / 1000));
+                           (unsigned long long)((deadline_us - start_us + 999) / 1000));
     }
 }
 

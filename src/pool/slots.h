@@ -35,7 +35,7 @@ typedef struct agdb__slots {
     uint32_t count;
 } agdb__slots_t;
 
-enum { AGDB__NO_SLOT = UINT32_MAX };
+#define AGDB__NO_SLOT UINT32_MAX
 
 bool agdb__slots_init(agdb__slots_t *slots, uint32_t count);
 void agdb__slots_fini(agdb__slots_t *slots);

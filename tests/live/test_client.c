@@ -234,6 +234,22 @@ static void a_wrong_password_is_told_at_once_and_never_shown(void **state)
 /* --- fork ---------------------------------------------------------------------------------------
  */
 
+/* TSan cannot follow threads that a forked child makes ("dup thread with used id"), so there the
+ * child's own client is left to the other builds. */
+static bool child_works_with_a_client_of_its_own(void)
+{
+#ifndef __SANITIZE_THREAD__
+    agdb_t *own = NULL;
+
+    return agdb_open(getenv("AGDB_TEST_MAP"), NULL, &own, NULL) == AGDB_OK &&
+           agdb_query(own, AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT 1"), NULL, NULL) ==
+               AGDB_OK &&
+           agdb_close(own, 5000) == AGDB_OK;
+#else
+    return true;
+#endif
+}
+
 static void a_child_cannot_use_its_parents_client(void **state)
 {
     agdb_t *db = cluster_open(NULL);
@@ -252,13 +268,7 @@ static void a_child_cannot_use_its_parents_client(void **state)
                   agdb_wait_ready(db, AGDB_READY_ANY, 10, NULL) == AGDB_E_FORKED &&
                   agdb_shard_count(db, NULL) == 0 && agdb_shard_name(db, NULL, 0) == NULL &&
                   agdb_close(db, 10) == AGDB_E_FORKED;
-        agdb_t *own = NULL;
-
-        ok = ok && agdb_open(getenv("AGDB_TEST_MAP"), NULL, &own, NULL) == AGDB_OK &&
-             agdb_query(own, AGDB_REQUEST(.key = agdb_key("epa"), .sql = "SELECT 1"), NULL, NULL) ==
-                 AGDB_OK &&
-             agdb_close(own, 5000) == AGDB_OK;
-        _exit(ok ? 0 : 1);
+        _exit(ok && child_works_with_a_client_of_its_own() ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
