@@ -188,7 +188,8 @@ static void step_working(agdb__conn_t *conn)
 {
     if (!agdb__conn_read(conn))
         return;
-    if (conn->work != AGDB__WORK_STATEMENT && !agdb__conn_take_hello(conn))
+    if ((conn->work == AGDB__WORK_HELLO || conn->work == AGDB__WORK_IDENTITY) &&
+        !agdb__conn_take_hello(conn))
         return;
     conn->deadline_us = AGDB__NEVER;
     conn->events = POLLIN;
@@ -264,11 +265,10 @@ void agdb__conn_close(agdb__conn_t *conn)
 {
     if (conn == NULL)
         return;
-    agdb__conn_drop_answer(conn);
+    agdb__conn_drop_members(conn);
     agdb__resolve_release(conn->job);
     if (conn->pg != NULL)
         PQfinish(conn->pg);
-    agdb__stmt_free(conn->pending);
     agdb__stmt_cache_fini(&conn->cache);
     agdb__error_free(conn->error);
     agdb__free(conn);
@@ -320,7 +320,8 @@ int agdb__conn_backend_pid(const agdb__conn_t *conn)
 
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
-    return conn->state == AGDB__CONN_READY && !conn->dirty && !conn->tainted && !conn->farewell;
+    return conn->state == AGDB__CONN_READY && !conn->dirty && !conn->tainted && !conn->farewell &&
+           !conn->gathering;
 }
 
 /* What has come while nothing was asked: a changed setting, a TLS record, a farewell. libpq has to
@@ -349,6 +350,11 @@ bool agdb__conn_is_alive(agdb__conn_t *conn)
             return false;
     }
     return false; /* who talks so much unasked is not sane */
+}
+
+agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn)
+{
+    return conn->kind;
 }
 
 bool agdb__conn_is_read_only(const agdb__conn_t *conn)

@@ -20,7 +20,7 @@ typedef enum agdb__conn_state {
     AGDB__CONN_CONNECTING,    /* TCP, TLS, login */
     AGDB__CONN_INTRODUCING,   /* asks role and identity */
     AGDB__CONN_READY,         /* nothing pending, transaction status idle */
-    AGDB__CONN_IN_FLIGHT,     /* a statement was sent */
+    AGDB__CONN_IN_FLIGHT,     /* a statement or a group was sent */
     AGDB__CONN_DEAD,          /* of no use; close it */
     AGDB__CONN_STATES
 } agdb__conn_state_t;
@@ -88,6 +88,53 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
 agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
                              uint64_t deadline_us, struct pg_result **ret_rows,
                              agdb_error_t **reterr);
+
+/* The class of the statement last given to agdb__conn_send or agdb__conn_run; of a group: PLAIN. */
+agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn);
+
+/* --- groups: several read-only statements in one flush, under one Sync --------------------------
+ *
+ * READY -> begin, add..., end -> IN_FLIGHT -> step... -> READY or DEAD -> receive each. The members
+ * are executed in order in one implicit transaction that is read-only. After the first failure the
+ * later ones come back as never executed. One thing at a time: between begin and end nothing else
+ * may be asked of the connection. */
+enum { AGDB__GROUP_MAX = 64 };
+
+typedef enum agdb__member_fate {
+    AGDB__MEMBER_ANSWERED,
+    AGDB__MEMBER_FAILED,
+    AGDB__MEMBER_NOT_EXECUTED, /* certainly not: may be sent again */
+    AGDB__MEMBER_LOST          /* the connection ended before its answer was complete */
+} agdb__member_fate_t;
+
+/* Behind a PgBouncer a read is a transaction of its own: no groups there. */
+bool agdb__conn_can_group(const agdb__conn_t *conn);
+/* Forgets what was not received of the last work. */
+void agdb__conn_group_begin(agdb__conn_t *conn);
+/* Puts one more into the buffers; nothing of the caller's is referenced after the return. On
+ * failure the statement is no member of the group, and certainly not executed:
+ *  - AGDB_E_INVAL: its parameters cannot be sent; AGDB_E_UNSUPPORTED: it must not ride in a group
+ *    (it is not of class PLAIN or not read_only, or the connection takes no groups);
+ *    AGDB_E_MISUSE: the group is full or was not begun; AGDB_E_NOMEM for its parameters, with the
+ *    connection still READY. Nothing of it was queued, the group goes on.
+ *  - AGDB_E_LOST, AGDB_E_NOMEM with the connection DEAD: so are the earlier members. */
+agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *statement,
+                                   agdb_error_t **reterr);
+/* Ends the group and begins to send. Returns how many members there are to receive, also when the
+ * connection is DEAD; with none it is still READY and nothing was sent. */
+size_t agdb__conn_group_end(agdb__conn_t *conn);
+/* READY again, or DEAD: what became of member `i`, which may be asked once.
+ *  - ANSWERED: *ret_rows as from agdb__conn_receive. Also in DEAD, when the answer had come whole:
+ *    a read leaves nothing to undo.
+ *  - FAILED: *reterr as from agdb__conn_receive: the server's error, its farewell, or TOO_BIG of
+ *    this member's own limits.
+ *  - NOT_EXECUTED: no error is made.
+ *  - LOST: *reterr says why, retriable unless it is MISUSE (there is no such member to receive). */
+agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
+                                             struct pg_result **ret_rows, agdb_error_t **reterr);
+
+/* Ends the connection, whatever it is doing: DEAD with the status LOST and this reason. */
+void agdb__conn_abort(agdb__conn_t *conn, const char *why);
 
 /* READY, idle transaction, nothing pending, and no statement that may have left session state. */
 bool agdb__conn_is_clean(const agdb__conn_t *conn);

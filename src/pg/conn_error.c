@@ -125,3 +125,8 @@ agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const PGresult *
     agdb__error_retriable(reterr, passes(means, conn), 0);
     return st;
 }
+
+void agdb__conn_abort(agdb__conn_t *conn, const char *why)
+{
+    agdb__conn_die(conn, AGDB_E_LOST, AGDB_STAGE_EXECUTE, "%s", why);
+}

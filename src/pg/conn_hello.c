@@ -75,7 +75,7 @@ static void die_of_answer(agdb__conn_t *conn, const char *asking)
 {
     agdb_error_t *error = NULL;
 
-    (void)agdb__conn_server_error(conn, conn->answer, &error);
+    (void)agdb__conn_server_error(conn, conn->member[0].answer, &error);
     agdb__error_prefix(&error, "%s: ", asking);
     if (error != NULL && !error->is_static) {
         error->status = AGDB_E_CONNECT;
@@ -116,9 +116,9 @@ static bool accept_unstamped(agdb__conn_t *conn, const char *keyspace)
 
 static bool check_row(agdb__conn_t *conn, const agdb__identity_t *expect, int row)
 {
-    const char *shard = PQgetvalue(conn->answer, row, IDENTITY_SHARD);
-    const char *hash = PQgetvalue(conn->answer, row, IDENTITY_HASH);
-    const char *slots = PQgetvalue(conn->answer, row, IDENTITY_SLOTS);
+    const char *shard = PQgetvalue(conn->member[0].answer, row, IDENTITY_SHARD);
+    const char *hash = PQgetvalue(conn->member[0].answer, row, IDENTITY_HASH);
+    const char *slots = PQgetvalue(conn->member[0].answer, row, IDENTITY_SLOTS);
     char want[16];
 
     snprintf(want, sizeof want, "%u", (unsigned)expect->slots);
@@ -139,7 +139,7 @@ static bool check_row(agdb__conn_t *conn, const agdb__identity_t *expect, int ro
 
 static bool check_identity(agdb__conn_t *conn)
 {
-    const PGresult *rows = conn->answer;
+    const PGresult *rows = conn->member[0].answer;
     size_t i;
     int row;
 
@@ -169,11 +169,11 @@ bool agdb__conn_take_hello(agdb__conn_t *conn)
     agdb__hello_t hello = conn->hello;
     bool done = false;
 
-    if (conn->answer_is_error) {
+    if (conn->member[0].answer_is_error) {
         die_of_answer(conn, identity ? "asking for its identity" : "asking for its role");
     } else if (identity) {
         done = check_identity(conn);
-    } else if (!read_hello(&hello, conn->answer)) {
+    } else if (!read_hello(&hello, conn->member[0].answer)) {
         agdb__conn_die(conn, AGDB_E_CONNECT, AGDB_STAGE_CONNECT,
                        "the server's answer about its role is not understood");
     } else {
@@ -187,6 +187,6 @@ bool agdb__conn_take_hello(agdb__conn_t *conn)
         else
             return false;
     }
-    agdb__conn_drop_answer(conn);
+    agdb__conn_drop_members(conn);
     return done;
 }

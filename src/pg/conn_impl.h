@@ -11,17 +11,41 @@ struct pg_conn;
 /* What the server's answer must look like, one step per command that was queued. */
 typedef enum agdb__step_kind {
     AGDB__STEP_SYNC = 0, /* the end of an implicit transaction */
-    AGDB__STEP_OPTIONAL, /* its failure does not matter */
+    AGDB__STEP_DROP,     /* of a victim; its failure does not matter */
     AGDB__STEP_REQUIRED, /* its failure ends the connection */
-    AGDB__STEP_PARSE,    /* of `pending` */
-    AGDB__STEP_ANSWER    /* its result is what was asked for */
+    AGDB__STEP_PARSE,    /* of a member's `pending` */
+    AGDB__STEP_ANSWER    /* its result is what a member asked for */
 } agdb__step_kind_t;
 
-enum { AGDB__VICTIMS_MAX = 4, AGDB__STEPS_MAX = 2 * AGDB__VICTIMS_MAX + 8 };
+typedef struct agdb__step {
+    unsigned char kind; /* agdb__step_kind_t */
+    unsigned char of;   /* DROP: the victim; PARSE, ANSWER: the member */
+} agdb__step_t;
+
+/* A group makes at most one victim per member that is prepared and one that is stale, while those
+ * of the group before it are being dropped. */
+enum {
+    AGDB__VICTIMS_MAX = 2 * (AGDB__GROUP_MAX + 1),
+    AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 8, /* drops, mode or settings, Syncs */
+    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 2 * AGDB__GROUP_MAX + 1
+};
+
+/* One of the statements in flight. What runs alone is a group of one. */
+typedef struct agdb__member {
+    struct pg_result *answer; /* its result, or its error, or that of its preparation */
+    agdb__stmt_t *stmt;       /* that it runs: owned by the cache, or some member's `pending` */
+    agdb__stmt_t *pending;    /* being prepared for it; owned here until its ParseComplete */
+    uint64_t max_rows;
+    uint64_t max_bytes;
+    bool answer_is_error;
+    bool aborted;  /* the server skipped it */
+    bool received; /* its fate has been told */
+} agdb__member_t;
 
 /* What an IN_FLIGHT or INTRODUCING connection waits for. */
 typedef enum agdb__work {
     AGDB__WORK_STATEMENT = 0,
+    AGDB__WORK_GROUP,
     AGDB__WORK_HELLO,
     AGDB__WORK_IDENTITY
 } agdb__work_t;
@@ -40,23 +64,21 @@ struct agdb__conn {
 
     /* work in flight */
     agdb__work_t work;
-    unsigned char step[AGDB__STEPS_MAX]; /* agdb__step_kind_t */
+    agdb__step_t step[AGDB__STEPS_MAX];
     size_t nsteps;
     size_t at_step;
-    bool step_has_result;     /* of this step, the NULL behind it is still to come */
-    struct pg_result *answer; /* the statement's result, or the error of its preparation */
-    bool answer_is_error;
-    bool flushed;   /* everything has left, as far as can be known */
-    bool answered;  /* the answer's Sync came, the transaction is over */
-    bool too_big;   /* given up for max_bytes */
-    bool read_only; /* of the statement */
+    agdb__member_t member[AGDB__GROUP_MAX];
+    size_t nmembers;
+    size_t failed_member; /* the first with an error; the server skips those behind it */
+    bool gathering;       /* a group between its begin and its end */
+    bool step_has_result; /* of this step, the NULL behind it is still to come */
+    bool skipping;        /* an error came, nothing is executed before the next Sync */
+    bool flushed;         /* everything has left, as far as can be known */
+    bool answered;        /* the answer's Sync came, the transaction is over */
+    bool read_only;       /* of the statements */
     agdb__statement_class_t kind;
-    uint64_t max_rows;
-    uint64_t max_bytes;
-    uint64_t arrived; /* lower bound of the bytes that came; see conn_receive.c */
+    uint64_t arrived; /* of the member that is coming; lower bound, see conn_receive.c */
     unsigned reads;
-    agdb__stmt_t *stmt;    /* cached statement that runs; owned by the cache */
-    agdb__stmt_t *pending; /* being prepared; owned here until its ParseComplete */
 
     /* the session */
     bool mode_read_only; /* which of the two modes it is in */
@@ -65,7 +87,8 @@ struct agdb__conn {
     bool tainted;        /* a statement may have left session state */
     bool farewell;       /* a FATAL notice came while nothing was asked */
     agdb__stmt_cache_t cache;
-    char victim[AGDB__VICTIMS_MAX][AGDB__STMT_NAME_SIZE]; /* to be dropped on the server */
+    uint64_t victim[AGDB__VICTIMS_MAX]; /* numbers of statements to be dropped on the server; 0:
+                                           is dropped */
     size_t nvictims;
 };
 
@@ -87,9 +110,29 @@ bool agdb__conn_queue_hello(agdb__conn_t *conn);
 /* The answer is complete. True: the introduction is over; false: more was asked, or DEAD. */
 bool agdb__conn_take_hello(agdb__conn_t *conn);
 
+/* --- conn_member.c --- */
+void agdb__conn_drop_members(agdb__conn_t *conn);
+/* There must be room. */
+agdb__member_t *agdb__conn_add_member(agdb__conn_t *conn, uint64_t max_rows, uint64_t max_bytes);
+/* Takes the last one back. */
+void agdb__conn_remove_member(agdb__conn_t *conn);
+void agdb__conn_set_answer(agdb__conn_t *conn, agdb__member_t *member, struct pg_result *take_rows,
+                           bool is_error);
+/* The statement as the cache knows it, or as an earlier member of the group is preparing it. */
+agdb__stmt_t *agdb__conn_find_stmt(agdb__conn_t *conn, const agdb__stmt_key_t *key);
+/* Of the member's `pending`: it is known to the server; it is not. */
+void agdb__conn_stmt_prepared(agdb__conn_t *conn, agdb__member_t *member);
+void agdb__conn_stmt_not_prepared(agdb__conn_t *conn, agdb__member_t *member);
+/* The plan or the name that the member runs is of no use any more. */
+void agdb__conn_stmt_stale(agdb__conn_t *conn, agdb__member_t *member, bool is_on_server);
+/* Before sending: forgets the victims that were dropped. */
+void agdb__conn_pack_victims(agdb__conn_t *conn);
+
 /* --- conn_send.c --- */
+/* For a statement, hello and identity there is one member from the beginning. */
 void agdb__conn_begin_work(agdb__conn_t *conn, agdb__work_t work);
-/* Queues a statement without parameters; false when libpq has no memory or no connection. */
+/* Queues a statement without parameters (the ANSWER is that of the last member); false when libpq
+ * has no memory or no connection. */
 bool agdb__conn_queue_sql(agdb__conn_t *conn, const char *sql, agdb__step_kind_t kind);
 bool agdb__conn_queue_sync(agdb__conn_t *conn);
 void agdb__conn_flush(agdb__conn_t *conn);
@@ -97,6 +140,7 @@ void agdb__conn_flush(agdb__conn_t *conn);
 /* --- conn_receive.c --- */
 /* Reads and checks what has come. True when all steps are done. */
 bool agdb__conn_read(agdb__conn_t *conn);
-void agdb__conn_drop_answer(agdb__conn_t *conn);
+/* Of the member whose answer is being read. */
+size_t agdb__conn_at_member(const agdb__conn_t *conn);
 
 #endif

@@ -1,37 +1,35 @@
 /* Results are taken against the list of steps that the sender wrote: one result and one NULL per
  * command, one PGRES_PIPELINE_SYNC per Sync. Whatever does not fit ends the connection.
  *
+ * A failure stops the server until the next Sync: what comes back as PIPELINE_ABORTED was never
+ * executed.
+ *
  * libpq has no limit on a result that is still coming, and does not say how much it has read. What
  * has come is estimated from the socket: the bytes that wait before and after a read. A read of
  * which nothing is known took at least what waited before it, less what waits now, and never less
  * than min(before, 16384), libpq's smallest buffer. The first read is not counted: most results
  * come whole in it, and the two system calls are saved. So the estimate is low, by up to the first
- * read and by what arrived during a read; behind TLS it counts encrypted bytes. The exact check
- * (PQresultMemorySize, which counts what libpq holds for the rows) follows at the end. */
+ * read and by what arrived during a read; behind TLS it counts encrypted bytes. In a group counting
+ * begins anew behind the read that ended a member's answer: all that comes from then on until its
+ * end belongs to the next. The exact check (PQresultMemorySize, which counts what libpq holds for
+ * the rows) follows at the end. */
 #include "pg/conn_impl.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "pg/sqlstate.h"
 
 #include <errno.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
 enum { READS_PER_STEP = 32, LEAST_READ = 16384 };
 
-void agdb__conn_drop_answer(agdb__conn_t *conn)
-{
-    PQclear(conn->answer);
-    conn->answer = NULL;
-    conn->answer_is_error = false;
-}
-
 static agdb_stage_t stage_of(const agdb__conn_t *conn)
 {
-    return conn->work == AGDB__WORK_STATEMENT ? AGDB_STAGE_EXECUTE : AGDB_STAGE_CONNECT;
+    return conn->work == AGDB__WORK_STATEMENT || conn->work == AGDB__WORK_GROUP
+               ? AGDB_STAGE_EXECUTE
+               : AGDB_STAGE_CONNECT;
 }
 
 static void die_unexpected(agdb__conn_t *conn, const char *what)
@@ -62,91 +60,117 @@ static bool is_farewell(const PGresult *rows)
     return severity != NULL && strcmp(severity, "ERROR") != 0;
 }
 
-static void set_answer(agdb__conn_t *conn, PGresult *take_rows, bool is_error)
-{
-    PQclear(conn->answer);
-    conn->answer = take_rows;
-    conn->answer_is_error = is_error;
-}
-
-static void add_victim(agdb__conn_t *conn, const agdb__stmt_t *stmt)
-{
-    if (conn->nvictims == AGDB__VICTIMS_MAX) {
-        conn->dirty = true; /* cannot keep the books any more; two per statement is the most */
-        return;
-    }
-    memcpy(conn->victim[conn->nvictims++], stmt->name, sizeof stmt->name);
-}
-
-static void prepared(agdb__conn_t *conn)
-{
-    agdb__stmt_t *victim = agdb__stmt_add(&conn->cache, conn->pending);
-
-    conn->pending = NULL;
-    if (victim == NULL)
-        return;
-    add_victim(conn, victim);
-    agdb__stmt_free(victim);
-}
-
 /* The plan or the name is of no use any more: prepared again the next time. */
-static void forget_if_stale(agdb__conn_t *conn, const PGresult *rows)
+static void forget_if_stale(agdb__conn_t *conn, agdb__member_t *member, const PGresult *rows)
 {
     const char *state = state_of(rows);
     const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (conn->stmt == NULL || agdb__sql_classify(state, text) != AGDB__SQL_STALE_STATEMENT)
-        return;
-    agdb__stmt_remove(&conn->cache, conn->stmt);
-    if (strcmp(state, "26000") != 0) /* it is still there */
-        add_victim(conn, conn->stmt);
-    agdb__stmt_free(conn->stmt);
-    conn->stmt = NULL;
+    if (member->stmt != NULL && agdb__sql_classify(state, text) == AGDB__SQL_STALE_STATEMENT)
+        agdb__conn_stmt_stale(conn, member, strcmp(state, "26000") != 0);
 }
 
-/* A result of the command at the current step. Takes it. */
-static void take_result(agdb__conn_t *conn, agdb__step_kind_t kind, PGresult *take_rows)
+/* Of the statement itself: its result, its error, or neither when it was skipped. */
+static void take_answer(agdb__conn_t *conn, agdb__member_t *member, PGresult *take_rows)
 {
     const ExecStatusType status = PQresultStatus(take_rows);
-    const bool aborted = status == PGRES_PIPELINE_ABORTED;
-    const bool error = status == PGRES_FATAL_ERROR;
 
-    if (error && *state_of(take_rows) == '\0') {
-        PQclear(take_rows); /* libpq's own error: the connection */
-        die_lost(conn);
+    if (status == PGRES_PIPELINE_ABORTED) {
+        member->aborted = member->answer == NULL;
+        PQclear(take_rows);
         return;
     }
-    if (!error && !aborted && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
-        status != PGRES_EMPTY_QUERY) {
-        die_unexpected(conn, PQresStatus(status));
+    if (status == PGRES_FATAL_ERROR)
+        forget_if_stale(conn, member, take_rows);
+    agdb__conn_set_answer(conn, member, take_rows, status == PGRES_FATAL_ERROR);
+}
+
+/* Its failure is the member's answer. */
+static void take_parse(agdb__conn_t *conn, agdb__member_t *member, PGresult *take_rows)
+{
+    const ExecStatusType status = PQresultStatus(take_rows);
+
+    if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED)
+        agdb__conn_stmt_not_prepared(conn, member);
+    else
+        agdb__conn_stmt_prepared(conn, member);
+    if (status == PGRES_FATAL_ERROR)
+        agdb__conn_set_answer(conn, member, take_rows, true);
+    else
+        PQclear(take_rows);
+}
+
+/* Of what goes ahead of the members, or behind them. */
+static void take_other(agdb__conn_t *conn, agdb__step_t step, PGresult *take_rows)
+{
+    const bool error = PQresultStatus(take_rows) == PGRES_FATAL_ERROR;
+
+    if (error && is_farewell(take_rows) && conn->member[0].answer == NULL) {
+        /* the backend ended before it came to the first member */
+        agdb__conn_set_answer(conn, &conn->member[0], take_rows, true);
+        return;
+    }
+    if (step.kind == AGDB__STEP_DROP && PQresultStatus(take_rows) != PGRES_PIPELINE_ABORTED)
+        conn->victim[step.of] = 0;
+    else if (step.kind == AGDB__STEP_REQUIRED && error)
+        agdb__conn_die(conn, AGDB_E_LOST, stage_of(conn), "the server refused a setting: %s: %s",
+                       state_of(take_rows), PQresultErrorField(take_rows, PG_DIAG_MESSAGE_PRIMARY));
+    PQclear(take_rows);
+}
+
+/* Whether a command may be answered with this. If not, the connection is DEAD. */
+static bool is_expected(agdb__conn_t *conn, const PGresult *rows)
+{
+    switch (PQresultStatus(rows)) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        return true;
+    case PGRES_FATAL_ERROR:
+        if (*state_of(rows) != '\0')
+            return true;
+        die_lost(conn); /* libpq's own error: the connection */
+        return false;
+    case PGRES_PIPELINE_ABORTED:
+        if (conn->skipping)
+            return true;
+        die_unexpected(conn, "aborted");
+        return false;
+    default:
+        die_unexpected(conn, PQresStatus(PQresultStatus(rows)));
+        return false;
+    }
+}
+
+/* A result of the command at the current step. */
+static void take_result(agdb__conn_t *conn, agdb__step_t step, PGresult *take_rows)
+{
+    if (!is_expected(conn, take_rows)) {
         PQclear(take_rows);
         return;
     }
     conn->step_has_result = true;
-    if (kind == AGDB__STEP_ANSWER && !aborted) {
-        if (error)
-            forget_if_stale(conn, take_rows);
-        set_answer(conn, take_rows, error);
-        return;
+    if (PQresultStatus(take_rows) == PGRES_FATAL_ERROR)
+        conn->skipping = true;
+    if (step.kind == AGDB__STEP_ANSWER)
+        take_answer(conn, &conn->member[step.of], take_rows);
+    else if (step.kind == AGDB__STEP_PARSE)
+        take_parse(conn, &conn->member[step.of], take_rows);
+    else
+        take_other(conn, step, take_rows);
+}
+
+/* A transaction of several that does not commit: what they were answered does not count. For reads
+ * there is no reason that it should happen. */
+static void take_answers_back(agdb__conn_t *conn, const PGresult *rows)
+{
+    size_t i;
+
+    for (i = 0; i < conn->nmembers; i++) {
+        PQclear(conn->member[i].answer);
+        conn->member[i].answer = NULL;
     }
-    if (kind == AGDB__STEP_PARSE && error) {
-        agdb__stmt_free(conn->pending);
-        conn->pending = NULL;
-        set_answer(conn, take_rows, true);
-        return;
-    }
-    if (error && is_farewell(take_rows) && conn->answer == NULL) {
-        set_answer(conn, take_rows, true); /* the backend ended before it came to the statement */
-        return;
-    }
-    if (kind == AGDB__STEP_PARSE && !aborted)
-        prepared(conn);
-    else if (kind == AGDB__STEP_REQUIRED && error)
-        agdb__conn_die(conn, AGDB_E_LOST, stage_of(conn), "the server refused a setting: %s: %s",
-                       state_of(take_rows), PQresultErrorField(take_rows, PG_DIAG_MESSAGE_PRIMARY));
-    else if (aborted && !conn->answer_is_error)
-        die_unexpected(conn, "aborted");
-    PQclear(take_rows);
+    die_unexpected(conn, state_of(rows));
 }
 
 /* At a Sync the transaction commits; an error of that (a deferred constraint) comes ahead of it
@@ -154,28 +178,31 @@ static void take_result(agdb__conn_t *conn, agdb__step_kind_t kind, PGresult *ta
  * answer stays what it was, and the connection ends before its Sync. */
 static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
 {
+    agdb__member_t *first = &conn->member[0];
+
     if (PQresultStatus(take_rows) == PGRES_PIPELINE_SYNC) {
-        PQclear(take_rows);
-        conn->answered = conn->answered || conn->answer != NULL;
+        conn->answered = conn->answered || first->answer != NULL;
+        conn->skipping = false;
         conn->at_step++;
-        return;
-    }
-    if (PQresultStatus(take_rows) != PGRES_FATAL_ERROR || *state_of(take_rows) == '\0' ||
-        conn->answer == NULL) {
-        PQclear(take_rows);
+    } else if (PQresultStatus(take_rows) != PGRES_FATAL_ERROR || *state_of(take_rows) == '\0' ||
+               first->answer == NULL) {
         die_lost(conn);
-        return;
+    } else {
+        conn->step_has_result = true;
+        if (conn->failed_member == AGDB__GROUP_MAX && !is_farewell(take_rows)) {
+            if (conn->nmembers == 1) {
+                agdb__conn_set_answer(conn, first, take_rows, true);
+                return;
+            }
+            take_answers_back(conn, take_rows);
+        }
     }
-    conn->step_has_result = true;
-    if (conn->answer_is_error || is_farewell(take_rows))
-        PQclear(take_rows);
-    else
-        set_answer(conn, take_rows, true);
+    PQclear(take_rows);
 }
 
 static void take(agdb__conn_t *conn, PGresult *take_rows)
 {
-    const agdb__step_kind_t kind = (agdb__step_kind_t)conn->step[conn->at_step];
+    const agdb__step_t step = conn->step[conn->at_step];
 
     if (conn->step_has_result) {
         if (take_rows != NULL) {
@@ -184,14 +211,14 @@ static void take(agdb__conn_t *conn, PGresult *take_rows)
             return;
         }
         conn->step_has_result = false;
-        if (kind != AGDB__STEP_SYNC)
+        if (step.kind != AGDB__STEP_SYNC)
             conn->at_step++;
     } else if (take_rows == NULL) {
         die_unexpected(conn, "no result");
-    } else if (kind == AGDB__STEP_SYNC) {
+    } else if (step.kind == AGDB__STEP_SYNC) {
         take_at_sync(conn, take_rows);
     } else {
-        take_result(conn, kind, take_rows);
+        take_result(conn, step, take_rows);
     }
 }
 
@@ -210,17 +237,25 @@ static uint64_t waiting_bytes(const agdb__conn_t *conn)
     return ioctl(PQsocket(conn->pg), FIONREAD, &n) == 0 && n > 0 ? (uint64_t)n : 0;
 }
 
-static void count_read(agdb__conn_t *conn, uint64_t before, uint64_t after)
+static void count_read(agdb__conn_t *conn, const agdb__member_t *member, uint64_t before,
+                       uint64_t after)
 {
     const uint64_t least = before < LEAST_READ ? before : LEAST_READ;
     const uint64_t gone = before > after ? before - after : 0;
 
     conn->arrived += gone > least ? gone : least;
-    if (conn->max_bytes != 0 && conn->arrived > conn->max_bytes)
+    if (member->max_bytes != 0 && conn->arrived > member->max_bytes)
         agdb__conn_die(conn, AGDB_E_TOO_BIG, AGDB_STAGE_EXECUTE,
                        "the result is over max_bytes (%llu) and still coming: ask for fewer rows "
                        "or columns, or raise .max_bytes",
-                       (unsigned long long)conn->max_bytes);
+                       (unsigned long long)member->max_bytes);
+}
+
+size_t agdb__conn_at_member(const agdb__conn_t *conn)
+{
+    const agdb__step_t step = conn->step[conn->at_step];
+
+    return step.kind == AGDB__STEP_PARSE || step.kind == AGDB__STEP_ANSWER ? step.of : 0;
 }
 
 /* One read. False: no more for now. */
@@ -228,6 +263,7 @@ static bool read_once(agdb__conn_t *conn)
 {
     const bool counted = conn->reads++ != 0;
     const uint64_t before = counted ? waiting_bytes(conn) : 0;
+    const size_t member = agdb__conn_at_member(conn);
     uint64_t after = 0;
     int rc;
 
@@ -241,8 +277,10 @@ static bool read_once(agdb__conn_t *conn)
         die_lost(conn);
         return false;
     }
-    if (counted)
-        count_read(conn, before, after);
+    if (agdb__conn_at_member(conn) != member)
+        conn->arrived = 0;
+    else if (counted)
+        count_read(conn, &conn->member[member], before, after);
     return conn->pg != NULL && after > 0;
 }
 
@@ -259,117 +297,4 @@ bool agdb__conn_read(agdb__conn_t *conn)
     if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         conn->dirty = true;
     return true;
-}
-
-/* --- the statement's end --------------------------------------------------------------------- */
-
-/* It was executed; the caller asked not to be given so much. */
-static agdb_status_t check_size(const agdb__conn_t *conn, const PGresult *rows,
-                                agdb_error_t **reterr)
-{
-    const uint64_t count = (uint64_t)PQntuples(rows);
-    const uint64_t bytes = PQresultMemorySize(rows);
-
-    if (PQresultStatus(rows) != PGRES_TUPLES_OK)
-        return AGDB_OK;
-    if (conn->max_rows != 0 && count > conn->max_rows)
-        (void)agdb__fail(reterr, AGDB_E_TOO_BIG,
-                         "the statement was executed, its result of %llu rows is over max_rows "
-                         "(%llu)",
-                         (unsigned long long)count, (unsigned long long)conn->max_rows);
-    else if (conn->max_bytes != 0 && count != 0 && bytes > conn->max_bytes)
-        (void)agdb__fail(reterr, AGDB_E_TOO_BIG,
-                         "the statement was executed, its result of %llu bytes is over max_bytes "
-                         "(%llu)",
-                         (unsigned long long)bytes, (unsigned long long)conn->max_bytes);
-    else
-        return AGDB_OK;
-    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
-    agdb__error_outcome(reterr, conn->read_only ? AGDB_OUTCOME_REJECTED : AGDB_OUTCOME_UNKNOWN);
-    return AGDB_E_TOO_BIG;
-}
-
-/* An unsent rest holds the end of the Sync without which nothing commits; but statements such as
- * VACUUM or CALL commit by themselves, before their Sync. */
-static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn)
-{
-    if (!conn->flushed && conn->kind == AGDB__ST_PLAIN)
-        return AGDB_OUTCOME_NOT_SENT;
-    if (conn->error->status == AGDB_E_TOO_BIG && conn->read_only)
-        return AGDB_OUTCOME_REJECTED;
-    return AGDB_OUTCOME_UNKNOWN;
-}
-
-static agdb_status_t fail_dead(const agdb__conn_t *conn, agdb_error_t **reterr)
-{
-    const agdb_outcome_t outcome = outcome_when_dead(conn);
-
-    agdb__error_move(reterr, agdb__error_dup(conn->error));
-    agdb__error_outcome(reterr, outcome);
-    agdb__error_retriable(reterr,
-                          conn->error->status != AGDB_E_TOO_BIG &&
-                              (outcome == AGDB_OUTCOME_NOT_SENT || conn->read_only),
-                          0);
-    return conn->error->status;
-}
-
-agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
-                                 agdb_error_t **reterr)
-{
-    const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
-    agdb_status_t st = AGDB_OK;
-
-    if ((conn->state != AGDB__CONN_READY && conn->state != AGDB__CONN_DEAD) ||
-        (conn->state == AGDB__CONN_READY && conn->answer == NULL))
-        return agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
-    if (conn->answer != NULL && conn->answer_is_error)
-        st = agdb__conn_server_error(conn, conn->answer, reterr);
-    else if (complete && conn->answer != NULL)
-        st = check_size(conn, conn->answer, reterr);
-    else
-        st = fail_dead(conn, reterr);
-    if (st == AGDB_OK) {
-        *ret_rows = conn->answer;
-        conn->answer = NULL;
-    }
-    agdb__conn_drop_answer(conn);
-    return st;
-}
-
-static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
-{
-    const uint64_t start_us = now_us;
-
-    while (conn->state == AGDB__CONN_IN_FLIGHT) {
-        struct pollfd p = {.fd = agdb__conn_fd(conn), .events = conn->events};
-        int rc = poll(&p, 1, agdb__poll_ms(now_us, deadline_us));
-
-        now_us = agdb__now_us();
-        if (rc > 0)
-            (void)agdb__conn_step(conn, now_us);
-        if (conn->state == AGDB__CONN_IN_FLIGHT && now_us >= deadline_us)
-            agdb__conn_die(conn, AGDB_E_TIMEOUT, AGDB_STAGE_EXECUTE, "no answer within %llu ms",
-                           (unsigned long long)((deadline_us - start_us + 999) / 1000));
-    }
-}
-
-agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
-                             uint64_t deadline_us, struct pg_result **ret_rows,
-                             agdb_error_t **reterr)
-{
-    const uint64_t now_us = agdb__now_us();
-    agdb_status_t st;
-
-    if (now_us >= deadline_us) {
-        st = agdb__fail(reterr, AGDB_E_TIMEOUT, "the deadline had passed before sending");
-        agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
-        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-        agdb__error_retriable(reterr, true, 0);
-        return st;
-    }
-    st = agdb__conn_send(conn, statement, reterr);
-    if (st != AGDB_OK)
-        return st;
-    wait_for_answer(conn, now_us, deadline_us);
-    return agdb__conn_receive(conn, ret_rows, reterr);
 }

@@ -3,6 +3,7 @@
 #define AGDB_PG_STATEMENT_H
 
 #include "agencydb/request.h"
+#include "pg/text_hash.h"
 
 typedef struct agdb__statement {
     const char *sql;
@@ -11,11 +12,20 @@ typedef struct agdb__statement {
     bool read_only;     /* run it where writes are refused by the server */
     uint64_t max_rows;  /* 0: no limit */
     uint64_t max_bytes; /* never 0; of memory that libpq holds for the rows */
+    uint64_t hash;      /* of sql, by agdb__statement_hash; 0: compute it where it is needed */
 } agdb__statement_t;
+
+/* Once per call, for all that look the text up. Never 0. */
+static inline uint64_t agdb__statement_hash(const char *sql, size_t len)
+{
+    const uint64_t h = agdb__text_hash(0, sql, len);
+
+    return h != 0 ? h : 1;
+}
 
 /* Decided from the first keyword and known function names; never used to guess reads or writes. */
 typedef enum agdb__statement_class {
-    AGDB__ST_PLAIN = 0, /* leaves no session state; may ride with others later */
+    AGDB__ST_PLAIN = 0, /* leaves no session state; may ride with others */
     AGDB__ST_ALONE,   /* leaves no session state, but wants a connection to itself (DDL, VACUUM) */
     AGDB__ST_SESSION, /* may leave session state (SET, set_config, advisory locks, temp tables,
                          DO, CALL, PREPARE, DISCARD, LOAD, ...): its connection is closed afterwards

@@ -1,6 +1,7 @@
 #include "pg/stmt_cache.h"
 
 #include "base/alloc.h"
+#include "pg/text_hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,37 +23,22 @@ void agdb__stmt_cache_fini(agdb__stmt_cache_t *cache)
     agdb__stmt_cache_init(cache, cache->max);
 }
 
-/* Eight bytes at a time, multiplied and folded. Only spreads texts over buckets: equality is
- * decided by comparing everything. */
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t len)
+static uint64_t hash_key(const agdb__stmt_key_t *key)
 {
-    const unsigned char *at = data;
-    uint64_t word;
+    const uint64_t h =
+        key->sql_hash != 0 ? key->sql_hash : agdb__statement_hash(key->sql, key->sql_len);
 
-    for (; len >= sizeof word; at += sizeof word, len -= sizeof word) {
-        memcpy(&word, at, sizeof word);
-        h = (h ^ word) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 29;
-    }
-    word = len;
-    memcpy(&word, at, len);
-    h = (h ^ word ^ ((uint64_t)len << 56)) * 0xBF58476D1CE4E5B9u;
-    return h ^ (h >> 32);
+    return key->nparams > 0
+               ? agdb__text_hash(h, key->types, (size_t)key->nparams * sizeof *key->types)
+               : h;
 }
 
-static uint64_t hash_key(const char *sql, size_t sql_len, const unsigned *types, int nparams)
+bool agdb__stmt_is(const agdb__stmt_t *stmt, const agdb__stmt_key_t *key)
 {
-    uint64_t h = hash_bytes((uint64_t)sql_len, sql, sql_len);
-
-    return nparams > 0 ? hash_bytes(h, types, (size_t)nparams * sizeof *types) : h;
-}
-
-static bool is_same(const agdb__stmt_t *stmt, const char *sql, size_t sql_len,
-                    const unsigned *types, int nparams)
-{
-    return stmt->sql_len == sql_len && stmt->nparams == nparams &&
-           memcmp(stmt->sql, sql, sql_len) == 0 &&
-           (nparams == 0 || memcmp(stmt->types, types, (size_t)nparams * sizeof *types) == 0);
+    return stmt->sql_len == key->sql_len && stmt->nparams == key->nparams &&
+           memcmp(stmt->sql, key->sql, key->sql_len) == 0 &&
+           (key->nparams == 0 ||
+            memcmp(stmt->types, key->types, (size_t)key->nparams * sizeof *key->types) == 0);
 }
 
 static void unlink_use(agdb__stmt_cache_t *cache, agdb__stmt_t *stmt)
@@ -80,17 +66,16 @@ static void link_newest(agdb__stmt_cache_t *cache, agdb__stmt_t *stmt)
     cache->newest = stmt;
 }
 
-agdb__stmt_t *agdb__stmt_find(agdb__stmt_cache_t *cache, const char *sql, size_t sql_len,
-                              const unsigned *types, int nparams)
+agdb__stmt_t *agdb__stmt_find(agdb__stmt_cache_t *cache, const agdb__stmt_key_t *key)
 {
     agdb__stmt_t *stmt = cache->newest;
     uint64_t h;
 
-    if (stmt != NULL && is_same(stmt, sql, sql_len, types, nparams))
+    if (stmt != NULL && agdb__stmt_is(stmt, key))
         return stmt; /* the same again: the most common case needs no hash */
-    h = hash_key(sql, sql_len, types, nparams);
+    h = hash_key(key);
     for (stmt = cache->bucket[h % AGDB__STMT_MAX]; stmt != NULL; stmt = stmt->chain) {
-        if (stmt->hash == h && is_same(stmt, sql, sql_len, types, nparams)) {
+        if (stmt->hash == h && agdb__stmt_is(stmt, key)) {
             unlink_use(cache, stmt);
             link_newest(cache, stmt);
             return stmt;
@@ -99,26 +84,33 @@ agdb__stmt_t *agdb__stmt_find(agdb__stmt_cache_t *cache, const char *sql, size_t
     return NULL;
 }
 
-agdb__stmt_t *agdb__stmt_new(agdb__stmt_cache_t *cache, const char *sql, size_t sql_len,
-                             const unsigned *types, int nparams, agdb__statement_class_t kind)
+void agdb__stmt_name(uint64_t number, char name[AGDB__STMT_NAME_SIZE])
+{
+    snprintf(name, AGDB__STMT_NAME_SIZE, "agdb_%" PRIu64, number);
+}
+
+agdb__stmt_t *agdb__stmt_new(agdb__stmt_cache_t *cache, const agdb__stmt_key_t *key,
+                             agdb__statement_class_t kind)
 {
     agdb__stmt_t *stmt = agdb__calloc(1, sizeof *stmt);
+    const size_t types_size = (size_t)key->nparams * sizeof *key->types;
 
     if (stmt == NULL)
         return NULL;
-    stmt->sql = agdb__strndup(sql, sql_len);
-    stmt->types = agdb__malloc((size_t)nparams * sizeof *types + 1);
+    stmt->sql = agdb__strndup(key->sql, key->sql_len);
+    stmt->types = agdb__malloc(types_size + 1);
     if (stmt->sql == NULL || stmt->types == NULL) {
         agdb__stmt_free(stmt);
         return NULL;
     }
-    if (nparams > 0)
-        memcpy(stmt->types, types, (size_t)nparams * sizeof *types);
-    stmt->sql_len = sql_len;
-    stmt->nparams = nparams;
+    if (types_size != 0)
+        memcpy(stmt->types, key->types, types_size);
+    stmt->sql_len = key->sql_len;
+    stmt->nparams = key->nparams;
     stmt->kind = kind;
-    stmt->hash = hash_key(sql, sql_len, types, nparams);
-    snprintf(stmt->name, sizeof stmt->name, "agdb_%" PRIu64, ++cache->last_name);
+    stmt->hash = hash_key(key);
+    stmt->number = ++cache->last_name;
+    agdb__stmt_name(stmt->number, stmt->name);
     return stmt;
 }
 

@@ -8,14 +8,29 @@
 
 #include <stdio.h>
 
+static agdb__stmt_key_t key_of(const char *sql, const unsigned *types, int nparams)
+{
+    return (agdb__stmt_key_t){
+        .sql = sql, .sql_len = strlen(sql), .types = types, .nparams = nparams};
+}
+
+static agdb__stmt_t *find_typed(agdb__stmt_cache_t *cache, const char *sql, const unsigned *types,
+                                int nparams)
+{
+    const agdb__stmt_key_t key = key_of(sql, types, nparams);
+
+    return agdb__stmt_find(cache, &key);
+}
+
 static agdb__stmt_t *find(agdb__stmt_cache_t *cache, const char *sql)
 {
-    return agdb__stmt_find(cache, sql, strlen(sql), NULL, 0);
+    return find_typed(cache, sql, NULL, 0);
 }
 
 static agdb__stmt_t *add(agdb__stmt_cache_t *cache, const char *sql)
 {
-    agdb__stmt_t *stmt = agdb__stmt_new(cache, sql, strlen(sql), NULL, 0, AGDB__ST_PLAIN);
+    const agdb__stmt_key_t key = key_of(sql, NULL, 0);
+    agdb__stmt_t *stmt = agdb__stmt_new(cache, &key, AGDB__ST_PLAIN);
 
     assert_non_null(stmt);
     return agdb__stmt_add(cache, stmt);
@@ -25,19 +40,39 @@ static void find_same_text_and_types_only(void **state)
 {
     const unsigned types[] = {0, 23};
     const unsigned others[] = {0, 20};
+    const agdb__stmt_key_t key = key_of("SELECT $1, $2", types, 2);
     agdb__stmt_cache_t cache;
     agdb__stmt_t *stmt;
 
     (void)state;
     agdb__stmt_cache_init(&cache, 8);
-    stmt = agdb__stmt_new(&cache, "SELECT $1, $2", 13, types, 2, AGDB__ST_PLAIN);
-    assert_null(agdb__stmt_find(&cache, "SELECT $1, $2", 13, types, 2)); /* not known before */
+    stmt = agdb__stmt_new(&cache, &key, AGDB__ST_PLAIN);
+    assert_null(agdb__stmt_find(&cache, &key)); /* not known before */
+    assert_true(agdb__stmt_is(stmt, &key));
     assert_null(agdb__stmt_add(&cache, stmt));
-    assert_ptr_equal(agdb__stmt_find(&cache, "SELECT $1, $2", 13, types, 2), stmt);
-    assert_null(agdb__stmt_find(&cache, "SELECT $1, $2", 13, others, 2));
-    assert_null(agdb__stmt_find(&cache, "SELECT $1, $2", 13, types, 1));
-    assert_null(agdb__stmt_find(&cache, "SELECT $1, $3", 13, types, 2));
-    assert_null(agdb__stmt_find(&cache, "SELECT $1, $2 ", 14, types, 2));
+    assert_ptr_equal(agdb__stmt_find(&cache, &key), stmt);
+    assert_null(find_typed(&cache, "SELECT $1, $2", others, 2));
+    assert_null(find_typed(&cache, "SELECT $1, $2", types, 1));
+    assert_null(find_typed(&cache, "SELECT $1, $3", types, 2));
+    assert_null(find_typed(&cache, "SELECT $1, $2 ", types, 2));
+    agdb__stmt_cache_fini(&cache);
+}
+
+/* Whoever has hashed the text hands it over; who has not finds the same. */
+static void find_with_and_without_the_hash_is_the_same(void **state)
+{
+    const unsigned types[] = {23};
+    agdb__stmt_key_t key = key_of("SELECT $1", types, 1);
+    agdb__stmt_cache_t cache;
+    agdb__stmt_t *stmt;
+
+    (void)state;
+    agdb__stmt_cache_init(&cache, 8);
+    stmt = agdb__stmt_new(&cache, &key, AGDB__ST_PLAIN);
+    assert_null(agdb__stmt_add(&cache, stmt));
+    assert_null(add(&cache, "SELECT 2")); /* the newest is found without a hash */
+    key.sql_hash = agdb__statement_hash(key.sql, key.sql_len);
+    assert_ptr_equal(agdb__stmt_find(&cache, &key), stmt);
     agdb__stmt_cache_fini(&cache);
 }
 
@@ -104,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(find_same_text_and_types_only),
+        cmocka_unit_test(find_with_and_without_the_hash_is_the_same),
         cmocka_unit_test(add_full_cache_gives_the_least_recently_used),
         cmocka_unit_test(new_names_are_never_used_twice),
         cmocka_unit_test(add_thousands_of_texts_keeps_the_newest),

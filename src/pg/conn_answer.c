@@ -1,0 +1,181 @@
+/* What was answered, for whoever asked; and the whole of a statement in one call. */
+#include "pg/conn_impl.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+/* It was executed; the caller asked not to be given so much. */
+static agdb_status_t check_size(const agdb__conn_t *conn, const agdb__member_t *member,
+                                agdb_error_t **reterr)
+{
+    const PGresult *rows = member->answer;
+    const uint64_t count = (uint64_t)PQntuples(rows);
+    const uint64_t bytes = PQresultMemorySize(rows);
+
+    if (PQresultStatus(rows) != PGRES_TUPLES_OK)
+        return AGDB_OK;
+    if (member->max_rows != 0 && count > member->max_rows)
+        (void)agdb__fail(reterr, AGDB_E_TOO_BIG,
+                         "the statement was executed, its result of %llu rows is over max_rows "
+                         "(%llu)",
+                         (unsigned long long)count, (unsigned long long)member->max_rows);
+    else if (member->max_bytes != 0 && count != 0 && bytes > member->max_bytes)
+        (void)agdb__fail(reterr, AGDB_E_TOO_BIG,
+                         "the statement was executed, its result of %llu bytes is over max_bytes "
+                         "(%llu)",
+                         (unsigned long long)bytes, (unsigned long long)member->max_bytes);
+    else
+        return AGDB_OK;
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, conn->read_only ? AGDB_OUTCOME_REJECTED : AGDB_OUTCOME_UNKNOWN);
+    return AGDB_E_TOO_BIG;
+}
+
+/* An unsent rest holds the end of the Sync without which nothing commits; but statements such as
+ * VACUUM or CALL commit by themselves, before their Sync. */
+static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn)
+{
+    if (!conn->flushed && conn->kind == AGDB__ST_PLAIN)
+        return AGDB_OUTCOME_NOT_SENT;
+    if (conn->error->status == AGDB_E_TOO_BIG && conn->read_only)
+        return AGDB_OUTCOME_REJECTED;
+    return AGDB_OUTCOME_UNKNOWN;
+}
+
+static agdb_status_t fail_dead(const agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    const agdb_outcome_t outcome = outcome_when_dead(conn);
+
+    agdb__error_move(reterr, agdb__error_dup(conn->error));
+    agdb__error_outcome(reterr, outcome);
+    agdb__error_retriable(reterr,
+                          conn->error->status != AGDB_E_TOO_BIG &&
+                              (outcome == AGDB_OUTCOME_NOT_SENT || conn->read_only),
+                          0);
+    return conn->error->status;
+}
+
+/* Gives the member's rows or makes its error; `complete`: its answer counts. */
+static agdb_status_t take_out(agdb__conn_t *conn, agdb__member_t *member, bool complete,
+                              struct pg_result **ret_rows, agdb_error_t **reterr)
+{
+    agdb_status_t st;
+
+    if (member->answer != NULL && member->answer_is_error)
+        st = agdb__conn_server_error(conn, member->answer, reterr);
+    else if (complete && member->answer != NULL)
+        st = check_size(conn, member, reterr);
+    else
+        st = fail_dead(conn, reterr);
+    if (st == AGDB_OK)
+        *ret_rows = member->answer;
+    else
+        PQclear(member->answer);
+    member->answer = NULL;
+    member->received = true;
+    return st;
+}
+
+static bool is_over(const agdb__conn_t *conn)
+{
+    return (conn->state == AGDB__CONN_READY && !conn->gathering) || conn->state == AGDB__CONN_DEAD;
+}
+
+agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
+                                 agdb_error_t **reterr)
+{
+    const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
+    agdb__member_t *member = &conn->member[0];
+
+    if (!is_over(conn) ||
+        (conn->state == AGDB__CONN_READY && (conn->nmembers == 0 || member->answer == NULL)))
+        return agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
+    if (conn->nmembers == 0)
+        return fail_dead(conn, reterr);
+    return take_out(conn, member, complete, ret_rows, reterr);
+}
+
+/* --- groups ---------------------------------------------------------------------------------- */
+
+/* A member that was in flight when the result of an earlier one became too big. */
+static void fail_bystander(const agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_LOST,
+                     "the connection was given up: the result of another statement is over "
+                     "max_bytes");
+    if (reterr != NULL && *reterr != NULL && !(*reterr)->is_static && conn->error->node != NULL)
+        (*reterr)->node = agdb__strdup(conn->error->node);
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+    agdb__error_retriable(reterr, true, 0);
+}
+
+agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
+                                             struct pg_result **ret_rows, agdb_error_t **reterr)
+{
+    agdb__member_t *member = &conn->member[i];
+    bool too_big;
+
+    if (!is_over(conn) || conn->work != AGDB__WORK_GROUP || i >= conn->nmembers ||
+        member->received) {
+        (void)agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
+        return AGDB__MEMBER_LOST;
+    }
+    if (member->answer != NULL)
+        return take_out(conn, member, true, ret_rows, reterr) == AGDB_OK ? AGDB__MEMBER_ANSWERED
+                                                                         : AGDB__MEMBER_FAILED;
+    member->received = true;
+    if (member->aborted || i > conn->failed_member)
+        return AGDB__MEMBER_NOT_EXECUTED;
+    too_big = conn->error->status == AGDB_E_TOO_BIG;
+    if (too_big && i != agdb__conn_at_member(conn)) {
+        fail_bystander(conn, reterr);
+        return AGDB__MEMBER_LOST;
+    }
+    (void)fail_dead(conn, reterr);
+    return too_big ? AGDB__MEMBER_FAILED : AGDB__MEMBER_LOST;
+}
+
+/* --- the whole of it ------------------------------------------------------------------------- */
+
+static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
+{
+    const uint64_t start_us = now_us;
+
+    while (conn->state == AGDB__CONN_IN_FLIGHT) {
+        struct pollfd p = {.fd = agdb__conn_fd(conn), .events = conn->events};
+        int rc = poll(&p, 1, agdb__poll_ms(now_us, deadline_us));
+
+        now_us = agdb__now_us();
+        if (rc > 0)
+            (void)agdb__conn_step(conn, now_us);
+        if (conn->state == AGDB__CONN_IN_FLIGHT && now_us >= deadline_us)
+            agdb__conn_die(conn, AGDB_E_TIMEOUT, AGDB_STAGE_EXECUTE, "no answer within %llu ms",
+                           (unsigned long long)((deadline_us - start_us + 999) / 1000));
+    }
+}
+
+agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
+                             uint64_t deadline_us, struct pg_result **ret_rows,
+                             agdb_error_t **reterr)
+{
+    const uint64_t now_us = agdb__now_us();
+    agdb_status_t st;
+
+    if (now_us >= deadline_us) {
+        st = agdb__fail(reterr, AGDB_E_TIMEOUT, "the deadline had passed before sending");
+        agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+        agdb__error_retriable(reterr, true, 0);
+        return st;
+    }
+    st = agdb__conn_send(conn, statement, reterr);
+    if (st != AGDB_OK)
+        return st;
+    wait_for_answer(conn, now_us, deadline_us);
+    return agdb__conn_receive(conn, ret_rows, reterr);
+}
