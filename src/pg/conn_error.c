@@ -128,5 +128,6 @@ agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const PGresult *
 
 void agdb__conn_abort(agdb__conn_t *conn, const char *why)
 {
-    agdb__conn_die(conn, AGDB_E_LOST, AGDB_STAGE_EXECUTE, "%s", why);
+    if (conn->state != AGDB__CONN_DEAD)
+        agdb__conn_die(conn, AGDB_E_LOST, AGDB_STAGE_EXECUTE, "%s", why);
 }

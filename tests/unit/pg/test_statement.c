@@ -6,6 +6,8 @@
 /* cmocka.h needs the four above */
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #define P AGDB__ST_PLAIN
 #define A AGDB__ST_ALONE
 #define S AGDB__ST_SESSION
@@ -202,12 +204,53 @@ static void classify_every_prefix_stays_inside_the_text(void **state)
     }
 }
 
+static void hash_differs_for_texts_that_differ_little(void **state)
+{
+    static const char text[] = "SELECT name, kind FROM agencies WHERE code = $1";
+    const size_t len = sizeof text - 1;
+    const uint64_t whole = agdb__statement_hash(text, len);
+    char copy[sizeof text];
+    size_t i;
+
+    (void)state;
+    assert_true(whole != 0);
+    for (i = 0; i < len; i++) {
+        memcpy(copy, text, sizeof text);
+        assert_true(agdb__statement_hash(copy, len) == whole); /* of the bytes, not the address */
+        assert_true(agdb__statement_hash(text, i) != whole);
+        copy[i] ^= 1;
+        assert_true(agdb__statement_hash(copy, len) != whole);
+    }
+    memset(copy, 0, sizeof copy);
+    for (i = 0; i < 32; i++) /* never "not computed"; and the length counts */
+        assert_true(agdb__statement_hash(copy, i) != 0 &&
+                    agdb__statement_hash(copy, i) != agdb__statement_hash(copy, i + 1));
+}
+
+/* A table of 256 buckets gets numbered texts spread over it. */
+static void hash_of_numbered_texts_spreads_over_buckets(void **state)
+{
+    unsigned count[256] = {0};
+    char text[64];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 256 * 16; i++) {
+        int n = snprintf(text, sizeof text, "SELECT %d FROM agencies WHERE code = $1", i);
+        count[agdb__statement_hash(text, (size_t)n) % 256]++;
+    }
+    for (i = 0; i < 256; i++)
+        assert_in_range(count[i], 1, 48);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classify_each_statement_as_the_table_says),
         cmocka_unit_test(refuse_each_refused_statement_with_its_reason),
         cmocka_unit_test(classify_every_prefix_stays_inside_the_text),
+        cmocka_unit_test(hash_differs_for_texts_that_differ_little),
+        cmocka_unit_test(hash_of_numbered_texts_spreads_over_buckets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
