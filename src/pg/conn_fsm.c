@@ -7,9 +7,10 @@
  *                 refused login ends it at once: another address is the same server.
  *   INTRODUCING   Logged in, in pipeline mode from here on. The server is asked for its role, its
  *                 position and its identity; one that is not the expected one ends in DEAD.
- *   READY         Nothing pending, no transaction open. The only state that takes a statement.
- *   IN_FLIGHT     A statement (or the keeper's probe) was sent. Its results are read until the
- *                 Sync that ends it; then READY. Anything that was not expected: DEAD.
+ *   READY         Nothing pending, no transaction open. The only state that takes a statement, or
+ *                 gathers a group of them.
+ *   IN_FLIGHT     A statement, a group or the keeper's probe was sent. The results are read until
+ *                 the Sync that ends them; then READY. Anything that was not expected: DEAD.
  *   DEAD          For good. The reason is kept for whoever asks; the socket is closed.
  *
  * Every state has a deadline, AGDB__NEVER in READY and for statements (whose owner keeps time).

@@ -281,6 +281,8 @@ bool agdb__conn_can_group(const agdb__conn_t *conn)
 
 void agdb__conn_group_begin(agdb__conn_t *conn)
 {
+    if (conn->state != AGDB__CONN_READY)
+        return; /* nothing can be added to it */
     agdb__conn_begin_work(conn, AGDB__WORK_GROUP);
     conn->gathering = true;
 }
@@ -293,10 +295,10 @@ static agdb_status_t fail_member(agdb_error_t **reterr, agdb_status_t status, co
 static agdb_status_t check_member(const agdb__conn_t *conn, const agdb__statement_t *statement,
                                   agdb_error_t **reterr)
 {
-    if (!conn->gathering)
-        return fail_member(reterr, AGDB_E_MISUSE, "no group was begun");
     if (conn->state != AGDB__CONN_READY || conn->dirty)
         return fail_unusable(conn, reterr);
+    if (!conn->gathering)
+        return fail_member(reterr, AGDB_E_MISUSE, "no group was begun");
     if (!agdb__conn_can_group(conn))
         return fail_member(reterr, AGDB_E_UNSUPPORTED, "there are no groups behind a PgBouncer");
     if (conn->nmembers == AGDB__GROUP_MAX)

@@ -399,6 +399,27 @@ static void stale_plan_fails_its_member_and_is_prepared_again(void **state)
     expect_answer(0, "1");
 }
 
+/* The group evicts a statement that it still runs, and whose plan is stale: one drop, not two. */
+static void stale_plan_of_an_evicted_statement_is_dropped_once(void **state)
+{
+    static const char *const sql[] = {"SELECT 'evicts'", "SELECT * FROM evicted", "SELECT 3"};
+
+    (void)state;
+    s_conn->cache.max = 1;
+    expect_alone(s_conn, "CREATE TEMP TABLE evicted AS SELECT 7 AS a", false, "SELECT 1");
+    assert_int_equal(run_group(&sql[1], 1), AGDB__CONN_READY);
+    expect_answer(0, "7");
+    expect_alone(s_conn, "ALTER TABLE evicted ALTER a TYPE text", false, "ALTER TABLE");
+    assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
+    expect_answer(0, "evicts");
+    expect_sqlstate(1, "0A000", true);
+    expect_not_executed(2);
+    assert_int_equal(s_conn->nvictims, 1);
+    assert_int_equal(run_group(&sql[1], 2), AGDB__CONN_READY);
+    expect_answer(0, "7");
+    expect_answer(1, "3");
+}
+
 static void add_refused_statement_leaves_the_group_going(void **state)
 {
     static const struct {
@@ -466,6 +487,9 @@ static void group_out_of_order_is_refused(void **state)
     assert_int_equal(agdb__conn_group_end(s_conn), 1);
     assert_int_equal(agdb__conn_group_receive(s_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
     assert_int_equal(agdb_error_status(error), AGDB_E_MISUSE); /* in flight */
+    agdb__conn_group_begin(s_conn);                            /* does nothing to what is */
+    assert_int_equal(agdb__conn_group_add(s_conn, &s, &error), AGDB_E_LOST);
+    assert_int_equal(agdb__conn_group_end(s_conn), 0);
     assert_int_equal(drive(s_conn), AGDB__CONN_READY);
     expect_answer(0, "1");
     assert_int_equal(agdb__conn_group_receive(s_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
@@ -723,6 +747,7 @@ static void stopped_backend_does_not_hold_up_abort_and_close(void **state)
     error = expect_error(1, AGDB__MEMBER_LOST, AGDB_E_LOST, true);
     assert_non_null(strstr(agdb_error_message(error), "no answer in time"));
     agdb_error_free(error);
+    agdb__conn_abort(s_conn, "twice is fine");
     agdb__conn_close(s_conn);
     assert_in_range(agdb__now_us() - start_us, 0, 100000);
     assert_int_equal(kill(pid, SIGCONT), 0);
@@ -849,6 +874,7 @@ int main(void)
         GROUP_TEST(new_text_twice_is_prepared_once),
         GROUP_TEST(text_that_cannot_be_prepared_fails_the_first_that_uses_it),
         GROUP_TEST(stale_plan_fails_its_member_and_is_prepared_again),
+        GROUP_TEST(stale_plan_of_an_evicted_statement_is_dropped_once),
         GROUP_TEST(add_refused_statement_leaves_the_group_going),
         GROUP_TEST(group_out_of_order_is_refused),
         GROUP_TEST(group_behind_a_pgbouncer_is_refused),
