@@ -13,6 +13,7 @@
 #include "exec/parked.h"
 #include "exec/retry.h"
 #include "monitor/choose.h"
+#include "pool/run.h"
 
 typedef struct run {
     agdb__shard_t *shard;
@@ -53,24 +54,15 @@ static agdb_status_t attempt(run_t *run, const agdb__node_t *node, uint64_t now_
                              agdb_result_t **ret)
 {
     struct pg_result *rows = NULL;
-    agdb__lease_t lease;
+    agdb__ran_t ran;
     agdb_status_t st;
-    bool in_recovery;
-    uint64_t sent_us;
 
     run->attempts++;
-    st = agdb__pool_claim(node->pool, run->statement.read_only, now_us, run->deadline_us, &lease,
-                          &run->error);
-    if (st == AGDB_OK) {
-        sent_us = run->attempts == 1 ? now_us : agdb__now_us();
-        st = agdb__conn_run(lease.conn, &run->statement, run->deadline_us, &rows, &run->error);
-        in_recovery = agdb__conn_in_recovery(lease.conn);
-        now_us = agdb__now_us();
-        run->exec_us = now_us - sent_us;
-        agdb__pool_release(node->pool, &lease, now_us);
-        if (st == AGDB_OK)
-            st = wrap_result(run, node, in_recovery, rows, ret);
-    }
+    st = agdb__pool_run(node->pool, &run->statement, now_us, run->deadline_us, &ran, &rows,
+                        &run->error);
+    run->exec_us = ran.exec_us;
+    if (st == AGDB_OK)
+        st = wrap_result(run, node, ran.in_recovery, rows, ret);
     agdb__error_place(&run->error, run->shard->name, node->name);
     return st;
 }
@@ -187,6 +179,7 @@ agdb_status_t agdb__single_run(agdb__shard_t *shard, const agdb_request_t *reque
     run_t run = {
         .shard = shard,
         .statement = {.sql = request->sql,
+                      .hash = agdb__statement_hash(request->sql, strlen(request->sql)),
                       .params = request->params,
                       .nparams = request->nparams,
                       .read_only = request->access != AGDB_WRITE,

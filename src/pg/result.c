@@ -32,3 +32,8 @@ void agdb__result_free(agdb_result_t *res)
     PQclear(res->pg);
     agdb__free(res);
 }
+
+void agdb__rows_free(PGresult *take_rows)
+{
+    PQclear(take_rows);
+}

@@ -15,6 +15,7 @@ typedef struct agdb__pool_limits {
     uint64_t queue_ms;   /* a caller waits at most this long while the node is up */
     uint64_t idle_ms;    /* an unused connection above min is closed after this */
     uint64_t lifetime_ms;
+    bool grouping; /* short reads may share a connection */
 } agdb__pool_limits_t;
 
 typedef struct agdb__pool_load {

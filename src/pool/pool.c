@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "pool/lane.h"
+#include "pool/width.h"
 
 /* A connection that was idle for this long is looked at before it is used: a server that went away
  * meanwhile has closed the socket, and the request need not be lost on it. */
@@ -12,6 +14,7 @@ enum { LOOK_AFTER_IDLE_US = 20000 };
 agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
                              agdb__resolver_t *resolver, void (*wake)(void *user), void *user)
 {
+    static atomic_uint last_number;
     agdb__pool_t *pool = agdb__calloc(1, sizeof *pool);
 
     if (pool == NULL)
@@ -22,16 +25,26 @@ agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits
     pool->wake = wake;
     pool->wake_user = user;
     pool->rng.state = agdb__now_us() ^ (uint64_t)(uintptr_t)pool;
+    pool->number = atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed);
     if (!agdb__slots_init(&pool->slots, limits->max)) {
         agdb__free(pool);
         return NULL;
     }
+    pool->lane = agdb__calloc(limits->max, sizeof(agdb__lane_t *));
+    if (pool->lane == NULL || !agdb__line_init(&pool->line))
+        goto nomem;
     if (!agdb__mutex_init(&pool->lock)) {
-        agdb__slots_fini(&pool->slots);
-        agdb__free(pool);
-        return NULL;
+        agdb__line_fini(&pool->line);
+        goto nomem;
     }
+    pool->reserved = limits->grouping && limits->max > 1 ? 1 : 0;
+    atomic_init(&pool->width, limits->max < AGDB__WIDTH_DEEP ? limits->max : AGDB__WIDTH_DEEP);
     return pool;
+nomem:
+    agdb__free(pool->lane);
+    agdb__slots_fini(&pool->slots);
+    agdb__free(pool);
+    return NULL;
 }
 
 void agdb__pool_free(agdb__pool_t *pool)
@@ -40,8 +53,12 @@ void agdb__pool_free(agdb__pool_t *pool)
 
     if (pool == NULL)
         return;
-    for (i = 0; i < pool->slots.count; i++)
+    for (i = 0; i < pool->slots.count; i++) {
         agdb__conn_close(pool->slots.slot[i].conn);
+        agdb__free(pool->lane[i]);
+    }
+    agdb__free(pool->lane);
+    agdb__line_fini(&pool->line);
     agdb__slots_fini(&pool->slots);
     agdb__mutex_fini(&pool->lock);
     agdb__error_free(pool->error);
@@ -63,11 +80,32 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
     /* Stores "free" first and reads the waiters second; a waiter counts itself first and looks for
      * a free slot second. In one total order, one of the two sees the other. */
     agdb__slots_give(&pool->slots, i);
-    if (agdb__waiters_count(&pool->waiters) == 0)
-        return;
-    agdb__lock(&pool->lock);
-    agdb__waiters_serve(&pool->waiters, &pool->slots);
-    agdb__unlock(&pool->lock);
+    if (agdb__waiters_count(&pool->waiters) > 0) {
+        agdb__lock(&pool->lock);
+        agdb__waiters_serve(&pool->waiters, &pool->slots, pool->reserved);
+        agdb__unlock(&pool->lock);
+    }
+    if (agdb__line_count(&pool->line) > 0)
+        agdb__lane_serve(pool);
+}
+
+/* A thread comes back to the connection that it had last: its backend is then on the processor
+ * where its answers are waited for, with its caches warm (two threads that take turns on two
+ * connections reach half of what they reach each on its own). A number only, and only a hint: pools
+ * share the places of the table, and a connection may have become another. */
+enum { HINTS = 64 };
+static _Thread_local uint16_t t_hint[HINTS];
+
+uint32_t agdb__pool_preferred(const agdb__pool_t *pool)
+{
+    uint16_t hint = t_hint[pool->number % HINTS];
+
+    return hint != 0 ? hint - 1u : agdb__thread_number();
+}
+
+void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i)
+{
+    t_hint[pool->number % HINTS] = (uint16_t)(i + 1);
 }
 
 static bool is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
@@ -92,13 +130,13 @@ static bool is_hopeless_locked(const agdb__pool_t *pool, uint64_t now_us)
            atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0;
 }
 
-static agdb_status_t fail_closing(agdb_error_t **reterr)
+agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr)
 {
     return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
 }
 
 /* Says which stage used up the time: a queue before busy connections, or none that came to be. */
-static agdb_status_t fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr)
+agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr)
 {
     unsigned open = atomic_load_explicit(&pool->open, memory_order_relaxed);
     agdb_stage_t stage = (agdb_stage_t)atomic_load_explicit(&pool->stage, memory_order_relaxed);
@@ -118,12 +156,12 @@ static agdb_status_t fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_e
     return AGDB_E_TIMEOUT;
 }
 
-static agdb_status_t refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
+agdb_status_t agdb__pool_refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
 {
-    unsigned waiting = agdb__waiters_count(&pool->waiters);
+    unsigned waiting = agdb__waiters_count(&pool->waiters) + agdb__line_count(&pool->line);
 
     if (atomic_load_explicit(&pool->shut, memory_order_relaxed))
-        return fail_closing(reterr);
+        return agdb__pool_fail_closing(reterr);
     if (is_hopeless_locked(pool, now_us)) {
         agdb__error_move(reterr, agdb__error_dup(pool->error));
         return pool->error->status;
@@ -164,10 +202,10 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     if (!agdb__waiter_init(&w))
         return agdb__fail_nomem(reterr);
     agdb__lock(&pool->lock);
-    st = refuse_locked(pool, now_us, reterr);
+    st = agdb__pool_refuse_locked(pool, now_us, reterr);
     if (st == AGDB_OK) {
         agdb__waiters_append(&pool->waiters, &w);
-        agdb__waiters_serve(&pool->waiters, &pool->slots);
+        agdb__waiters_serve(&pool->waiters, &pool->slots, pool->reserved);
         if (w.slot == AGDB__NO_SLOT) {
             pool->wake(pool->wake_user);
             wait_locked(pool, &w, now_us, deadline_us);
@@ -177,12 +215,12 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
         } else if (w.status != AGDB_OK) {
             st = w.status;
             if (w.error == NULL)
-                (void)fail_closing(reterr);
+                (void)agdb__pool_fail_closing(reterr);
             else
                 agdb__error_move(reterr, w.error);
             w.error = NULL;
         } else {
-            st = fail_timeout(pool, agdb__now_us() - now_us, reterr);
+            st = agdb__pool_fail_timeout(pool, agdb__now_us() - now_us, reterr);
         }
     }
     agdb__unlock(&pool->lock);
@@ -193,14 +231,14 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
 agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
                                uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr)
 {
-    uint32_t start = agdb__thread_number() % pool->slots.count;
+    uint32_t start = agdb__pool_preferred(pool);
     agdb_status_t st;
     uint32_t i;
 
     for (;;) {
         i = AGDB__NO_SLOT;
         if (agdb__waiters_count(&pool->waiters) == 0)
-            i = agdb__slots_take(&pool->slots, start, read_only);
+            i = agdb__slots_take(&pool->slots, pool->reserved, pool->slots.count, start, read_only);
         if (i == AGDB__NO_SLOT) {
             st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
             if (st != AGDB_OK) {
@@ -213,22 +251,48 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
             break;
         agdb__pool_discard(pool, i);
     }
+    agdb__pool_prefer(pool, i);
     *ret = (agdb__lease_t){pool->slots.slot[i].conn, i};
     return AGDB_OK;
 }
 
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us)
+{
+    uint32_t width = atomic_load_explicit(&pool->width, memory_order_relaxed);
+
+    for (;;) {
+        uint32_t i = agdb__slots_take(&pool->slots, 0, width, start, true);
+
+        if (i == AGDB__NO_SLOT || is_usable(pool, i, now_us))
+            return i;
+        agdb__pool_discard(pool, i);
+    }
+}
+
+void agdb__pool_want_lanes(agdb__pool_t *pool)
+{
+    if (atomic_load_explicit(&pool->open, memory_order_relaxed) <
+        atomic_load_explicit(&pool->width, memory_order_relaxed))
+        pool->wake(pool->wake_user);
+}
+
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us)
 {
-    agdb__slot_t *slot = &pool->slots.slot[lease->slot];
-
     lease->conn = NULL;
+    agdb__pool_give_back(pool, lease->slot, now_us);
+}
+
+void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
     if (!agdb__conn_is_clean(slot->conn) || now_us >= slot->expires_us ||
         slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed)) {
-        agdb__pool_discard(pool, lease->slot);
+        agdb__pool_discard(pool, i);
         return;
     }
     slot->used_us = now_us;
-    agdb__pool_give(pool, lease->slot);
+    agdb__pool_give(pool, i);
 }
 
 void agdb__pool_suspect(agdb__pool_t *pool)
@@ -249,6 +313,7 @@ void agdb__pool_shut(agdb__pool_t *pool)
     atomic_store_explicit(&pool->shut, true, memory_order_relaxed);
     agdb__waiters_dismiss(&pool->waiters, AGDB_E_CLOSING, NULL);
     agdb__unlock(&pool->lock);
+    agdb__line_dismiss(&pool->line, AGDB_E_CLOSING, NULL);
 }
 
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool)

@@ -2,11 +2,21 @@
 #ifndef AGDB_POOL_POOL_IMPL_H
 #define AGDB_POOL_POOL_IMPL_H
 
+#include "pool/line.h"
 #include "pool/pool.h"
 #include "pool/waiters.h"
 
+/* The group that a connection carries. The leader's. */
+typedef struct agdb__lane {
+    agdb__ride_t *member[AGDB__GROUP_MAX];
+    size_t count;
+    uint64_t sent_us;
+    uint64_t expected_us;
+} agdb__lane_t;
+
 struct agdb__pool {
     agdb__slots_t slots;
+    unsigned number; /* of the process' pools */
     const agdb__login_t *login;
     agdb__pool_limits_t limits;
     agdb__resolver_t *resolver;
@@ -21,6 +31,14 @@ struct agdb__pool {
     atomic_int stage;       /* of the oldest attempt; written by the keeper */
     atomic_ullong opened;
     atomic_ullong closed;
+
+    agdb__line_t line;
+    agdb__learn_t learn;
+    agdb__lane_t **lane; /* of each slot; made when it first carries a group */
+    atomic_uint width;   /* the first so many slots are lanes */
+    uint32_t reserved;   /* the first so many are for short reads only */
+    atomic_ullong groups;
+    atomic_ullong riders;
 
     agdb__waiters_t waiters;
     agdb__mutex_t lock;  /* waiters; the writing of shut, error, retry_us */
@@ -37,6 +55,21 @@ struct agdb__pool {
 
 /* Closes a BUSY slot's connection. */
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
+/* Gives a BUSY slot back: closed when it is not clean, too old, or of an earlier generation. */
+void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
+/* Makes a free lane BUSY, looking from `start` on; AGDB__NO_SLOT when there is none. */
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us);
+/* Where the calling thread looks for a connection first. */
+uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
+void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
+/* Calls the keeper when there are fewer connections than lanes. */
+void agdb__pool_want_lanes(agdb__pool_t *pool);
+/* Why nobody may wait now; AGDB_OK when one may. The lock is held. */
+agdb_status_t agdb__pool_refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
+/* What used up the time of one who waited: the queue, or connections that did not come to be. */
+agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us,
+                                      agdb_error_t **reterr);
+agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr);
 /* BUSY or MAKING -> free, and to the first who waits. */
 void agdb__pool_give(agdb__pool_t *pool, uint32_t i);
 

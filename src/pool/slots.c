@@ -30,27 +30,32 @@ static bool swap(agdb__slot_t *slot, agdb__slot_state_t from, agdb__slot_state_t
                                                    memory_order_seq_cst, memory_order_relaxed);
 }
 
-static uint32_t take_state(agdb__slots_t *slots, uint32_t start, agdb__slot_state_t state)
+static uint32_t take_state(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
+                           agdb__slot_state_t state)
 {
     uint32_t i = start;
     uint32_t n;
 
-    for (n = 0; n < slots->count; n++) {
+    for (n = first; n < end; n++) {
         if (swap(&slots->slot[i], state, AGDB__SLOT_BUSY))
             return i;
-        if (++i == slots->count)
-            i = 0;
+        if (++i == end)
+            i = first;
     }
     return AGDB__NO_SLOT;
 }
 
-uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t start, bool read_only)
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
+                          bool read_only)
 {
-    uint32_t i = take_state(slots, start, read_only ? AGDB__SLOT_FREE_RO : AGDB__SLOT_FREE_RW);
+    agdb__slot_state_t wanted = read_only ? AGDB__SLOT_FREE_RO : AGDB__SLOT_FREE_RW;
+    agdb__slot_state_t other = read_only ? AGDB__SLOT_FREE_RW : AGDB__SLOT_FREE_RO;
+    uint32_t i;
 
-    if (i == AGDB__NO_SLOT)
-        i = take_state(slots, start, read_only ? AGDB__SLOT_FREE_RW : AGDB__SLOT_FREE_RO);
-    return i;
+    if (start < first || start >= end)
+        start = first + start % (end - first);
+    i = take_state(slots, first, end, start, wanted);
+    return i != AGDB__NO_SLOT ? i : take_state(slots, first, end, start, other);
 }
 
 bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i)

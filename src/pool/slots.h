@@ -40,8 +40,11 @@ typedef struct agdb__slots {
 bool agdb__slots_init(agdb__slots_t *slots, uint32_t count);
 void agdb__slots_fini(agdb__slots_t *slots);
 
-/* Makes a free slot BUSY, looking from `start` on, those in the wanted mode first. */
-uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t start, bool read_only);
+/* Makes a free slot of first..end-1 BUSY, looking from `start` on (or
+ * from where it falls when it is outside), those in the
+ * wanted mode first. */
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
+                          bool read_only);
 /* Makes this slot BUSY if it is free. */
 bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i);
 /* BUSY or MAKING -> free, in the mode of its connection. */

@@ -3,9 +3,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pool/width.h"
 
 /* How often a pool is looked through for spent connections. */
-enum { SWEEP_US = 500000 };
+enum { SWEEP_US = 250000 };
 
 static agdb__slot_t *making(agdb__pool_t *pool, uint32_t i)
 {
@@ -28,6 +29,8 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
         agdb__waiters_dismiss(&pool->waiters, copy->status, copy);
     agdb__unlock(&pool->lock);
+    if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
+        agdb__line_dismiss(&pool->line, copy->status, copy);
 }
 
 static void note_success(agdb__pool_t *pool)
@@ -134,12 +137,39 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
     }
 }
 
+/* Lanes that are not there yet, while somebody is in the line. */
+static unsigned lanes_wanted(agdb__pool_t *pool)
+{
+    unsigned width = atomic_load_explicit(&pool->width, memory_order_relaxed);
+    unsigned wanted = 0;
+    uint32_t i;
+
+    if (agdb__line_count(&pool->line) == 0)
+        return 0;
+    for (i = 0; i < width; i++)
+        if (agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_EMPTY) ||
+            agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_MAKING))
+            wanted++;
+    return wanted;
+}
+
+/* Fits the number of lanes to how large the groups have been since the last time. */
+static void adapt_width(agdb__pool_t *pool)
+{
+    uint64_t groups = atomic_exchange_explicit(&pool->groups, 0, memory_order_relaxed);
+    uint64_t riders = atomic_exchange_explicit(&pool->riders, 0, memory_order_relaxed);
+    unsigned width = atomic_load_explicit(&pool->width, memory_order_relaxed);
+
+    width = agdb__width_next(width, pool->limits.max, groups, riders);
+    atomic_store_explicit(&pool->width, width, memory_order_relaxed);
+}
+
 static void grow(agdb__pool_t *pool, uint64_t now_us)
 {
     agdb__pool_load_t load = {
         .open = atomic_load_explicit(&pool->open, memory_order_relaxed),
         .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
-        .waiting = agdb__waiters_count(&pool->waiters),
+        .waiting = agdb__waiters_count(&pool->waiters) + lanes_wanted(pool),
         .verified = pool->verified && pool->error == NULL,
     };
     unsigned n;
@@ -162,6 +192,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
         pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
         pool->sweep_us = now_us + SWEEP_US;
         sweep(pool, now_us);
+        adapt_width(pool);
     }
     grow(pool, now_us);
     return was_verified != pool->verified ||

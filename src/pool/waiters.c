@@ -43,11 +43,11 @@ void agdb__waiters_remove(agdb__waiters_t *all, agdb__waiter_t *w)
     atomic_fetch_sub_explicit(&all->count, 1, memory_order_seq_cst);
 }
 
-void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots)
+void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots, uint32_t first)
 {
     while (all->head != NULL) {
         agdb__waiter_t *w = all->head;
-        uint32_t slot = agdb__slots_take(slots, 0, false);
+        uint32_t slot = agdb__slots_take(slots, first, slots->count, 0, false);
 
         if (slot == AGDB__NO_SLOT)
             return;

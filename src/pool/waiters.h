@@ -28,8 +28,8 @@ void agdb__waiter_fini(agdb__waiter_t *w);
 void agdb__waiters_append(agdb__waiters_t *all, agdb__waiter_t *w);
 /* Takes it out if it is still in. */
 void agdb__waiters_remove(agdb__waiters_t *all, agdb__waiter_t *w);
-/* Gives free slots to those at the front. */
-void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots);
+/* Gives free slots, from `first` on, to those at the front. */
+void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots, uint32_t first);
 /* Sends everybody away; each gets a copy of the error, which may be NULL. */
 void agdb__waiters_dismiss(agdb__waiters_t *all, agdb_status_t status, const agdb_error_t *error);
 

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
 
 struct agdb__conn {
     const agdb__login_t *login;
@@ -16,6 +18,10 @@ struct agdb__conn {
     bool read_only;
     agdb__hello_t hello;
     agdb_error_t *error;
+    char sql[AGDB__GROUP_MAX][64]; /* of the group in flight: copies, as the contract says */
+    size_t members;
+    bool failed; /* a member of it was not answered */
+    int pipe[2]; /* readable: what poll() sees of a group's answer */
 };
 
 fake_script_t g_fake;
@@ -53,6 +59,7 @@ agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *reso
     conn->deadline_us = deadline_us;
     conn->clean = true;
     conn->alive = true;
+    conn->pipe[0] = conn->pipe[1] = -1;
     g_fake.opened++;
     return conn;
 }
@@ -62,6 +69,10 @@ void agdb__conn_close(agdb__conn_t *conn)
     if (conn == NULL)
         return;
     g_fake.closed++;
+    if (conn->pipe[0] >= 0) {
+        close(conn->pipe[0]);
+        close(conn->pipe[1]);
+    }
     agdb__error_free(conn->error);
     agdb__free(conn);
 }
@@ -73,8 +84,7 @@ agdb__conn_state_t agdb__conn_state(const agdb__conn_t *conn)
 
 int agdb__conn_fd(const agdb__conn_t *conn)
 {
-    (void)conn;
-    return -1;
+    return conn->pipe[0];
 }
 
 short agdb__conn_events(const agdb__conn_t *conn)
@@ -93,6 +103,15 @@ static void die(agdb__conn_t *conn, agdb_status_t status, const char *sqlstate)
 
 agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us)
 {
+    if (conn->members > 0 && conn->state == AGDB__CONN_IN_FLIGHT && !g_fake.never_answers) {
+        char byte;
+
+        if (read(conn->pipe[0], &byte, 1) == 1)
+            conn->state = AGDB__CONN_READY;
+        return conn->state;
+    }
+    if (conn->members > 0 && conn->state == AGDB__CONN_IN_FLIGHT)
+        return conn->state;
     bool pending = conn->state == AGDB__CONN_CONNECTING || conn->state == AGDB__CONN_IN_FLIGHT;
 
     if (pending && g_fake.refuse != AGDB_OK) {
@@ -150,7 +169,7 @@ agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statem
 
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
-    return conn->clean;
+    return conn->clean && conn->state != AGDB__CONN_DEAD;
 }
 
 bool agdb__conn_is_alive(agdb__conn_t *conn)
@@ -161,4 +180,70 @@ bool agdb__conn_is_alive(agdb__conn_t *conn)
 bool agdb__conn_is_read_only(const agdb__conn_t *conn)
 {
     return conn->read_only;
+}
+
+agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return AGDB__ST_PLAIN;
+}
+
+void agdb__conn_abort(agdb__conn_t *conn, const char *why)
+{
+    (void)why;
+    die(conn, AGDB_E_LOST, "");
+}
+
+bool agdb__conn_can_group(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return true;
+}
+
+void agdb__conn_group_begin(agdb__conn_t *conn)
+{
+    conn->members = 0;
+    conn->failed = false;
+}
+
+agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *statement,
+                                   agdb_error_t **reterr)
+{
+    if (strncmp(statement->sql, "SET", 3) == 0)
+        return agdb__fail(reterr, AGDB_E_UNSUPPORTED, "not in a group");
+    snprintf(conn->sql[conn->members++], sizeof conn->sql[0], "%s", statement->sql);
+    g_fake.members++;
+    return AGDB_OK;
+}
+
+size_t agdb__conn_group_end(agdb__conn_t *conn)
+{
+    if (conn->members == 0)
+        return 0;
+    g_fake.groups++;
+    if (conn->pipe[0] < 0 && pipe(conn->pipe) != 0)
+        return 0;
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    if (!g_fake.never_answers && write(conn->pipe[1], "x", 1) != 1)
+        return 0;
+    return conn->members;
+}
+
+agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
+                                             struct pg_result **ret_rows, agdb_error_t **reterr)
+{
+    agdb__member_fate_t fate = AGDB__MEMBER_ANSWERED;
+
+    *ret_rows = NULL;
+    if (conn->state == AGDB__CONN_DEAD) {
+        (void)agdb__fail(reterr, AGDB_E_LOST, "lost");
+        agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+        return AGDB__MEMBER_LOST;
+    }
+    if (conn->failed)
+        return AGDB__MEMBER_NOT_EXECUTED;
+    if (g_fake.member != NULL)
+        fate = g_fake.member(conn->sql[i], reterr);
+    conn->failed = fate != AGDB__MEMBER_ANSWERED;
+    return fate;
 }

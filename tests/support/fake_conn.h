@@ -17,6 +17,12 @@ typedef struct fake_script {
     /* What a statement does; NULL: succeeds with no rows. */
     agdb_status_t (*run)(agdb__conn_t *conn, const agdb__statement_t *statement,
                          agdb_error_t **reterr);
+    /* What becomes of a group's member; NULL: answered, with no rows. After one that is not
+     * answered the fake does as a server does: the rest is not executed. */
+    agdb__member_fate_t (*member)(const char *sql, agdb_error_t **reterr);
+    unsigned groups; /* counted by the fake */
+    unsigned members;
+    bool never_answers; /* groups stay in flight */
 } fake_script_t;
 
 extern fake_script_t g_fake;

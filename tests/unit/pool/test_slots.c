@@ -33,9 +33,10 @@ static void take_prefers_the_wanted_mode(void **state)
     assert_true(agdb__slots_init(&slots, 3));
     put(&slots, false);
     put(&slots, true);
-    assert_int_equal(agdb__slots_take(&slots, 0, true), 1);
-    assert_int_equal(agdb__slots_take(&slots, 0, true), 0); /* the other mode is better than none */
-    assert_int_equal(agdb__slots_take(&slots, 0, true), AGDB__NO_SLOT);
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 0, true), 1);
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 0, true),
+                     0); /* the other mode is better than none */
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 0, true), AGDB__NO_SLOT);
     close_all(&slots);
 }
 
@@ -49,10 +50,10 @@ static void take_starts_at_the_preferred_slot(void **state)
     put(&slots, false);
     put(&slots, false);
     put(&slots, false);
-    assert_int_equal(agdb__slots_take(&slots, 2, false), 2);
-    assert_int_equal(agdb__slots_take(&slots, 2, false), 0); /* and goes round */
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 2, false), 2);
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 2, false), 0); /* and goes round */
     agdb__slots_give(&slots, 2);
-    assert_int_equal(agdb__slots_take(&slots, 2, false), 2);
+    assert_int_equal(agdb__slots_take(&slots, 0, 3, 2, false), 2);
     close_all(&slots);
 }
 

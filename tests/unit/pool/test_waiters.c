@@ -19,11 +19,11 @@ static void serve_is_first_come_first_served(void **state)
         assert_true(agdb__waiter_init(&w[i]));
         agdb__waiters_append(&all, &w[i]);
     }
-    agdb__waiters_serve(&all, &slots); /* nothing is free */
+    agdb__waiters_serve(&all, &slots, 0); /* nothing is free */
     assert_int_equal(agdb__waiters_count(&all), 3);
     for (i = 0; i < 3; i++) {
         agdb__slots_give(&slots, 0);
-        agdb__waiters_serve(&all, &slots);
+        agdb__waiters_serve(&all, &slots, 0);
         assert_int_equal(w[i].slot, 0);
         assert_int_equal(agdb__waiters_count(&all), 2 - i);
     }

@@ -1,0 +1,394 @@
+#include "pool/lane.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/wait.h"
+#include "pool/pool_impl.h"
+
+/* LEAD_ANSWERS: others' answers for which a leader keeps its caller waiting; more would move the
+ * delay from the many to the one. STUCK: a group that takes this long beyond what it should have
+ * taken is on a connection of no use. SLOW: a group over this multiple is timed again. */
+enum { LEAD_ANSWERS = 64, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+
+typedef struct leader {
+    agdb__pool_t *pool;
+    agdb__lane_t *lane;
+    uint32_t slot;
+    agdb__conn_t *conn;
+    agdb__ride_t *own; /* until it is DONE or ABANDONED */
+    agdb__led_t led;
+    uint64_t deadline_us;
+    unsigned answers; /* given to others so far */
+    agdb__ride_t *wake[AGDB__GROUP_MAX];
+    size_t nwake;
+} leader_t;
+
+/* --- ends of a ride ----------------------------------------------------------------------------
+ */
+
+static void recycle(agdb__pool_t *pool, agdb__ride_t *ride)
+{
+    agdb__rows_free(ride->rows);
+    agdb__error_free(ride->error);
+    agdb__lock(&pool->line.lock);
+    agdb__line_recycle_locked(&pool->line, ride);
+    agdb__unlock(&pool->line.lock);
+}
+
+/* From SENT (or ours) to `to`; false: its caller has left, and the ride is the lane's. */
+static bool move_on(leader_t *l, agdb__ride_t *ride, agdb__ride_state_t to)
+{
+    unsigned sent = AGDB__RIDE_SENT;
+
+    if (ride == l->own) {
+        atomic_store_explicit(&ride->state, (unsigned)to, memory_order_release);
+        return true;
+    }
+    return atomic_compare_exchange_strong_explicit(&ride->state, &sent, (unsigned)to,
+                                                   memory_order_acq_rel, memory_order_acquire);
+}
+
+static void finish(leader_t *l, agdb__ride_t *ride)
+{
+    if (!move_on(l, ride, AGDB__RIDE_DONE)) {
+        recycle(l->pool, ride);
+        return;
+    }
+    if (ride == l->own) {
+        l->own = NULL;
+        l->led = AGDB__LED_DONE;
+    } else {
+        l->wake[l->nwake++] = ride;
+        l->answers++;
+    }
+}
+
+static void wake_all(leader_t *l)
+{
+    size_t i;
+
+    for (i = 0; i < l->nwake; i++)
+        agdb__wake_word(&l->wake[i]->state);
+    l->nwake = 0;
+}
+
+/* --- a group's way out -------------------------------------------------------------------------
+ */
+
+/* Puts what was taken but not sent back to the front, in its order. */
+static void requeue(leader_t *l, agdb__ride_t **ride, size_t n)
+{
+    agdb__lock(&l->pool->line.lock);
+    while (n-- > 0) {
+        atomic_store_explicit(&ride[n]->state, AGDB__RIDE_QUEUED, memory_order_release);
+        agdb__line_push_front_locked(&l->pool->line, ride[n]);
+    }
+    agdb__unlock(&l->pool->line.lock);
+}
+
+static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error_t *take_error)
+{
+    atomic_store_explicit(&ride->state, AGDB__RIDE_SENT, memory_order_release);
+    ride->status = st;
+    ride->error = take_error;
+    if (st == AGDB_E_UNSUPPORTED) { /* not what it was learnt to be: on its own it may do */
+        ride->run_alone = true;
+        agdb__learn_failure(ride->learnt, true);
+    }
+    finish(l, ride);
+}
+
+/* Sends what is in `ride`; members that cannot be sent are finished. False: the connection died. */
+static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
+{
+    agdb__lane_t *lane = l->lane;
+    size_t i;
+
+    lane->count = 0;
+    lane->expected_us = 0;
+    agdb__conn_group_begin(l->conn);
+    for (i = 0; i < n; i++) {
+        agdb_error_t *error = NULL;
+        agdb_status_t st = agdb__conn_group_add(l->conn, ride[i]->statement, &error);
+
+        if (st == AGDB_OK) {
+            lane->member[lane->count++] = ride[i];
+            lane->expected_us += ride[i]->expected_us;
+        } else if (agdb__conn_state(l->conn) == AGDB__CONN_DEAD) {
+            agdb__error_free(error);
+            requeue(l, ride + i, n - i);
+            requeue(l, lane->member, lane->count);
+            lane->count = 0;
+            return false;
+        } else {
+            refuse(l, ride[i], st, error);
+        }
+    }
+    (void)agdb__conn_group_end(l->conn);
+    lane->sent_us = agdb__now_us();
+    atomic_fetch_add_explicit(&l->pool->groups, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&l->pool->riders, lane->count, memory_order_relaxed);
+    for (i = 0; i < lane->count; i++)
+        atomic_store_explicit(&lane->member[i]->state, AGDB__RIDE_SENT, memory_order_release);
+    return true;
+}
+
+/* Takes the next group, with the own ride first, and sends it. False: nothing was sent. */
+static bool load(leader_t *l, agdb__ride_t *own)
+{
+    agdb__ride_t *ride[AGDB__GROUP_MAX];
+    size_t n = 0;
+
+    if (own != NULL)
+        ride[n++] = own;
+    agdb__lock(&l->pool->line.lock);
+    n += agdb__line_take_locked(&l->pool->line, ride + n, AGDB__GROUP_MAX - n);
+    agdb__unlock(&l->pool->line.lock);
+    if (n == 0)
+        return false;
+    return send_group(l, ride, n) && l->lane->count > 0;
+}
+
+/* --- and back ----------------------------------------------------------------------------------
+ */
+
+/* States that sharing a transaction with others may bring about: such a statement has to be run on
+ * its own before its caller is told anything. */
+static bool is_groups_fault(const agdb_error_t *error)
+{
+    static const char states[][6] = {"25001", "2D000", "25P01", "40001", "40P01",
+                                     "55P03", "57014", "26000", "0A000"};
+    size_t i;
+
+    if (error == NULL || error->status != AGDB_E_SERVER)
+        return false;
+    for (i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(error->sqlstate, states[i]) == 0)
+            return true;
+    return false;
+}
+
+static void take_failure(agdb__ride_t *ride)
+{
+    bool fault = is_groups_fault(ride->error);
+
+    ride->status = ride->error != NULL ? ride->error->status : AGDB_E_NOMEM;
+    if (ride->status != AGDB_E_LOST)
+        agdb__learn_failure(ride->learnt, fault);
+    if (fault) {
+        agdb__error_free(ride->error);
+        ride->error = NULL;
+        ride->run_alone = true;
+    }
+}
+
+/* What became of each member; those that were not executed go back to the front. */
+static void collect(leader_t *l)
+{
+    agdb__ride_t *again[AGDB__GROUP_MAX];
+    agdb__lane_t *lane = l->lane;
+    bool in_recovery = agdb__conn_in_recovery(l->conn);
+    uint64_t took_us = agdb__now_us() - lane->sent_us;
+    bool slow = took_us > lane->expected_us * SLOW_FACTOR + SLOW_US;
+    size_t nagain = 0;
+    size_t i;
+
+    for (i = 0; i < lane->count; i++) {
+        agdb__ride_t *ride = lane->member[i];
+        agdb__member_fate_t fate = agdb__conn_group_receive(l->conn, i, &ride->rows, &ride->error);
+
+        ride->in_recovery = in_recovery;
+        if (slow)
+            agdb__learn_slow(ride->learnt);
+        if (fate == AGDB__MEMBER_NOT_EXECUTED) {
+            if (move_on(l, ride, AGDB__RIDE_SENDING)) /* its caller stays */
+                again[nagain++] = ride;
+            else
+                recycle(l->pool, ride);
+            continue;
+        }
+        if (fate == AGDB__MEMBER_ANSWERED)
+            ride->status = AGDB_OK;
+        else
+            take_failure(ride);
+        finish(l, ride);
+    }
+    lane->count = 0;
+    if (nagain > 0)
+        requeue(l, again, nagain);
+}
+
+typedef enum drive_end { DRIVE_ANSWERED, DRIVE_OUT_OF_TIME, DRIVE_STUCK } drive_end_t;
+
+static drive_end_t drive(leader_t *l)
+{
+    uint64_t stuck_us = l->lane->sent_us + STUCK_US + l->lane->expected_us * STUCK_FACTOR;
+    uint64_t until_us = agdb__min_us(l->deadline_us, stuck_us);
+    uint64_t now_us = agdb__now_us();
+
+    for (;;) {
+        struct pollfd p = {.fd = agdb__conn_fd(l->conn), .events = agdb__conn_events(l->conn)};
+
+        if (agdb__conn_state(l->conn) != AGDB__CONN_IN_FLIGHT)
+            return DRIVE_ANSWERED;
+        if (poll(&p, 1, agdb__poll_ms(now_us, until_us)) > 0 &&
+            agdb__conn_step(l->conn, now_us) != AGDB__CONN_IN_FLIGHT)
+            return DRIVE_ANSWERED;
+        now_us = agdb__now_us();
+        if (now_us >= stuck_us)
+            return DRIVE_STUCK;
+        if (now_us >= until_us)
+            return DRIVE_OUT_OF_TIME;
+    }
+}
+
+/* --- handing over ------------------------------------------------------------------------------
+ */
+
+/* The leader's time is over and a group is in flight: one of its members goes on. */
+static bool hand_over_in_flight(leader_t *l)
+{
+    uint64_t now_us = agdb__now_us();
+    agdb__ride_t *heir = NULL;
+    size_t i;
+
+    for (i = 0; i < l->lane->count; i++) {
+        agdb__ride_t *ride = l->lane->member[i];
+
+        /* Read without owning it: a ride is freed with its pool only, and a wrong guess costs a
+         * round. */
+        if (ride != l->own && agdb__ride_state(ride) == AGDB__RIDE_SENT &&
+            ride->deadline_us > now_us && (heir == NULL || ride->deadline_us > heir->deadline_us))
+            heir = ride;
+    }
+    if (heir == NULL)
+        return false;
+    heir->slot = l->slot;
+    if (l->own != NULL) {
+        atomic_store_explicit(&l->own->state, AGDB__RIDE_ABANDONED, memory_order_release);
+        l->own = NULL;
+        l->led = AGDB__LED_LEFT;
+    }
+    if (!move_on(l, heir, AGDB__RIDE_DRIVE))
+        return hand_over_in_flight(l);
+    agdb__wake_word(&heir->state);
+    return true;
+}
+
+/* The connection is given to the first in the line, or is free. */
+static void hand_over(leader_t *l)
+{
+    agdb__pool_t *pool = l->pool;
+    agdb__ride_t *heir;
+
+    agdb__lock(&pool->line.lock);
+    heir = pool->line.head;
+    if (heir != NULL) {
+        agdb__line_remove_locked(&pool->line, heir);
+        heir->slot = l->slot;
+        atomic_store_explicit(&heir->state, AGDB__RIDE_LEAD, memory_order_release);
+    }
+    agdb__unlock(&pool->line.lock);
+    if (heir != NULL)
+        agdb__wake_word(&heir->state);
+    else
+        agdb__pool_give_back(pool, l->slot, agdb__now_us());
+}
+
+static void let_go(leader_t *l)
+{
+    if (agdb__conn_is_clean(l->conn)) {
+        hand_over(l);
+        return;
+    }
+    agdb__pool_discard(l->pool, l->slot);
+    agdb__lane_serve(l->pool);
+}
+
+/* Nobody can wait for this group any longer, or it has been away for too long: the connection goes,
+ * and who still waits is told that it was lost (and may try again, it only read). */
+static void give_up(leader_t *l)
+{
+    agdb__conn_abort(l->conn, "no answer to a group of statements in time");
+    collect(l);
+    wake_all(l);
+    let_go(l);
+}
+
+static bool goes_on(const leader_t *l)
+{
+    if (l->own != NULL)
+        return true;
+    return l->answers < LEAD_ANSWERS && agdb__now_us() < l->deadline_us;
+}
+
+static bool make_lane(agdb__pool_t *pool, uint32_t i)
+{
+    if (pool->lane[i] == NULL)
+        pool->lane[i] = agdb__calloc(1, sizeof *pool->lane[i]);
+    return pool->lane[i] != NULL;
+}
+
+/* Rounds of: a group comes back, the next one leaves, the first one's callers are woken. */
+static void lead_groups(leader_t *l)
+{
+    for (;;) {
+        drive_end_t end = drive(l);
+
+        if (end == DRIVE_OUT_OF_TIME && hand_over_in_flight(l))
+            return;
+        if (end != DRIVE_ANSWERED) {
+            give_up(l);
+            return;
+        }
+        collect(l);
+        if (!agdb__conn_is_clean(l->conn))
+            break;
+        if (!goes_on(l) || !load(l, NULL))
+            break;
+        wake_all(l);
+    }
+    wake_all(l);
+    let_go(l);
+}
+
+agdb__led_t agdb__lane_lead(agdb__pool_t *pool, uint32_t i, agdb__ride_t *own, uint64_t deadline_us,
+                            bool in_flight)
+{
+    leader_t l = {.pool = pool,
+                  .slot = i,
+                  .conn = pool->slots.slot[i].conn,
+                  .own = own,
+                  .led = own != NULL ? AGDB__LED_WAIT : AGDB__LED_DONE,
+                  .deadline_us = deadline_us};
+
+    if (!make_lane(pool, i)) {
+        if (own != NULL) {
+            own->run_alone = true; /* that needs no lane */
+            atomic_store_explicit(&own->state, AGDB__RIDE_DONE, memory_order_release);
+        }
+        agdb__pool_give_back(pool, i, agdb__now_us());
+        return AGDB__LED_DONE;
+    }
+    l.lane = pool->lane[i];
+    if (in_flight || load(&l, own)) {
+        lead_groups(&l);
+    } else {
+        wake_all(&l);
+        let_go(&l);
+    }
+    return l.led;
+}
+
+void agdb__lane_serve(agdb__pool_t *pool)
+{
+    while (agdb__line_count(&pool->line) > 0) {
+        uint32_t i = agdb__pool_take_lane(pool, 0, agdb__now_us());
+        leader_t l = {.pool = pool, .slot = i};
+
+        if (i == AGDB__NO_SLOT)
+            return;
+        hand_over(&l);
+    }
+}

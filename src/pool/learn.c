@@ -1,0 +1,90 @@
+#include "pool/learn.h"
+
+#include <stddef.h>
+
+enum {
+    PROBES = 8,           /* entries looked at for one hash */
+    FIRST_RUNS = 3,       /* on its own, before it may ride */
+    SAMPLE_EVERY = 256,   /* rides between two samples */
+    FAILURES_JUDGED = 50, /* rides before the share of failures counts */
+    RECHECK_RUNS = 3
+};
+
+agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash)
+{
+    unsigned i;
+
+    hash |= 1; /* 0 is a free entry */
+    for (i = 0; i < PROBES; i++) {
+        agdb__learnt_t *e = &learn->entry[((hash >> 32) + i) % AGDB__LEARN_ENTRIES];
+        unsigned long long found = atomic_load_explicit(&e->hash, memory_order_relaxed);
+
+        if (found == 0 && atomic_compare_exchange_strong_explicit(
+                              &e->hash, &found, hash, memory_order_relaxed, memory_order_relaxed))
+            return e;
+        if (found == hash)
+            return e;
+    }
+    return NULL;
+}
+
+static unsigned get(const atomic_uint *value)
+{
+    return atomic_load_explicit((atomic_uint *)value, memory_order_relaxed);
+}
+
+static void set(atomic_uint *value, unsigned to)
+{
+    atomic_store_explicit(value, to, memory_order_relaxed);
+}
+
+uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry)
+{
+    unsigned x16 = get(&entry->time_x16);
+
+    return x16 == 0 ? 0 : x16 / 16 + 1;
+}
+
+bool agdb__learn_may_ride(agdb__learnt_t *e)
+{
+    unsigned alone;
+
+    if (atomic_load_explicit(&e->banned, memory_order_relaxed) || get(&e->solo_runs) < FIRST_RUNS ||
+        agdb__learn_expected_us(e) > AGDB__RIDE_LIMIT_US)
+        return false;
+    alone = get(&e->alone);
+    if (alone > 0) {
+        set(&e->alone, alone - 1); /* a race costs a sample, no more */
+        return false;
+    }
+    return atomic_fetch_add_explicit(&e->rides, 1, memory_order_relaxed) % SAMPLE_EVERY !=
+           SAMPLE_EVERY - 1;
+}
+
+void agdb__learn_solo(agdb__learnt_t *e, bool plain, uint64_t us)
+{
+    unsigned runs = get(&e->solo_runs);
+    unsigned now_x16 = us > UINT32_MAX / 32 ? UINT32_MAX / 2 : (unsigned)us * 16 + 1;
+    unsigned old_x16 = get(&e->time_x16);
+
+    if (!plain)
+        atomic_store_explicit(&e->banned, true, memory_order_relaxed);
+    /* The first run also prepares; it counts only until there is a better one. */
+    set(&e->time_x16, runs < 2 || old_x16 == 0 ? now_x16 : old_x16 - old_x16 / 4 + now_x16 / 4);
+    if (runs < FIRST_RUNS)
+        set(&e->solo_runs, runs + 1);
+}
+
+void agdb__learn_failure(agdb__learnt_t *e, bool rolled_back_by_group)
+{
+    unsigned failures = atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed) + 1;
+    unsigned rides = get(&e->rides);
+
+    if (rolled_back_by_group || (rides >= FAILURES_JUDGED && failures > rides / 100))
+        atomic_store_explicit(&e->banned, true, memory_order_relaxed);
+}
+
+void agdb__learn_slow(agdb__learnt_t *e)
+{
+    set(&e->alone, RECHECK_RUNS);
+}

@@ -1,0 +1,45 @@
+/* What is known of statements on a node: which of them may share a connection with others.
+ *
+ * Only a statement that is short, harmless and seldom fails rides in a group. How long it takes is
+ * learnt from runs on its own, the first three and then every 256th: inside a group single times
+ * cannot be seen. A table of atomics, found by the text's hash; two texts of one hash (or a full
+ * table) make riding a little wiser or less wise, never wrong: whether a text is harmless is
+ * checked again, by its full text, on the connection. */
+#ifndef AGDB_POOL_LEARN_H
+#define AGDB_POOL_LEARN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { AGDB__LEARN_ENTRIES = 1024, AGDB__RIDE_LIMIT_US = 200 };
+
+typedef struct agdb__learnt {
+    atomic_ullong hash;    /* 0: free */
+    atomic_uint solo_runs; /* on its own, up to 3 */
+    atomic_uint time_x16;  /* moving average of its time alone, in 1/16 microseconds */
+    atomic_uint rides;
+    atomic_uint failures; /* among the rides */
+    atomic_uint alone;    /* runs that it still has to make on its own */
+    atomic_bool banned;   /* rides no more */
+} agdb__learnt_t;
+
+typedef struct agdb__learn {
+    agdb__learnt_t entry[AGDB__LEARN_ENTRIES];
+} agdb__learn_t;
+
+/* The statement's entry, made when it is new; NULL when the table is full: it rides never. */
+agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
+/* Whether this run may ride; counts it. */
+bool agdb__learn_may_ride(agdb__learnt_t *entry);
+/* A run on its own took so long; `plain`: it leaves nothing behind. */
+void agdb__learn_solo(agdb__learnt_t *entry, bool plain, uint64_t us);
+/* It failed inside a group: `rolled_back_by_group` when it may have been the group's fault, then it
+ * rides no more; else it is counted, and rides no more at over 1 % of failures. */
+void agdb__learn_failure(agdb__learnt_t *entry, bool rolled_back_by_group);
+/* Its group took so much longer than expected that it has to be timed again. */
+void agdb__learn_slow(agdb__learnt_t *entry);
+/* Microseconds; 0: not known. */
+uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry);
+
+#endif

@@ -1,0 +1,136 @@
+#include "pool/learn.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+static agdb__learn_t g_learn;
+
+static int reset(void **state)
+{
+    (void)state;
+    memset(&g_learn, 0, sizeof g_learn);
+    return 0;
+}
+
+static agdb__learnt_t *known(uint64_t hash, uint64_t us)
+{
+    agdb__learnt_t *e = agdb__learn_find(&g_learn, hash);
+    int i;
+
+    for (i = 0; i < 3; i++)
+        agdb__learn_solo(e, true, us);
+    return e;
+}
+
+static void a_statement_rides_after_three_runs_alone(void **state)
+{
+    agdb__learnt_t *e = agdb__learn_find(&g_learn, 42);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        assert_false(agdb__learn_may_ride(e));
+        agdb__learn_solo(e, true, 30);
+    }
+    assert_true(agdb__learn_may_ride(e));
+    assert_ptr_equal(agdb__learn_find(&g_learn, 42), e);
+}
+
+static void every_256th_run_is_a_sample(void **state)
+{
+    agdb__learnt_t *e = known(1, 20);
+    int alone = 0;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2560; i++)
+        alone += agdb__learn_may_ride(e) ? 0 : 1;
+    assert_int_equal(alone, 10);
+}
+
+static void slow_and_stateful_statements_never_ride(void **state)
+{
+    agdb__learnt_t *slow = known(2, 500);
+    agdb__learnt_t *set = agdb__learn_find(&g_learn, 3);
+    int i;
+
+    (void)state;
+    assert_false(agdb__learn_may_ride(slow));
+    for (i = 0; i < 10; i++)
+        agdb__learn_solo(set, false, 10);
+    assert_false(agdb__learn_may_ride(set));
+}
+
+static void a_statement_that_becomes_fast_rides_again(void **state)
+{
+    agdb__learnt_t *e = known(4, 5000);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 30; i++)
+        agdb__learn_solo(e, true, 20);
+    assert_true(agdb__learn_may_ride(e));
+    assert_in_range(agdb__learn_expected_us(e), 15, 40);
+}
+
+static void a_slow_group_sends_its_members_alone_for_a_while(void **state)
+{
+    agdb__learnt_t *e = known(5, 20);
+    int i;
+
+    (void)state;
+    agdb__learn_slow(e);
+    for (i = 0; i < 3; i++)
+        assert_false(agdb__learn_may_ride(e));
+    assert_true(agdb__learn_may_ride(e));
+}
+
+static void failures_over_one_in_a_hundred_end_riding(void **state)
+{
+    agdb__learnt_t *good = known(10, 20);
+    agdb__learnt_t *bad = known(20, 20);
+    agdb__learnt_t *grouped = known(30, 20);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 1000; i++) {
+        (void)agdb__learn_may_ride(good);
+        (void)agdb__learn_may_ride(bad);
+        if (i % 200 == 0)
+            agdb__learn_failure(good, false);
+        if (i % 20 == 0)
+            agdb__learn_failure(bad, false);
+    }
+    assert_true(agdb__learn_may_ride(good));
+    assert_false(agdb__learn_may_ride(bad));
+    agdb__learn_failure(grouped, true); /* once is enough when it may be the group's fault */
+    assert_false(agdb__learn_may_ride(grouped));
+}
+
+static void a_full_table_forgets_nobody_and_takes_nobody(void **state)
+{
+    agdb__learnt_t *first = agdb__learn_find(&g_learn, 1);
+    uint64_t hash;
+    unsigned refused = 0;
+
+    (void)state;
+    for (hash = 2; hash < 200000; hash += 2)
+        refused += agdb__learn_find(&g_learn, hash << 32 | 1) == NULL ? 1 : 0;
+    assert_true(refused > 0);
+    assert_ptr_equal(agdb__learn_find(&g_learn, 1), first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_statement_rides_after_three_runs_alone, reset),
+        cmocka_unit_test_setup(every_256th_run_is_a_sample, reset),
+        cmocka_unit_test_setup(slow_and_stateful_statements_never_ride, reset),
+        cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
+        cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
+        cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),
+        cmocka_unit_test_setup(a_full_table_forgets_nobody_and_takes_nobody, reset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
