@@ -118,8 +118,9 @@ bool cli_write_nodes(const cli_cluster_t *cluster);
 const char **cli_data_folders(const char *dir, size_t *ret_count);
 bool cli_remove_cluster(const char *dir);
 
-/* --- mapedit.c --- */
-/* The map with the cluster's ports and password files, as YAML. NULL: an error was said. */
-char *cli_edit_map(const agdb_map_t *map, const cli_cluster_t *cluster);
+/* --- usemap.c --- */
+/* Writes use_path: the map with the cluster's ports and password files. False: an error was said.
+ */
+bool cli_write_use_map(const cli_cluster_t *cluster, const agdb_map_t *map);
 
 #endif

@@ -29,8 +29,8 @@ static int run(int argc, char **argv)
     if (map == NULL)
         return CLI_FAILED;
     code = CLI_OK;
-    if (agdb_map_write(map, json ? AGDB_MAP_JSON : AGDB_MAP_YAML, cli_print_take, NULL, &err) !=
-        AGDB_OK) {
+    if (agdb_map_write(map, json ? AGDB_MAP_JSON : AGDB_MAP_YAML, NULL, cli_print_take, NULL,
+                       &err) != AGDB_OK) {
         cli_report(err);
         code = CLI_FAILED;
     }

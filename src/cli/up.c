@@ -289,26 +289,6 @@ static int use_existing(const cli_cluster_t *wanted, const char *source,
 }
 
 /* --- a new one -------------------------------------------------------------------------------- */
-/* The map for clients is loaded once, so that a mistake shows here and not in a program. */
-static bool write_used_map(const cli_cluster_t *cluster, const agdb_map_t *map)
-{
-    char *text;
-    agdb_map_t *again;
-
-    if (!cluster->free_ports)
-        return true;
-    text = cli_edit_map(map, cluster);
-    if (text == NULL)
-        return false;
-    if (!cli_write_file(cluster->use_path, 0644, text, strlen(text))) {
-        cli_error("cannot write %s: %s", cluster->use_path, strerror(errno));
-        return false;
-    }
-    again = cli_load_map(cluster->use_path);
-    agdb_map_free(again);
-    return again != NULL;
-}
-
 static void undo(const char *dir)
 {
     size_t count;
@@ -331,7 +311,8 @@ static int boot_new(cli_cluster_t *cluster, const agdb_map_t *map, const char *s
     cli_progress("Booting %zu server%s in %s", cluster->nservers, cluster->nservers == 1 ? "" : "s",
                  cluster->dir);
     if (!cli_create_state(cluster, source) || !cli_plan_logins(cluster, map) ||
-        !write_used_map(cluster, map) || !cli_boot(cluster) || !cli_write_nodes(cluster)) {
+        (cluster->free_ports && !cli_write_use_map(cluster, map)) || !cli_boot(cluster) ||
+        !cli_write_nodes(cluster)) {
         if (cli_find_cluster(cluster->dir) == CLI_FOUND_CLUSTER)
             undo(cluster->dir);
         return CLI_FAILED;
@@ -354,7 +335,7 @@ static int up_map(const char *path, const agdb_map_t *map, const up_options_t *o
         cli_error("names of folders with tabs and line ends are not supported");
         return CLI_FAILED;
     }
-    if (agdb_map_write(map, AGDB_MAP_YAML, cli_buf_take, &source, &err) != AGDB_OK) {
+    if (agdb_map_write(map, AGDB_MAP_YAML, NULL, cli_buf_take, &source, &err) != AGDB_OK) {
         cli_report(err);
         return CLI_FAILED;
     }
