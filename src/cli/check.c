@@ -122,14 +122,10 @@ static int run(int argc, char **argv)
     const char *against = NULL;
     bool json = false;
     const cli_option_t table[] = {
-        {"against", "OLD", NULL, &against, "the map that is in use now"},
-        {"json", NULL, &json, NULL, "print the diagnostics as one JSON object"},
+        CLI_TEXT("against", "OLD", &against, "the map that is in use now"),
+        CLI_FLAG("json", &json, "print the diagnostics as one JSON object"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1,
-                       .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
 
     if (code >= 0)

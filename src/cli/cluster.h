@@ -77,8 +77,6 @@ bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map);
 bool cli_plan_ports(cli_cluster_t *cluster);
 /* Roles and databases; reads and generates passwords. The cluster's folder must exist. */
 bool cli_plan_logins(cli_cluster_t *cluster, const agdb_map_t *map);
-/* A node's setting; NULL: none. */
-char *cli_setting(const agdb_map_t *map, const cli_place_t *place, const char *name);
 
 /* --- server.c --- Functions that return false set `*ret_why`. */
 bool cli_make_primary(const cli_cluster_t *cluster, size_t server, char **ret_why);
@@ -119,8 +117,8 @@ const char **cli_data_folders(const char *dir, size_t *ret_count);
 bool cli_remove_cluster(const char *dir);
 
 /* --- usemap.c --- */
-/* Writes use_path: the map with the cluster's ports and password files. False: an error was said.
- */
-bool cli_write_use_map(const cli_cluster_t *cluster, const agdb_map_t *map);
+/* Writes use_path: the map with the cluster's ports and password files. Places get the names that
+ * their nodes have there. False: an error was said. */
+bool cli_write_use_map(cli_cluster_t *cluster, const agdb_map_t *map);
 
 #endif

@@ -39,7 +39,7 @@ char *cli_read_file(const char *path, size_t *ret_len)
     return buf.data;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
+bool cli_write_all(int fd, const char *text, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, text, len);
@@ -60,7 +60,7 @@ bool cli_write_new_file(const char *path, mode_t mode, const char *text, size_t 
 
     if (fd < 0)
         return false;
-    done = fchmod(fd, mode) == 0 && write_all(fd, text, len);
+    done = fchmod(fd, mode) == 0 && cli_write_all(fd, text, len);
     return close(fd) == 0 && done;
 }
 

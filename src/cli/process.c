@@ -1,5 +1,6 @@
 #include "cli/process.h"
 
+#include "cli/files.h"
 #include "cli/message.h"
 
 #include <errno.h>
@@ -69,31 +70,24 @@ bool cli_become(const cli_user_t *user)
 bool cli_find_user(const char *name, cli_user_t *ret)
 {
     const char *wanted = name != NULL ? name : "postgres";
-    const struct passwd *entry;
+    bool root = geteuid() == 0;
+    const struct passwd *entry = root ? getpwnam(wanted) : getpwuid(geteuid());
 
-    *ret = (cli_user_t){.uid = geteuid(), .gid = getegid()};
-    if (geteuid() != 0) {
-        entry = getpwuid(geteuid());
-        ret->name = cli_copy(entry != NULL ? entry->pw_name : "");
-        ret->home = cli_copy(entry != NULL ? entry->pw_dir : "/");
-        if (name != NULL && strcmp(name, ret->name) != 0) {
-            cli_error("only root can start servers as user '%s'; leave '--run-as' out", name);
-            return false;
-        }
-        return true;
-    }
-    entry = getpwnam(wanted);
-    if (entry == NULL || entry->pw_uid == 0) {
+    *ret = (cli_user_t){.change = root,
+                        .uid = entry != NULL ? entry->pw_uid : geteuid(),
+                        .gid = entry != NULL ? entry->pw_gid : getegid(),
+                        .name = cli_copy(entry != NULL ? entry->pw_name : ""),
+                        .home = cli_copy(entry != NULL ? entry->pw_dir : "/")};
+    if (root && (entry == NULL || entry->pw_uid == 0)) {
         cli_error("PostgreSQL does not run as root, and there is no other user '%s'; name one with "
                   "'--run-as USER'",
                   wanted);
         return false;
     }
-    *ret = (cli_user_t){.change = true,
-                        .uid = entry->pw_uid,
-                        .gid = entry->pw_gid,
-                        .name = cli_copy(entry->pw_name),
-                        .home = cli_copy(entry->pw_dir)};
+    if (!root && name != NULL && strcmp(name, ret->name) != 0) {
+        cli_error("only root can start servers as user '%s'; leave '--run-as' out", name);
+        return false;
+    }
     return true;
 }
 
@@ -175,17 +169,8 @@ static int open_input(const cli_program_t *program, int *ret_feed)
 
 static void feed(int fd, const char *text)
 {
-    size_t len = strlen(text);
-
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break; /* the program ended early: its exit code says so */
-        text += n;
-        len -= (size_t)n;
-    }
+    /* a program that ended early says so by its exit code */
+    (void)cli_write_all(fd, text, strlen(text));
     close(fd);
 }
 

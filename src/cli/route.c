@@ -138,15 +138,12 @@ static int run(int argc, char **argv)
     router_t router = {0};
     bool from_stdin = false;
     const cli_option_t table[] = {
-        {"keyspace", "NAME", NULL, &router.keyspace, "which keyspace (default: the map's)"},
-        {"stdin", NULL, &from_stdin, NULL, "read keys from standard input, one per line"},
-        {"hex", NULL, &router.hex, NULL, "keys are read and printed as hex digits"},
-        {"json", NULL, &router.json, NULL, "print one JSON object per line"},
+        CLI_TEXT("keyspace", "NAME", &router.keyspace, "which keyspace (default: the map's)"),
+        CLI_FLAG("stdin", &from_stdin, "read keys from standard input, one per line"),
+        CLI_FLAG("hex", &router.hex, "keys are read and printed as hex digits"),
+        CLI_FLAG("json", &router.json, "print one JSON object per line"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_map_t *map;
     size_t i;

@@ -14,21 +14,6 @@
 enum { START_MS = 60000, LOG_LINES = 8 };
 
 /* --- what its files say ----------------------------------------------------------------------- */
-/* 'text' with `quote` doubled, for SQL and for the configuration. */
-static char *quoted(const char *text, char quote)
-{
-    cli_buf_t out = {0};
-
-    cli_buf_add(&out, &quote, 1);
-    for (; *text != '\0'; text++) {
-        if (*text == quote)
-            cli_buf_add(&out, &quote, 1);
-        cli_buf_add(&out, text, 1);
-    }
-    cli_buf_add(&out, &quote, 1);
-    return out.data;
-}
-
 /* A value of a libpq connection string. */
 static char *conninfo_value(const char *text)
 {
@@ -50,11 +35,11 @@ static char *configuration(const cli_cluster_t *cluster, const cli_server_t *ser
 
     cli_buf_text(&out, "# Written by agencydb up; read by postgresql.conf.\n");
     cli_buf_format(&out, "listen_addresses = %s\n",
-                   quoted(server->host[0] == '/' ? "" : server->host, '\''));
+                   cli_quoted(server->host[0] == '/' ? "" : server->host, '\''));
     cli_buf_format(&out, "port = %u\n", server->port);
     /* a list, whose items are quoted too */
     cli_buf_format(&out, "unix_socket_directories = %s\n",
-                   quoted(quoted(server->socket, '"'), '\''));
+                   cli_quoted(cli_quoted(server->socket, '"'), '\''));
     cli_buf_format(&out, "fsync = %s\n", cluster->durable ? "on" : "off");
     cli_buf_text(&out, "shared_buffers = 32MB\n"
                        "dynamic_shared_memory_type = mmap\n" /* goes with the folder */
@@ -141,24 +126,25 @@ static char *set_up_statements(const cli_cluster_t *cluster, size_t number)
     size_t i;
 
     cli_buf_format(&out, "ALTER ROLE %s PASSWORD %s;\n", CLI_ADMIN,
-                   quoted(cluster->admin_password, '\''));
+                   cli_quoted(cluster->admin_password, '\''));
     cli_buf_format(&out, "CREATE ROLE %s LOGIN REPLICATION PASSWORD %s;\n", CLI_REPLICATION,
-                   quoted(cluster->replication_password, '\''));
+                   cli_quoted(cluster->replication_password, '\''));
     for (i = 0; i < cluster->nroles; i++) {
         const cli_role_t *role = &cluster->roles[i];
         if (role->server == number)
-            cli_buf_format(&out, "CREATE ROLE %s LOGIN PASSWORD %s;\n", quoted(role->user, '"'),
-                           quoted(role->password, '\''));
+            cli_buf_format(&out, "CREATE ROLE %s LOGIN PASSWORD %s;\n", cli_quoted(role->user, '"'),
+                           cli_quoted(role->password, '\''));
     }
     for (i = 0; i < cluster->ndatabases; i++) {
         const cli_database_t *db = &cluster->databases[i];
         if (db->server != number)
             continue;
         if (strcmp(db->name, "postgres") == 0)
-            cli_buf_format(&out, "ALTER DATABASE postgres OWNER TO %s;\n", quoted(db->owner, '"'));
+            cli_buf_format(&out, "ALTER DATABASE postgres OWNER TO %s;\n",
+                           cli_quoted(db->owner, '"'));
         else
-            cli_buf_format(&out, "CREATE DATABASE %s OWNER %s;\n", quoted(db->name, '"'),
-                           quoted(db->owner, '"'));
+            cli_buf_format(&out, "CREATE DATABASE %s OWNER %s;\n", cli_quoted(db->name, '"'),
+                           cli_quoted(db->owner, '"'));
     }
     return out.data;
 }
@@ -372,25 +358,19 @@ bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pi
 }
 
 /* --- stop ------------------------------------------------------------------------------------- */
-static bool all_gone(const char *const *data, const pid_t *pids, size_t count)
+/* Sends it to those that still run (0: to nobody); returns how many do. */
+static size_t signal_running(const char *const *data, const pid_t *pids, size_t count, int number)
 {
+    size_t running = 0;
     size_t i;
 
     for (i = 0; i < count; i++) {
-        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i])
-            return false;
-    }
-    return true;
-}
-
-static void signal_running(const char *const *data, const pid_t *pids, size_t count, int number)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i])
+        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i]) {
             kill(pids[i], number);
+            running++;
+        }
     }
+    return running;
 }
 
 size_t cli_stop_servers(const char *const *data, size_t count, bool clean)
@@ -401,17 +381,15 @@ size_t cli_stop_servers(const char *const *data, size_t count, bool clean)
         unsigned wait_ms;
     } steps[] = {{SIGINT, 15000}, {SIGQUIT, 5000}, {SIGKILL, 5000}};
     pid_t *pids = cli_alloc((count + 1) * sizeof *pids);
-    size_t running = 0;
+    size_t running;
     size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         pids[i] = cli_server_pid(data[i]);
-        running += pids[i] > 0 ? 1 : 0;
-    }
-    for (i = clean ? 0 : 1; i < 3 && !all_gone(data, pids, count); i++) {
+    running = signal_running(data, pids, count, 0);
+    for (i = clean ? 0 : 1; i < 3 && signal_running(data, pids, count, steps[i].number) > 0; i++) {
         uint64_t until = cli_now_ms() + steps[i].wait_ms;
-        signal_running(data, pids, count, steps[i].number);
-        while (!all_gone(data, pids, count) && cli_now_ms() < until)
+        while (signal_running(data, pids, count, 0) > 0 && cli_now_ms() < until)
             cli_sleep_ms(10);
     }
     for (i = 0; i < count; i++)

@@ -17,8 +17,8 @@ static const cli_usage_t k_usage = {
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option_t table[] = {{"json", NULL, &json, NULL, "as JSON"}};
-    cli_args_t args = {.usage = &k_usage, .options = table, .noptions = 1, .least = 1, .most = 1};
+    const cli_option_t table[] = {CLI_FLAG("json", &json, "as JSON")};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_error_t *err = NULL;
     agdb_map_t *map;

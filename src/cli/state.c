@@ -349,19 +349,12 @@ const char **cli_data_folders(const char *dir, size_t *ret_count)
     DIR *open_dir = opendir(nodes);
     const struct dirent *entry;
     const char **folders = NULL;
-    size_t room = 0;
 
     *ret_count = 0;
     while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
-        if (*ret_count == room) {
-            const char **grown = cli_alloc((room * 2 + 16) * sizeof *grown);
-            if (room > 0)
-                memcpy(grown, folders, room * sizeof *grown);
-            folders = grown;
-            room = room * 2 + 16;
-        }
+        folders = cli_grow(folders, *ret_count, sizeof *folders);
         folders[(*ret_count)++] = cli_format("%s/%s/data", nodes, entry->d_name);
     }
     if (open_dir != NULL)

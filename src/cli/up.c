@@ -358,24 +358,19 @@ static int run(int argc, char **argv)
 {
     up_options_t options = {0};
     const cli_option_t table[] = {
-        {"dir", "DIR", NULL, &options.dir,
-         "where to (default: ${TMPDIR:-/tmp}/agencydb-UID/NAME_OF_MAP)"},
-        {"free-ports", NULL, &options.free_ports, NULL,
-         "choose free ports and write DIR/map.yaml, the map to use"},
-        {"durable", NULL, &options.durable, NULL, "flush to disk as a real server does"},
-        {"revive", NULL, &options.revive, NULL,
-         "start again the dead servers of a cluster that is up"},
-        {"bindir", "DIR", NULL, &options.bindir,
-         "folder of postgres, initdb, pg_basebackup (default: pg_config's, or the newest)"},
-        {"run-as", "USER", NULL, &options.run_as,
-         "as root: who runs the servers (default: postgres)"},
-        {"json", NULL, &options.json, NULL, "print one JSON object"},
+        CLI_TEXT("dir", "DIR", &options.dir,
+                 "where to (default: ${TMPDIR:-/tmp}/agencydb-UID/NAME_OF_MAP)"),
+        CLI_FLAG("free-ports", &options.free_ports,
+                 "choose free ports and write DIR/map.yaml, the map to use"),
+        CLI_FLAG("durable", &options.durable, "flush to disk as a real server does"),
+        CLI_FLAG("revive", &options.revive, "start again the dead servers of a cluster that is up"),
+        CLI_TEXT("bindir", "DIR", &options.bindir,
+                 "folder of postgres, initdb, pg_basebackup (default: pg_config's, or the newest)"),
+        CLI_TEXT("run-as", "USER", &options.run_as,
+                 "as root: who runs the servers (default: postgres)"),
+        CLI_FLAG("json", &options.json, "print one JSON object"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1,
-                       .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_map_t *map;
 

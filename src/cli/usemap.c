@@ -42,11 +42,24 @@ static void take(const char *text, size_t len, void *user)
 }
 
 /* It is loaded once, so that a mistake shows here and not in a program. */
-bool cli_write_use_map(const cli_cluster_t *cluster, const agdb_map_t *map)
+static bool take_names(cli_cluster_t *cluster)
+{
+    agdb_map_t *map = cli_load_map(cluster->use_path);
+    size_t i;
+
+    for (i = 0; i < cluster->nplaces && map != NULL; i++) {
+        cli_place_t *place = &cluster->places[i];
+        place->node_name =
+            cli_node_setting(map, place->keyspace, place->shard, place->node, "name");
+    }
+    agdb_map_free(map);
+    return map != NULL;
+}
+
+bool cli_write_use_map(cli_cluster_t *cluster, const agdb_map_t *map)
 {
     use_map_t use = {.cluster = cluster};
     agdb_error_t *err = NULL;
-    agdb_map_t *again;
 
     cli_buf_format(&use.text, "# Written by agencydb up --free-ports from %s\n", cluster->map_path);
     if (agdb_map_write(map, AGDB_MAP_YAML, rewrite, take, &use, &err) != AGDB_OK) {
@@ -58,7 +71,5 @@ bool cli_write_use_map(const cli_cluster_t *cluster, const agdb_map_t *map)
         cli_error("cannot write %s: %s", cluster->use_path, strerror(errno));
         return false;
     }
-    again = cli_load_map(cluster->use_path);
-    agdb_map_free(again);
-    return again != NULL;
+    return take_names(cluster);
 }
