@@ -83,11 +83,11 @@ bool cli_plan_ports(cli_cluster_t *cluster);
 /* Roles and databases; reads and generates passwords. The cluster's folder must exist. */
 bool cli_plan_logins(cli_cluster_t *cluster, const agdb_map_t *map);
 
-/* --- server.c --- Functions that return false set `*ret_why`. */
-bool cli_make_primary(const cli_cluster_t *cluster, size_t server, char **ret_why);
-bool cli_make_replica(const cli_cluster_t *cluster, size_t server, char **ret_why);
+/* --- server.c --- Every function that returns false has said why, unless it was interrupted. */
+bool cli_make_primary(const cli_cluster_t *cluster, size_t server);
+bool cli_make_replica(const cli_cluster_t *cluster, size_t server);
 /* Starts a server whose data is there and waits until it takes connections. */
-bool cli_start_server(const cli_cluster_t *cluster, size_t server, pid_t *ret_pid, char **ret_why);
+bool cli_start_server(const cli_cluster_t *cluster, size_t server);
 /* The running postmaster of a data folder; 0: there is none. */
 pid_t cli_server_pid(const char *data);
 /* Ends the servers of these data folders, also those that hang, and what a killed one left behind.

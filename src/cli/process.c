@@ -92,18 +92,10 @@ bool cli_find_user(const char *name, cli_user_t *ret)
 }
 
 /* --- programs --------------------------------------------------------------------------------- */
-typedef struct start_failure {
-    int error;
-    char step[24];
-} start_failure_t;
-
+/* The parent reads why from the pipe, which closes by itself when the program begins. */
 static void child_fail(int report, const char *step)
 {
-    start_failure_t failure = {.error = errno};
-
-    snprintf(failure.step, sizeof failure.step, "%s", step);
-    if (write(report, &failure, sizeof failure) < 0)
-        _exit(127);
+    dprintf(report, "cannot %s: %s", step, strerror(errno));
     _exit(126);
 }
 
@@ -174,20 +166,24 @@ static void feed(int fd, const char *text)
     close(fd);
 }
 
-static bool read_failure(int fd, start_failure_t *failure)
+/* All that comes from a pipe until it closes; "" when it is nothing. */
+static char *read_all(int fd)
 {
+    cli_buf_t out = {0};
+    char chunk[1024];
     ssize_t n;
 
-    do
-        n = read(fd, failure, sizeof *failure);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof *failure;
+    cli_buf_add(&out, "", 0);
+    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
+        cli_buf_add(&out, chunk, n > 0 ? (size_t)n : 0);
+    close(fd);
+    return out.data;
 }
 
 pid_t cli_start(const cli_program_t *program, char **ret_why)
 {
     char **env = child_environment(program->user);
-    start_failure_t failure;
+    const char *failure;
     int report[2];
     int feed_fd;
     int input = open_input(program, &feed_fd);
@@ -203,16 +199,14 @@ pid_t cli_start(const cli_program_t *program, char **ret_why)
         child_run(program, env, input, report[1]);
     close(report[1]);
     close(input);
-    if (pid < 0) {
-        *ret_why = cli_format("cannot start %s: %s", program->argv[0], strerror(errno));
-    } else if (read_failure(report[0], &failure)) {
-        waitpid(pid, NULL, 0);
+    failure = pid < 0 ? cli_format("cannot fork: %s", strerror(errno)) : read_all(report[0]);
+    if (failure[0] != '\0') {
+        *ret_why = cli_format("%s (program %s, log %s, user %s)", failure, program->argv[0],
+                              program->log, program->user->name);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
         pid = -1;
-        *ret_why = cli_format("cannot %s: %s (program %s, log %s, user %s)", failure.step,
-                              strerror(failure.error), program->argv[0], program->log,
-                              program->user->name);
     }
-    close(report[0]);
     if (feed_fd >= 0 && pid > 0)
         feed(feed_fd, program->input);
     else if (feed_fd >= 0)
@@ -244,10 +238,8 @@ int cli_wait(pid_t pid)
 
 char *cli_output(const char *const *argv)
 {
-    cli_buf_t out = {0};
-    char chunk[1024];
+    char *out;
     int ends[2];
-    ssize_t n;
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -260,10 +252,8 @@ char *cli_output(const char *const *argv)
         _exit(127);
     }
     close(ends[1]);
-    while ((n = read(ends[0], chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
-        cli_buf_add(&out, chunk, n > 0 ? (size_t)n : 0);
-    close(ends[0]);
-    return pid > 0 && cli_wait(pid) == 0 ? out.data : NULL;
+    out = read_all(ends[0]);
+    return pid > 0 && cli_wait(pid) == 0 ? out : NULL;
 }
 
 bool cli_run(const cli_program_t *program, char **ret_why)

@@ -74,31 +74,32 @@ static const char k_hba[] =
     "host   all          all                   ::1/128        scram-sha-256\n";
 
 /* --- one step --------------------------------------------------------------------------------- */
-static bool failed(const cli_server_t *server, const char *why, char **ret_why)
+/* Says it, unless the command was interrupted: then all fails. Returns false. */
+static bool failed(const cli_server_t *server, const char *why)
 {
-    *ret_why = cli_format("%s (%s port %u): %s; log %s%s", server->label, server->host,
-                          server->port, why, server->log, cli_tail(server->log, LOG_LINES));
+    if (!cli_interrupted())
+        cli_error("%s (%s port %u): %s; log %s%s", server->label, server->host, server->port, why,
+                  server->log, cli_tail(server->log, LOG_LINES));
     return false;
 }
 
 static bool run_step(const cli_cluster_t *cluster, const cli_server_t *server,
-                     const char *const *argv, const char *input, char **ret_why)
+                     const char *const *argv, const char *input)
 {
     char *why = NULL;
     cli_program_t program = {
         .argv = argv, .user = &cluster->user, .log = server->log, .input = input};
 
-    return cli_run(&program, &why) || failed(server, why, ret_why);
+    return cli_run(&program, &why) || failed(server, why);
 }
 
-static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server,
-                                char **ret_why)
+static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     char *path = cli_format("%s/agencydb.conf", server->data);
 
     if (cli_write_file_of(path, &cluster->user, configuration(cluster, server)))
         return true;
-    return failed(server, cli_format("cannot write %s: %s", path, strerror(errno)), ret_why);
+    return failed(server, cli_format("cannot write %s: %s", path, strerror(errno)));
 }
 
 static char *tool(const cli_cluster_t *cluster, const char *name)
@@ -106,15 +107,13 @@ static char *tool(const cli_cluster_t *cluster, const char *name)
     return cli_format("%s/%s", cluster->bindir, name);
 }
 
-static bool make_folders(const cli_cluster_t *cluster, const cli_server_t *server, char **ret_why)
+static bool make_folders(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     if (cli_make_folder_of(server->folder, &cluster->user) &&
         (cli_is_folder(server->socket) || cli_make_folder_of(server->socket, &cluster->user)))
         return true;
-    return failed(
-        server,
-        cli_format("cannot make %s or %s: %s", server->folder, server->socket, strerror(errno)),
-        ret_why);
+    return failed(server, cli_format("cannot make %s or %s: %s", server->folder, server->socket,
+                                     strerror(errno)));
 }
 
 /* --- a primary -------------------------------------------------------------------------------- */
@@ -159,7 +158,7 @@ static const char *locale_argument(void)
     return "--locale=C.UTF-8";
 }
 
-static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, char **ret_why)
+static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     const char *const argv[] = {tool(cluster, "initdb"),
                                 "-D",
@@ -176,8 +175,7 @@ static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, 
     char *hba = cli_format("%s/pg_hba.conf", server->data);
     char *text;
 
-    if (!run_step(cluster, server, argv, NULL, ret_why) ||
-        !write_configuration(cluster, server, ret_why))
+    if (!run_step(cluster, server, argv, NULL) || !write_configuration(cluster, server))
         return false;
     text = cli_read_file(conf, NULL);
     if (text != NULL &&
@@ -185,10 +183,10 @@ static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, 
                           cli_format("%s\ninclude 'agencydb.conf'\n", text)) &&
         cli_write_file_of(hba, &cluster->user, k_hba))
         return true;
-    return failed(server, cli_format("cannot write %s: %s", conf, strerror(errno)), ret_why);
+    return failed(server, cli_format("cannot write %s: %s", conf, strerror(errno)));
 }
 
-bool cli_make_primary(const cli_cluster_t *cluster, size_t number, char **ret_why)
+bool cli_make_primary(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     /* a failed statement must not put a password into the log */
@@ -205,12 +203,12 @@ bool cli_make_primary(const cli_cluster_t *cluster, size_t number, char **ret_wh
                                 "postgres",
                                 NULL};
 
-    return make_folders(cluster, server, ret_why) && init_data(cluster, server, ret_why) &&
-           run_step(cluster, server, argv, set_up_statements(cluster, number), ret_why);
+    return make_folders(cluster, server) && init_data(cluster, server) &&
+           run_step(cluster, server, argv, set_up_statements(cluster, number));
 }
 
 /* --- a replica -------------------------------------------------------------------------------- */
-bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_why)
+bool cli_make_replica(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     const cli_server_t *primary = &cluster->servers[server->primary];
@@ -240,13 +238,11 @@ bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_wh
                                 NULL};
     char *login = cli_format("*:*:*:%s:%s\n", CLI_REPLICATION, cluster->replication_password);
 
-    if (!make_folders(cluster, server, ret_why))
+    if (!make_folders(cluster, server))
         return false;
     if (!cli_write_file_of(passfile, &cluster->user, login))
-        return failed(server, cli_format("cannot write %s: %s", passfile, strerror(errno)),
-                      ret_why);
-    return run_step(cluster, server, argv, NULL, ret_why) &&
-           write_configuration(cluster, server, ret_why);
+        return failed(server, cli_format("cannot write %s: %s", passfile, strerror(errno)));
+    return run_step(cluster, server, argv, NULL) && write_configuration(cluster, server);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -326,7 +322,7 @@ static void give_up(pid_t pid)
     }
 }
 
-bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pid, char **ret_why)
+bool cli_start_server(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     const char *const argv[] = {tool(cluster, "postgres"), "-D", server->data, NULL};
@@ -341,19 +337,16 @@ bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pi
     unlink(cli_format("%s/.s.PGSQL.%u.lock", server->socket, server->port));
     pid = cli_start(&program, &why);
     if (pid < 0)
-        return failed(server, why, ret_why);
+        return failed(server, why);
     while (!is_ready(server->data, pid)) {
         if (waitpid(pid, NULL, WNOHANG) == pid)
-            return failed(server, "the server ended while it started", ret_why);
+            return failed(server, "the server ended while it started");
         if (cli_interrupted() || cli_now_ms() > until) {
             give_up(pid);
-            return failed(server,
-                          cli_interrupted() ? "interrupted" : "the server was not ready in 60 s",
-                          ret_why);
+            return failed(server, "the server was not ready in 60 s");
         }
         cli_sleep_ms(10);
     }
-    *ret_pid = pid;
     return true;
 }
 
