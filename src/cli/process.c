@@ -268,9 +268,7 @@ bool cli_run(const cli_program_t *program, char **ret_why)
     if (code == 0)
         return true;
     name = name != NULL ? name + 1 : program->argv[0];
-    if (cli_interrupted())
-        *ret_why = cli_copy("interrupted");
-    else if (code > 128)
+    if (code > 128)
         *ret_why = cli_format("%s was ended by signal %d", name, code - 128);
     else
         *ret_why = cli_format("%s failed with code %d", name, code);
