@@ -3,9 +3,9 @@ import html
 import math
 import statistics
 
-WIDTH, HEIGHT = 1180, 560
+WIDTH, HEIGHT = 1280, 580
 TOP, BOTTOM = 112, 76
-PANELS = ((72, 420), (656, 420))  # left edge and width; the names stand to the right
+PANELS = ((72, 410), (706, 410))  # left edge and width; the names stand to the right
 PAPER, INK, QUIET, GRID = "#ffffff", "#1d2430", "#6b7484", "#e7eaef"
 
 # The library stands out; the others are told apart by hue, and named where their lines end.

@@ -1,12 +1,23 @@
 """Sides in turn, and what is made of their figures."""
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import tempfile
 
 from .base import Failure
 from .servers import DBNAME, ROWS, USER, bindir
+
+
+def end_on_signals():
+    """Ends by an exception, so that everything that was started is taken down."""
+    def interrupted(number, _frame):
+        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)  # a second one must not leave servers behind
+        raise SystemExit(128 + number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
 
 
 class Plan:
@@ -16,7 +27,7 @@ class Plan:
         self.quick = quick
         self.rounds = 3 if quick else 7
         self.seconds = 0.4 if quick else 1.2
-        self.warm = 0.15 if quick else 0.3
+        self.warm = 0.15 if quick else 0.5
         self.threads = [1, 2, 4, 16, 64] if quick else [1, 2, 4, 8, 16, 32, 64]
 
 
