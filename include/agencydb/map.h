@@ -162,18 +162,37 @@ typedef enum agdb_map_format {
     AGDB_MAP_JSON = 1
 } agdb_map_format_t;
 
+/* A setting of a node that is about to be written. */
+typedef struct agdb_map_setting {
+    size_t keyspace; /* numbers as in agdb_map_node_setting */
+    size_t shard;
+    size_t node;
+    const char *name;  /* "host", "port", "name", or a setting that is a text, "connection.user" */
+    const char *value; /* NULL: not set; also the name that is made from host and port */
+} agdb_map_setting_t;
+
+/* Asked once for each setting of each node, set or not, in the order of the numbers.
+ * @param setting  borrowed until it returns
+ * @param user     as given to agdb_map_write
+ * @return what to write: setting->value, or another text, which is borrowed until the next call;
+ *         NULL leaves the setting out, so that its default holds */
+typedef const char *(*agdb_map_rewrite_fn)(const agdb_map_setting_t *setting, void *user);
+
 /* Writes the map as the library understands it, with every default. Passwords never appear: a map
  * holds none.
- * @param map     the map
- * @param format  which
- * @param write   gets the text
- * @param user    for write
- * @param reterr  may be NULL
- * @return AGDB_OK, AGDB_E_NOMEM, AGDB_E_INVAL
+ * @param map      the map
+ * @param format   which
+ * @param rewrite  NULL: the map as it is; else it may give nodes other settings, to make a map for
+ *                 another place. The result is not checked: load it to know that it is valid
+ * @param write    gets the text
+ * @param user     for rewrite and write
+ * @param reterr   may be NULL
+ * @return AGDB_OK, AGDB_E_NOMEM, AGDB_E_INVAL (also: rewrite left out a host, or gave a port that
+ *         is no number from 1 to 65535)
  * @threads any */
 AGDB_API AGDB_CHECKED agdb_status_t agdb_map_write(const agdb_map_t *map, agdb_map_format_t format,
-                                                   agdb_text_fn write, void *user,
-                                                   agdb_error_t **reterr);
+                                                   agdb_map_rewrite_fn rewrite, agdb_text_fn write,
+                                                   void *user, agdb_error_t **reterr);
 
 /* Whether `next` may replace `current` in a running client: its epoch, content, hash, slots, and
  * owners of slots and pins. One child per reason.

@@ -164,30 +164,21 @@ int agdb_map_node_setting(const agdb_map_t *map, size_t keyspace, size_t shard, 
     return snprintf(buf, size, "%s", text != NULL ? text : "");
 }
 
-/* Hands the text over, or says that it could not be made. */
-static agdb_status_t deliver(agdb__buf_t *text, agdb_text_fn write, void *user,
+agdb_status_t agdb_map_write(const agdb_map_t *map, agdb_map_format_t format,
+                             agdb_map_rewrite_fn rewrite, agdb_text_fn write, void *user,
                              agdb_error_t **reterr)
 {
-    agdb_status_t st = AGDB_OK;
-
-    if (text->failed)
-        st = agdb__fail_nomem(reterr);
-    else if (text->len > 0)
-        write(text->data, text->len, user);
-    agdb__buf_fini(text);
-    return st;
-}
-
-agdb_status_t agdb_map_write(const agdb_map_t *map, agdb_map_format_t format, agdb_text_fn write,
-                             void *user, agdb_error_t **reterr)
-{
     agdb__buf_t text;
+    agdb_status_t st;
 
     if (map == NULL || write == NULL || (format != AGDB_MAP_YAML && format != AGDB_MAP_JSON))
         return agdb__fail(reterr, AGDB_E_INVAL, "a map, a format and a function are needed");
     agdb__buf_init(&text, AGDB__WRITE_CEILING);
-    agdb__map_write(map, format, &text);
-    return deliver(&text, write, user, reterr);
+    st = agdb__map_write(map, format, rewrite, user, &text, reterr);
+    if (st == AGDB_OK)
+        write(text.data, text.len, user);
+    agdb__buf_fini(&text);
+    return st;
 }
 
 agdb_status_t agdb_map_may_replace(const agdb_map_t *current, const agdb_map_t *next,
@@ -202,10 +193,16 @@ agdb_status_t agdb_map_diff(const agdb_map_t *current, const agdb_map_t *next, b
                             agdb_text_fn write, void *user, agdb_error_t **reterr)
 {
     agdb__buf_t text;
+    agdb_status_t st = AGDB_OK;
 
     if (current == NULL || next == NULL || write == NULL)
         return agdb__fail(reterr, AGDB_E_INVAL, "two maps and a function are needed");
     agdb__buf_init(&text, AGDB__WRITE_CEILING);
     agdb__map_diff(current, next, json, &text);
-    return deliver(&text, write, user, reterr);
+    if (text.failed)
+        st = agdb__fail_nomem(reterr);
+    else if (text.len > 0)
+        write(text.data, text.len, user);
+    agdb__buf_fini(&text);
+    return st;
 }

@@ -19,6 +19,6 @@ int agdb__poll_ms(uint64_t now_us, uint64_t until_us)
         return -1;
     if (until_us <= now_us)
         return 0;
-    ms = (until_us - now_us + 999) / 1000;
+    ms = (until_us - now_us - 1) / 1000 + 1;
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }

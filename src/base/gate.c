@@ -17,7 +17,7 @@ static atomic_long *my_stripe(agdb__gate_t *g)
 }
 
 /* Enter counts first and looks second, close marks first and counts second; both in one total
- * order, so a closer that counts 0 knows that later ones see the mark. */
+ * order, so a closer that counts 0 after it has seen the mark knows that later ones see it, too. */
 bool agdb__gate_enter(agdb__gate_t *g)
 {
     atomic_long *mine = my_stripe(g);
@@ -41,7 +41,7 @@ void agdb__gate_close(agdb__gate_t *g)
 
 bool agdb__gate_is_closed(agdb__gate_t *g)
 {
-    return atomic_load_explicit(&g->closed, memory_order_relaxed);
+    return atomic_load_explicit(&g->closed, memory_order_seq_cst);
 }
 
 long agdb__gate_inside(agdb__gate_t *g)

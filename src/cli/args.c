@@ -91,7 +91,13 @@ static int read_option(cli_args_t *args, int argc, char **argv, int *at)
                 args, cli_format("option '--%s' needs a value: %s", option->name, option->value));
         value = argv[++*at];
     }
-    *option->text = value;
+    if (option->text != NULL) {
+        *option->text = value;
+    } else if (!cli_duration(value, option->duration_ms)) {
+        cli_error("%s: '--%s %s' is not a duration such as 500ms, 2s or 1m", args->usage->name,
+                  option->name, value);
+        return CLI_USAGE;
+    }
     return -1;
 }
 

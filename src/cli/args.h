@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct cli_usage {
     const char *name;
@@ -14,14 +15,29 @@ typedef struct cli_usage {
     const char *exits;    /* lines */
 } cli_usage_t;
 
-/* One of `flag` and `text` is set. */
+/* One of `flag`, `text` and `duration_ms` is set. */
 typedef struct cli_option {
     const char *name;  /* without its dashes */
     const char *value; /* what the help calls its value; NULL: it has none */
     bool *flag;
     const char **text;
+    uint32_t *duration_ms;
     const char *doc;
 } cli_option_t;
+
+#define CLI_FLAG(n, to, d)                                                                         \
+    {                                                                                              \
+        .name = (n), .flag = (to), .doc = (d)                                                      \
+    }
+#define CLI_TEXT(n, v, to, d)                                                                      \
+    {                                                                                              \
+        .name = (n), .value = (v), .text = (to), .doc = (d)                                        \
+    }
+/* A value such as 500ms or 2s. */
+#define CLI_DURATION(n, to, d)                                                                     \
+    {                                                                                              \
+        .name = (n), .value = "DURATION", .duration_ms = (to), .doc = (d)                          \
+    }
 
 typedef struct cli_args {
     const cli_usage_t *usage;
@@ -33,6 +49,10 @@ typedef struct cli_args {
     const char **items;   /* set: the operands */
     size_t count;         /* set */
 } cli_args_t;
+
+/* The beginning of an initializer. */
+#define CLI_ARGS(use, table)                                                                       \
+    .usage = &(use), .options = (table), .noptions = sizeof(table) / sizeof *(table)
 
 /* Returns -1 when the command may go on, else its exit code: help was asked for, or something is
  * wrong and was said. */

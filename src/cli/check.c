@@ -19,7 +19,7 @@ static const cli_usage_t k_usage = {
              "  2  the command line is wrong",
 };
 
-/* The diagnostics of one map as a JSON array; false: it is not valid. */
+/* The diagnostics of one map as a JSON array. NULL: it is not valid. */
 static agdb_map_t *load_json(const char *path, const char *name, cli_json_t *json)
 {
     agdb_map_t *map = NULL;
@@ -51,70 +51,62 @@ static agdb_map_t *load_json(const char *path, const char *name, cli_json_t *jso
     return map;
 }
 
-static int check_json(const char *path, const char *against)
-{
-    cli_buf_t out = {0};
-    cli_json_t json = {.out = &out};
-    agdb_error_t *err = NULL;
-    agdb_map_t *map;
-    agdb_map_t *old = NULL;
-    bool good;
-    size_t i;
-
-    cli_json_open(&json, NULL, '{');
-    map = load_json(path, "diagnostics", &json);
-    good = map != NULL;
-    if (against != NULL) {
-        old = load_json(against, "against_diagnostics", &json);
-        cli_json_open(&json, "reasons", '[');
-        if (map != NULL && old != NULL && agdb_map_may_replace(old, map, &err) != AGDB_OK) {
-            for (i = 0; i < agdb_error_child_count(err); i++)
-                cli_json_text(&json, NULL, agdb_error_message(agdb_error_child(err, i)));
-            if (agdb_error_child_count(err) == 0)
-                cli_json_text(&json, NULL, agdb_error_message(err));
-        }
-        cli_json_close(&json);
-        good = map != NULL && old != NULL && err == NULL;
-    }
-    cli_json_bool(&json, "ok", good);
-    cli_json_close(&json);
-    cli_json_print(&json);
-    agdb_error_clear(&err);
-    agdb_map_free(old);
-    agdb_map_free(map);
-    return cli_finish(good ? CLI_OK : CLI_FAILED);
-}
-
-/* One line for each reason why `map` may not replace `old`. */
-static bool check_replace(const char *path, const char *against, const agdb_map_t *old,
-                          const agdb_map_t *map)
+/* Each reason why `map` may not replace `old`: an element of an array, or a line for people. */
+static bool check_replace(const agdb_map_t *old, const agdb_map_t *map, const char *where,
+                          cli_json_t *json)
 {
     agdb_error_t *err = NULL;
+    size_t count;
     size_t i;
 
     if (agdb_map_may_replace(old, map, &err) == AGDB_OK)
         return true;
-    for (i = 0; i < agdb_error_child_count(err); i++)
-        fprintf(stderr, "%s: error: may not replace %s: %s\n", path, against,
-                agdb_error_message(agdb_error_child(err, i)));
-    if (agdb_error_child_count(err) == 0)
-        fprintf(stderr, "%s: error: may not replace %s: %s\n", path, against,
-                agdb_error_message(err));
+    count = agdb_error_child_count(err);
+    for (i = 0; i < count || i == 0; i++) {
+        const char *text = agdb_error_message(count > 0 ? agdb_error_child(err, i) : err);
+        if (json != NULL)
+            cli_json_text(json, NULL, text);
+        else
+            fprintf(stderr, "%s: %s\n", where, text);
+    }
     agdb_error_clear(&err);
     return false;
 }
 
-static int check_text(const char *path, const char *against)
+/* `json` NULL: for people. */
+static bool check(const char *path, const char *against, cli_json_t *json)
 {
-    agdb_map_t *map = cli_load_map(path);
-    agdb_map_t *old = against != NULL ? cli_load_map(against) : NULL;
-    bool good = map != NULL && (against == NULL || old != NULL);
+    char *where = cli_format("%s: error: may not replace %s", path, against != NULL ? against : "");
+    agdb_map_t *map = json != NULL ? load_json(path, "diagnostics", json) : cli_load_map(path);
+    agdb_map_t *old = NULL;
+    bool good = map != NULL;
 
-    if (good && against != NULL)
-        good = check_replace(path, against, old, map);
+    if (against != NULL) {
+        old =
+            json != NULL ? load_json(against, "against_diagnostics", json) : cli_load_map(against);
+        if (json != NULL)
+            cli_json_open(json, "reasons", '[');
+        good = good && old != NULL && check_replace(old, map, where, json);
+        if (json != NULL)
+            cli_json_close(json);
+    }
     agdb_map_free(old);
     agdb_map_free(map);
-    return good ? CLI_OK : CLI_FAILED;
+    return good;
+}
+
+static int check_json(const char *path, const char *against)
+{
+    cli_buf_t out = {0};
+    cli_json_t json = {.out = &out};
+    bool good;
+
+    cli_json_open(&json, NULL, '{');
+    good = check(path, against, &json);
+    cli_json_bool(&json, "ok", good);
+    cli_json_close(&json);
+    cli_json_print(&json);
+    return cli_finish(good ? CLI_OK : CLI_FAILED);
 }
 
 static int run(int argc, char **argv)
@@ -122,19 +114,17 @@ static int run(int argc, char **argv)
     const char *against = NULL;
     bool json = false;
     const cli_option_t table[] = {
-        {"against", "OLD", NULL, &against, "the map that is in use now"},
-        {"json", NULL, &json, NULL, "print the diagnostics as one JSON object"},
+        CLI_TEXT("against", "OLD", &against, "the map that is in use now"),
+        CLI_FLAG("json", &json, "print the diagnostics as one JSON object"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1,
-                       .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
 
     if (code >= 0)
         return code;
-    return json ? check_json(args.items[0], against) : check_text(args.items[0], against);
+    if (json)
+        return check_json(args.items[0], against);
+    return check(args.items[0], against, NULL) ? CLI_OK : CLI_FAILED;
 }
 
 const cli_command_t cli_check = {&k_usage, run};

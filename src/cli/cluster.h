@@ -70,6 +70,11 @@ typedef struct cli_cluster {
     const char *replication_password;
 } cli_cluster_t;
 
+/* --- programs.c --- */
+/* The folder of PostgreSQL's programs; `given` NULL: pg_config's, or the newest. NULL: an error was
+ * said. */
+const char *cli_find_bindir(const char *given);
+
 /* --- plan.c --- Every function that returns false has said why. */
 /* Servers and places. */
 bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map);
@@ -77,14 +82,12 @@ bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map);
 bool cli_plan_ports(cli_cluster_t *cluster);
 /* Roles and databases; reads and generates passwords. The cluster's folder must exist. */
 bool cli_plan_logins(cli_cluster_t *cluster, const agdb_map_t *map);
-/* A node's setting; NULL: none. */
-char *cli_setting(const agdb_map_t *map, const cli_place_t *place, const char *name);
 
-/* --- server.c --- Functions that return false set `*ret_why`. */
-bool cli_make_primary(const cli_cluster_t *cluster, size_t server, char **ret_why);
-bool cli_make_replica(const cli_cluster_t *cluster, size_t server, char **ret_why);
+/* --- server.c --- Every function that returns false has said why, unless it was interrupted. */
+bool cli_make_primary(const cli_cluster_t *cluster, size_t server);
+bool cli_make_replica(const cli_cluster_t *cluster, size_t server);
 /* Starts a server whose data is there and waits until it takes connections. */
-bool cli_start_server(const cli_cluster_t *cluster, size_t server, pid_t *ret_pid, char **ret_why);
+bool cli_start_server(const cli_cluster_t *cluster, size_t server);
 /* The running postmaster of a data folder; 0: there is none. */
 pid_t cli_server_pid(const char *data);
 /* Ends the servers of these data folders, also those that hang, and what a killed one left behind.
@@ -111,15 +114,33 @@ cli_found_t cli_find_cluster(const char *dir);
 bool cli_lock_cluster(const char *dir);
 /* The folder with its marker. `source`: the resolved map, to know it again. */
 bool cli_create_state(cli_cluster_t *cluster, const char *source);
-/* Reads back what is known of a cluster; false when its folder was never completed. */
-bool cli_read_state(const char *dir, cli_cluster_t *ret, char **ret_source);
+/* What is kept of the cluster in a folder. */
+typedef struct cli_kept {
+    const char *map_path;
+    const char *source;
+    const char *sockets;
+    bool free_ports;
+} cli_kept_t;
+
+/* False when the folder was never completed. */
+bool cli_read_state(const char *dir, cli_kept_t *ret);
+/* Completes the plan of a cluster that is kept: its ports, names, sockets and processes. False when
+ * the folder was never completed. */
+bool cli_take_state(cli_cluster_t *cluster, const cli_kept_t *kept);
 bool cli_write_nodes(const cli_cluster_t *cluster);
+
+/* What is told of a place: a line of nodes.tsv, and a node of `up --json`. */
+enum { CLI_NODE_PORT = 5, CLI_NODE_DATA = 6, CLI_NODE_PID = 7, CLI_NODE_FIELDS = 9 };
+extern const char *const cli_node_names[CLI_NODE_FIELDS];
+void cli_node_texts(const cli_cluster_t *cluster, const cli_place_t *place,
+                    const char *ret[CLI_NODE_FIELDS]);
 /* Every data folder inside, whether or not it was completed. */
 const char **cli_data_folders(const char *dir, size_t *ret_count);
 bool cli_remove_cluster(const char *dir);
 
-/* --- mapedit.c --- */
-/* The map with the cluster's ports and password files, as YAML. NULL: an error was said. */
-char *cli_edit_map(const agdb_map_t *map, const cli_cluster_t *cluster);
+/* --- usemap.c --- */
+/* Writes use_path: the map with the cluster's ports and password files. Places get the names that
+ * their nodes have there. False: an error was said. */
+bool cli_write_use_map(cli_cluster_t *cluster, const agdb_map_t *map);
 
 #endif

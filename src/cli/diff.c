@@ -19,8 +19,8 @@ static const cli_usage_t k_usage = {
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option_t table[] = {{"json", NULL, &json, NULL, "as one JSON object"}};
-    cli_args_t args = {.usage = &k_usage, .options = table, .noptions = 1, .least = 2, .most = 2};
+    const cli_option_t table[] = {CLI_FLAG("json", &json, "as one JSON object")};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 2, .most = 2};
     int code = cli_args_read(&args, argc, argv);
     agdb_error_t *err = NULL;
     cli_buf_t text = {0};

@@ -42,11 +42,10 @@ static int run(int argc, char **argv)
     const char *dir = NULL;
     bool keep = false;
     const cli_option_t table[] = {
-        {"dir", "DIR", NULL, &dir, "the cluster's folder, instead of MAP"},
-        {"keep", NULL, &keep, NULL, "stop the servers but keep their data"},
+        CLI_TEXT("dir", "DIR", &dir, "the cluster's folder, instead of MAP"),
+        CLI_FLAG("keep", &keep, "stop the servers but keep their data"),
     };
-    cli_args_t args = {
-        .usage = &k_usage, .options = table, .noptions = sizeof table / sizeof table[0], .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .most = 1};
     int code = cli_args_read(&args, argc, argv);
 
     if (code >= 0)

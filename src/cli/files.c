@@ -15,31 +15,27 @@ char *cli_read_file(const char *path, size_t *ret_len)
     enum { MOST = 16 << 20 };
     cli_buf_t buf = {0};
     char chunk[8192];
-    ssize_t n = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t n;
+    FILE *file = fopen(path, "re");
+    int error = 0;
 
-    if (fd < 0)
+    if (file == NULL)
         return NULL;
     cli_buf_add(&buf, "", 0);
-    while (buf.len <= MOST && (n = read(fd, chunk, sizeof chunk)) > 0)
-        cli_buf_add(&buf, chunk, (size_t)n);
-    if (n < 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return NULL;
-    }
-    close(fd);
-    if (buf.len > MOST) {
-        errno = EFBIG;
-        return NULL;
-    }
+    while (buf.len <= MOST && (n = fread(chunk, 1, sizeof chunk, file)) > 0)
+        cli_buf_add(&buf, chunk, n);
+    if (ferror(file))
+        error = errno;
+    else if (buf.len > MOST)
+        error = EFBIG;
+    fclose(file);
+    errno = error;
     if (ret_len != NULL)
         *ret_len = buf.len;
-    return buf.data;
+    return error == 0 ? buf.data : NULL;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
+bool cli_write_all(int fd, const char *text, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, text, len);
@@ -60,7 +56,7 @@ bool cli_write_new_file(const char *path, mode_t mode, const char *text, size_t 
 
     if (fd < 0)
         return false;
-    done = fchmod(fd, mode) == 0 && write_all(fd, text, len);
+    done = fchmod(fd, mode) == 0 && cli_write_all(fd, text, len);
     return close(fd) == 0 && done;
 }
 

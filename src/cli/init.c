@@ -31,7 +31,6 @@ typedef struct init_options {
     const char *shard;
     const char *user;
     const char *password_file;
-    const char *timeout;
     uint32_t timeout_ms;
     bool dry_run;
     bool json;
@@ -79,30 +78,22 @@ typedef struct names {
     size_t count;
 } names_t;
 
-static char *node_setting(const stamp_t *stamp, size_t node, const char *name)
-{
-    char buf[256];
-    int len = agdb_map_node_setting(stamp->map, stamp->keyspace_at, stamp->shard_at, node, name,
-                                    buf, sizeof buf);
-
-    return len > 0 && len < (int)sizeof buf ? cli_copy(buf) : NULL;
-}
-
 static names_t map_users(const stamp_t *stamp)
 {
     size_t nodes = agdb_map_node_count(stamp->map, stamp->keyspace_at, stamp->shard_at);
-    names_t users = {.items = cli_alloc((nodes + 1) * sizeof *users.items)};
+    names_t users = {0};
     size_t i;
     size_t u;
 
     for (i = 0; i < nodes; i++) {
-        const char *user = node_setting(stamp, i, "connection.user");
-        if (user == NULL)
-            continue;
+        const char *user =
+            cli_node_setting(stamp->map, stamp->keyspace_at, stamp->shard_at, i, "connection.user");
         for (u = 0; u < users.count && strcmp(users.items[u], user) != 0; u++)
             ;
-        if (u == users.count)
-            users.items[users.count++] = user;
+        if (u < users.count)
+            continue;
+        users.items = cli_grow(users.items, users.count, sizeof *users.items);
+        users.items[users.count++] = user;
     }
     return users;
 }
@@ -139,21 +130,25 @@ static found_t compare(stamp_t *stamp, const agdb_result_t *res)
     return FOUND_OTHER;
 }
 
+/* An answer of one row that begins with true. */
+static bool is_true(stamp_t *stamp, const char *sql, const agdb_value_t *params, size_t nparams)
+{
+    agdb_result_t *res = NULL;
+    bool yes = ask(stamp, AGDB_READ, sql, params, nparams, &res) && agdb_result_rows(res) == 1 &&
+               strcmp(text_at(res, 0), "t") == 0;
+
+    agdb_result_free(res);
+    return yes;
+}
+
 static found_t look(stamp_t *stamp)
 {
     const agdb_value_t keyspace = agdb_text(stamp->keyspace);
     agdb_result_t *res = NULL;
     found_t found = FOUND_NOTHING;
-    bool there;
 
-    if (!ask(stamp, AGDB_READ, "SELECT to_regclass('agencydb.identity') IS NOT NULL", NULL, 0,
-             &res))
-        return FOUND_FAILED;
-    there = agdb_result_rows(res) == 1 && strcmp(text_at(res, 0), "t") == 0;
-    agdb_result_free(res);
-    res = NULL;
-    if (!there)
-        return FOUND_NOTHING;
+    if (!is_true(stamp, "SELECT to_regclass('agencydb.identity') IS NOT NULL", NULL, 0))
+        return stamp->err != NULL ? FOUND_FAILED : FOUND_NOTHING;
     if (!ask(stamp, AGDB_READ,
              "SELECT shard, hash, slots::text FROM agencydb.identity WHERE keyspace = $1",
              &keyspace, 1, &res))
@@ -171,36 +166,16 @@ static bool is_readable(stamp_t *stamp, names_t users)
 
     for (i = 0; i < users.count; i++) {
         const agdb_value_t user = agdb_text(users.items[i]);
-        agdb_result_t *res = NULL;
-        bool can;
-        if (!ask(stamp, AGDB_READ,
-                 "SELECT has_schema_privilege($1, 'agencydb', 'USAGE')"
-                 " AND has_table_privilege($1, 'agencydb.identity', 'SELECT')",
-                 &user, 1, &res))
-            return false;
-        can = agdb_result_rows(res) == 1 && strcmp(text_at(res, 0), "t") == 0;
-        agdb_result_free(res);
-        if (!can)
+        if (!is_true(stamp,
+                     "SELECT has_schema_privilege($1, 'agencydb', 'USAGE')"
+                     " AND has_table_privilege($1, 'agencydb.identity', 'SELECT')",
+                     &user, 1))
             return false;
     }
     return true;
 }
 
 /* --- stamping --------------------------------------------------------------------------------- */
-static char *quoted(const char *text, char quote)
-{
-    cli_buf_t out = {0};
-
-    cli_buf_add(&out, &quote, 1);
-    for (; *text != '\0'; text++) {
-        if (*text == quote)
-            cli_buf_add(&out, &quote, 1);
-        cli_buf_add(&out, text, 1);
-    }
-    cli_buf_add(&out, &quote, 1);
-    return out.data;
-}
-
 /* One statement, so that a shard is stamped wholly or not at all. The lock makes two that run at
  * the same time take turns; "IF NOT EXISTS" alone lets both create. */
 static char *stamp_statement(const stamp_t *stamp, names_t users)
@@ -221,19 +196,19 @@ static char *stamp_statement(const stamp_t *stamp, names_t users)
     cli_buf_format(&body,
                    " INSERT INTO agencydb.identity (keyspace, shard, hash, slots)"
                    " VALUES (%s, %s, 'xxh3_64', %u) ON CONFLICT (keyspace) DO NOTHING;",
-                   quoted(stamp->keyspace, '\''), quoted(stamp->shard, '\''),
+                   cli_quoted(stamp->keyspace, '\''), cli_quoted(stamp->shard, '\''),
                    agdb_map_slots(stamp->map));
     for (i = 0; i < users.count; i++) {
-        char *role = quoted(users.items[i], '"');
+        char *role = cli_quoted(users.items[i], '"');
         cli_buf_format(&body,
                        " IF current_user <> %s THEN"
                        "  GRANT USAGE ON SCHEMA agencydb TO %s;"
                        "  GRANT SELECT ON agencydb.identity TO %s;"
                        " END IF;",
-                       quoted(users.items[i], '\''), role, role);
+                       cli_quoted(users.items[i], '\''), role, role);
     }
     cli_buf_text(&body, " END");
-    return cli_format("DO %s", quoted(body.data, '\''));
+    return cli_format("DO %s", cli_quoted(body.data, '\''));
 }
 
 static void stamp_shard(stamp_t *stamp)
@@ -264,16 +239,18 @@ static void stamp_shard(stamp_t *stamp)
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
+static const char *state_of(const stamp_t *stamp)
+{
+    return stamp->state != NULL ? stamp->state : stamp->refused != NULL ? "refused" : "failed";
+}
+
 static void report_text(const stamp_t *stamp, cli_table_t *table)
 {
     char *where = cli_format("keyspace '%s', shard '%s'", stamp->keyspace, stamp->shard);
 
-    cli_table_text(table, stamp->keyspace);
-    cli_table_text(table, stamp->shard);
-    cli_table_text(table, stamp->node != NULL ? stamp->node : "-");
-    cli_table_text(table, stamp->state != NULL     ? stamp->state
-                          : stamp->refused != NULL ? "refused"
-                                                   : "failed");
+    cli_table_row(table,
+                  (const char *const[]){stamp->keyspace, stamp->shard,
+                                        stamp->node != NULL ? stamp->node : "-", state_of(stamp)});
     if (stamp->state != NULL)
         return;
     if (stamp->refused != NULL) {
@@ -291,10 +268,7 @@ static void report_json(const stamp_t *stamp, cli_json_t *json)
     cli_json_text(json, "shard", stamp->shard);
     if (stamp->node != NULL)
         cli_json_text(json, "node", stamp->node);
-    cli_json_text(json, "state",
-                  stamp->state != NULL     ? stamp->state
-                  : stamp->refused != NULL ? "refused"
-                                           : "failed");
+    cli_json_text(json, "state", state_of(stamp));
     if (stamp->refused != NULL)
         cli_json_text(json, "reason", stamp->refused);
     else if (stamp->state == NULL && stamp->err != NULL)
@@ -343,10 +317,7 @@ static int init_map(const agdb_map_t *map, const cli_client_t *client,
 
     state.json.out = &state.out;
     cli_table_init(&state.table, 4);
-    cli_table_text(&state.table, "KEYSPACE");
-    cli_table_text(&state.table, "SHARD");
-    cli_table_text(&state.table, "NODE");
-    cli_table_text(&state.table, "STATE");
+    cli_table_row(&state.table, (const char *const[]){"KEYSPACE", "SHARD", "NODE", "STATE"});
     cli_json_open(&state.json, NULL, '[');
     for (k = 0; k < agdb_map_keyspace_count(map); k++) {
         for (s = 0; s < agdb_map_shard_count(map, k); s++)
@@ -366,8 +337,7 @@ static int init_map(const agdb_map_t *map, const cli_client_t *client,
 
 static bool read_password(const char *path, cli_client_t *client)
 {
-    size_t len = 0;
-    char *text = cli_read_file(path, &len);
+    char *text = cli_read_file(path, NULL);
 
     if (text == NULL) {
         cli_error("cannot read the password file %s: %s", path, strerror(errno));
@@ -402,30 +372,21 @@ static int run(int argc, char **argv)
 {
     init_options_t options = {.timeout_ms = 10000};
     const cli_option_t table[] = {
-        {"keyspace", "NAME", NULL, &options.keyspace, "only this keyspace"},
-        {"shard", "NAME", NULL, &options.shard, "only shards of this name"},
-        {"user", "USER", NULL, &options.user,
-         "log in as this role, such as the owner of the databases, not as the map's user"},
-        {"password-file", "FILE", NULL, &options.password_file,
-         "its password (default: what the map has for its own user)"},
-        {"timeout", "DURATION", NULL, &options.timeout, "per statement (default: 10s)"},
-        {"dry-run", NULL, &options.dry_run, NULL, "look only"},
-        {"json", NULL, &options.json, NULL, "print one JSON array"},
+        CLI_TEXT("keyspace", "NAME", &options.keyspace, "only this keyspace"),
+        CLI_TEXT("shard", "NAME", &options.shard, "only shards of this name"),
+        CLI_TEXT("user", "USER", &options.user,
+                 "log in as this role, such as the owner of the databases, not as the map's user"),
+        CLI_TEXT("password-file", "FILE", &options.password_file,
+                 "its password (default: what the map has for its own user)"),
+        CLI_DURATION("timeout", &options.timeout_ms, "per statement (default: 10s)"),
+        CLI_FLAG("dry-run", &options.dry_run, "look only"),
+        CLI_FLAG("json", &options.json, "print one JSON array"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1,
-                       .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
 
     if (code >= 0)
         return code;
-    if (options.timeout != NULL && !cli_duration(options.timeout, &options.timeout_ms)) {
-        cli_error("init: '--timeout %s' is not a duration such as 500ms, 2s or 1m",
-                  options.timeout);
-        return CLI_USAGE;
-    }
     if (options.password_file != NULL && options.user == NULL) {
         cli_error("init: '--password-file' goes with '--user'");
         return CLI_USAGE;

@@ -24,7 +24,8 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     return len;
 }
 
-void cli_json_quote(cli_buf_t *out, const char *text, size_t len)
+/* Bytes that are not UTF-8 become U+FFFD. */
+static void quote(cli_buf_t *out, const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t i = 0;
@@ -65,7 +66,7 @@ static void start_value(cli_json_t *json, const char *name)
         line_break(json);
     }
     if (name != NULL) {
-        cli_json_quote(json->out, name, strlen(name));
+        quote(json->out, name, strlen(name));
         cli_buf_text(json->out, ": ");
     }
 }
@@ -94,7 +95,7 @@ void cli_json_close(cli_json_t *json)
 void cli_json_text_n(cli_json_t *json, const char *name, const char *text, size_t len)
 {
     start_value(json, name);
-    cli_json_quote(json->out, text, len);
+    quote(json->out, text, len);
 }
 
 void cli_json_text(cli_json_t *json, const char *name, const char *text)

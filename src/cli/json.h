@@ -1,4 +1,5 @@
-/* Writes JSON into a buffer: commas, escapes and indentation are its business. */
+/* Writes JSON into a buffer: commas, escapes and indentation are its business. Bytes that are not
+ * UTF-8 become U+FFFD. */
 #ifndef AGDB_CLI_JSON_H
 #define AGDB_CLI_JSON_H
 
@@ -25,10 +26,6 @@ void cli_json_number(cli_json_t *json, const char *name, uint64_t number);
 void cli_json_word(cli_json_t *json, const char *name, const char *word);
 void cli_json_bool(cli_json_t *json, const char *name, bool truth);
 void cli_json_null(cli_json_t *json, const char *name);
-
-/* Just the string, with its quotes: also a valid YAML scalar. Bytes that are not UTF-8 become
- * U+FFFD. */
-void cli_json_quote(cli_buf_t *out, const char *text, size_t len);
 
 /* Prints the buffer and a line end, and empties it. */
 void cli_json_print(cli_json_t *json);

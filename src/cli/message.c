@@ -16,30 +16,15 @@ bool cli_colour(int fd)
            strcmp(term, "dumb") != 0;
 }
 
-static void say(const char *word, const char *colour, const char *text)
-{
-    fflush(stdout);
-    if (cli_colour(STDERR_FILENO))
-        fprintf(stderr, "agencydb: \033[%sm%s:\033[0m %s\n", colour, word, text);
-    else
-        fprintf(stderr, "agencydb: %s: %s\n", word, text);
-}
-
 void cli_error(const char *format, ...)
 {
+    bool colour = cli_colour(STDERR_FILENO);
     va_list list;
 
+    fflush(stdout);
     va_start(list, format);
-    say("error", "1;31", cli_format_list(format, list));
-    va_end(list);
-}
-
-void cli_warning(const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    say("warning", "1;33", cli_format_list(format, list));
+    fprintf(stderr, "agencydb: %serror:%s %s\n", colour ? "\033[1;31m" : "",
+            colour ? "\033[0m" : "", cli_format_list(format, list));
     va_end(list);
 }
 
@@ -137,6 +122,18 @@ agdb_map_t *cli_load_map(const char *path)
     agdb_diagnostics_free(diag);
     agdb_error_clear(&err);
     return map;
+}
+
+char *cli_node_setting(const agdb_map_t *map, size_t keyspace, size_t shard, size_t node,
+                       const char *name)
+{
+    int len = agdb_map_node_setting(map, keyspace, shard, node, name, NULL, 0);
+    char *text = cli_alloc(len > 0 ? (size_t)len + 1 : 1);
+
+    if (len <= 0 ||
+        agdb_map_node_setting(map, keyspace, shard, node, name, text, (size_t)len + 1) != len)
+        return NULL;
+    return text;
 }
 
 int cli_finish(int code)

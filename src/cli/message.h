@@ -6,7 +6,6 @@
 
 /* "agencydb: error: TEXT" */
 void cli_error(const char *format, ...) AGDB_PRINTF(1, 2);
-void cli_warning(const char *format, ...) AGDB_PRINTF(1, 2);
 /* A line that is shown on a terminal only. */
 void cli_progress(const char *format, ...) AGDB_PRINTF(1, 2);
 
@@ -23,6 +22,10 @@ void cli_diagnostics(const agdb_diagnostics_t *diag);
 
 /* Loads a map; what is wrong with it goes to standard error. NULL: it is not valid. */
 agdb_map_t *cli_load_map(const char *path);
+
+/* A setting of a node, as agdb_map_node_setting names it; NULL: it has no value. */
+char *cli_node_setting(const agdb_map_t *map, size_t keyspace, size_t shard, size_t node,
+                       const char *name);
 
 /* Ends a command that printed: output that did not reach its end makes it fail. */
 int cli_finish(int code);

@@ -8,20 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-char *cli_setting(const agdb_map_t *map, const cli_place_t *place, const char *name)
+static char *setting(const agdb_map_t *map, const cli_place_t *place, const char *name)
 {
-    char probe[1];
-    int len = agdb_map_node_setting(map, place->keyspace, place->shard, place->node, name, probe,
-                                    sizeof probe);
-    char *text;
-
-    if (len <= 0)
-        return NULL;
-    text = cli_alloc((size_t)len + 1);
-    if (agdb_map_node_setting(map, place->keyspace, place->shard, place->node, name, text,
-                              (size_t)len + 1) != len)
-        return NULL;
-    return text;
+    return cli_node_setting(map, place->keyspace, place->shard, place->node, name);
 }
 
 /* --- servers ---------------------------------------------------------------------------------- */
@@ -65,7 +54,7 @@ static bool check_tls(const cli_place_t *place, const char *sslmode)
 static bool check_source(const cli_cluster_t *cluster, const agdb_map_t *map,
                          const cli_place_t *place)
 {
-    const char *variable = cli_setting(map, place, "connection.password_env");
+    const char *variable = setting(map, place, "connection.password_env");
     const char *value = variable != NULL ? getenv(variable) : NULL;
 
     if (variable != NULL && (value == NULL || value[0] == '\0')) {
@@ -74,9 +63,9 @@ static bool check_source(const cli_cluster_t *cluster, const agdb_map_t *map,
         return false;
     }
     if (variable != NULL || cluster->free_ports ||
-        cli_setting(map, place, "connection.password_file") != NULL)
+        setting(map, place, "connection.password_file") != NULL)
         return true;
-    if (cli_setting(map, place, "connection.passfile") != NULL)
+    if (setting(map, place, "connection.passfile") != NULL)
         cli_error("%s: connection.passfile cannot give a new server its password; use "
                   "password_file or password_env, or '--free-ports'",
                   place_label(place));
@@ -116,8 +105,10 @@ static void add_server(cli_cluster_t *cluster, const cli_place_t *place, const c
                        unsigned port)
 {
     size_t number = cluster->nservers++;
-    cli_server_t *server = &cluster->servers[number];
+    cli_server_t *server;
 
+    cluster->servers = cli_grow(cluster->servers, number, sizeof *server);
+    server = &cluster->servers[number];
     *server = (cli_server_t){.host = host, .map_port = port, .port = port, .primary = number};
     server->label = place_label(place);
     server->folder = cli_format("%s/nodes/%02zu-%s-%s", cluster->dir, number + 1,
@@ -147,53 +138,37 @@ static bool assign_role(cli_cluster_t *cluster, const cli_place_t *place, size_t
 
 static bool add_place(cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t place)
 {
-    const char *host = cli_setting(map, &place, "host");
-    const char *port_text = cli_setting(map, &place, "port");
-    const char *name = cli_setting(map, &place, "name");
+    const char *host = setting(map, &place, "host");
+    const char *port_text = setting(map, &place, "port");
     uint64_t port = 0;
     size_t first = cluster->nplaces - place.node;
     bool fresh;
 
-    place.node_name = name != NULL ? name : "";
+    place.node_name = setting(map, &place, "name");
     if (host == NULL || port_text == NULL || !cli_number(port_text, 65535, &port)) {
         cli_error("%s: it has no host and port", place_label(&place));
         return false;
     }
     if (!check_host(cluster, &place, host) ||
-        !check_tls(&place, cli_setting(map, &place, "connection.sslmode")) ||
+        !check_tls(&place, setting(map, &place, "connection.sslmode")) ||
         !check_source(cluster, map, &place))
         return false;
     place.server = find_server(cluster, host, (unsigned)port);
     fresh = place.server == cluster->nservers;
     if (fresh)
         add_server(cluster, &place, host, (unsigned)port);
+    cluster->places = cli_grow(cluster->places, cluster->nplaces, sizeof place);
     cluster->places[cluster->nplaces++] = place;
     return assign_role(cluster, &place, cluster->places[first].server, fresh);
 }
 
-static size_t count_nodes(const agdb_map_t *map)
-{
-    size_t count = 0;
-    size_t k;
-    size_t s;
-
-    for (k = 0; k < agdb_map_keyspace_count(map); k++) {
-        for (s = 0; s < agdb_map_shard_count(map, k); s++)
-            count += agdb_map_node_count(map, k, s);
-    }
-    return count;
-}
-
 bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map)
 {
-    size_t count = count_nodes(map);
     bool good = true;
     size_t k;
     size_t s;
     size_t n;
 
-    cluster->servers = cli_alloc((count + 1) * sizeof *cluster->servers);
-    cluster->places = cli_alloc((count + 1) * sizeof *cluster->places);
     for (k = 0; k < agdb_map_keyspace_count(map); k++) {
         for (s = 0; s < agdb_map_shard_count(map, k); s++) {
             for (n = 0; n < agdb_map_node_count(map, k, s) && good; n++)
@@ -209,27 +184,6 @@ bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map)
 }
 
 /* --- ports ------------------------------------------------------------------------------------ */
-/* The name of a node that has none. */
-static char *made_name(const char *host, unsigned port)
-{
-    if (strchr(host, ':') != NULL)
-        return cli_format("[%s]:%u", host, port);
-    return cli_format("%s:%u", host, port);
-}
-
-/* A name that was made from host and port follows the port. */
-static void follow_ports(cli_cluster_t *cluster)
-{
-    size_t i;
-
-    for (i = 0; i < cluster->nplaces; i++) {
-        cli_place_t *place = &cluster->places[i];
-        const cli_server_t *server = &cluster->servers[place->server];
-        if (strcmp(place->node_name, made_name(server->host, server->map_port)) == 0)
-            place->node_name = made_name(server->host, server->port);
-    }
-}
-
 static bool choose_free_ports(cli_cluster_t *cluster)
 {
     unsigned *taken = cli_alloc((cluster->nservers + 1) * sizeof *taken);
@@ -246,7 +200,6 @@ static bool choose_free_ports(cli_cluster_t *cluster)
         }
         taken[i] = server->port;
     }
-    follow_ports(cluster);
     return true;
 }
 
@@ -320,19 +273,11 @@ static bool read_password(const cli_place_t *place, const char *path, const char
     return true;
 }
 
-/* Relative paths in a map count from its folder. */
-static const char *map_file(const cli_cluster_t *cluster, const char *path)
-{
-    if (path == NULL || path[0] == '/')
-        return path;
-    return cli_format("%s/%s", cli_folder(cluster->map_path), path);
-}
-
 static bool find_password(const cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t *place,
                           const char **ret)
 {
-    const char *file = map_file(cluster, cli_setting(map, place, "connection.password_file"));
-    const char *variable = cli_setting(map, place, "connection.password_env");
+    const char *file = setting(map, place, "connection.password_file");
+    const char *variable = setting(map, place, "connection.password_env");
 
     if (variable != NULL) {
         *ret = getenv(variable);
@@ -362,6 +307,7 @@ static bool add_role(cli_cluster_t *cluster, const cli_place_t *place, const cha
                   place_label(place), user);
         return false;
     }
+    cluster->roles = cli_grow(cluster->roles, cluster->nroles, sizeof *cluster->roles);
     cluster->roles[cluster->nroles++] = (cli_role_t){server, user, password};
     return true;
 }
@@ -376,13 +322,15 @@ static void add_database(cli_cluster_t *cluster, const cli_place_t *place, const
         if (cluster->databases[i].server == server && strcmp(cluster->databases[i].name, name) == 0)
             return;
     }
+    cluster->databases =
+        cli_grow(cluster->databases, cluster->ndatabases, sizeof *cluster->databases);
     cluster->databases[cluster->ndatabases++] = (cli_database_t){server, name, owner};
 }
 
 static bool plan_login(cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t *place)
 {
-    const char *user = cli_setting(map, place, "connection.user");
-    const char *dbname = cli_setting(map, place, "connection.dbname");
+    const char *user = setting(map, place, "connection.user");
+    const char *dbname = setting(map, place, "connection.dbname");
     const char *password = NULL;
 
     if (user == NULL || dbname == NULL || has_control(user) || has_control(dbname)) {
@@ -412,8 +360,6 @@ bool cli_plan_logins(cli_cluster_t *cluster, const agdb_map_t *map)
 {
     size_t i;
 
-    cluster->roles = cli_alloc((cluster->nplaces + 1) * sizeof *cluster->roles);
-    cluster->databases = cli_alloc((cluster->nplaces + 1) * sizeof *cluster->databases);
     cluster->admin_password = cli_random_hex(16);
     cluster->replication_password = cli_random_hex(16);
     for (i = 0; i < cluster->nplaces; i++) {

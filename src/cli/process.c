@@ -1,5 +1,6 @@
 #include "cli/process.h"
 
+#include "cli/files.h"
 #include "cli/message.h"
 
 #include <errno.h>
@@ -69,47 +70,32 @@ bool cli_become(const cli_user_t *user)
 bool cli_find_user(const char *name, cli_user_t *ret)
 {
     const char *wanted = name != NULL ? name : "postgres";
-    const struct passwd *entry;
+    bool root = geteuid() == 0;
+    const struct passwd *entry = root ? getpwnam(wanted) : getpwuid(geteuid());
 
-    *ret = (cli_user_t){.uid = geteuid(), .gid = getegid()};
-    if (geteuid() != 0) {
-        entry = getpwuid(geteuid());
-        ret->name = cli_copy(entry != NULL ? entry->pw_name : "");
-        ret->home = cli_copy(entry != NULL ? entry->pw_dir : "/");
-        if (name != NULL && strcmp(name, ret->name) != 0) {
-            cli_error("only root can start servers as user '%s'; leave '--run-as' out", name);
-            return false;
-        }
-        return true;
-    }
-    entry = getpwnam(wanted);
-    if (entry == NULL || entry->pw_uid == 0) {
+    *ret = (cli_user_t){.change = root,
+                        .uid = entry != NULL ? entry->pw_uid : geteuid(),
+                        .gid = entry != NULL ? entry->pw_gid : getegid(),
+                        .name = cli_copy(entry != NULL ? entry->pw_name : ""),
+                        .home = cli_copy(entry != NULL ? entry->pw_dir : "/")};
+    if (root && (entry == NULL || entry->pw_uid == 0)) {
         cli_error("PostgreSQL does not run as root, and there is no other user '%s'; name one with "
                   "'--run-as USER'",
                   wanted);
         return false;
     }
-    *ret = (cli_user_t){.change = true,
-                        .uid = entry->pw_uid,
-                        .gid = entry->pw_gid,
-                        .name = cli_copy(entry->pw_name),
-                        .home = cli_copy(entry->pw_dir)};
+    if (!root && name != NULL && strcmp(name, ret->name) != 0) {
+        cli_error("only root can start servers as user '%s'; leave '--run-as' out", name);
+        return false;
+    }
     return true;
 }
 
 /* --- programs --------------------------------------------------------------------------------- */
-typedef struct start_failure {
-    int error;
-    char step[24];
-} start_failure_t;
-
+/* The parent reads why from the pipe, which closes by itself when the program begins. */
 static void child_fail(int report, const char *step)
 {
-    start_failure_t failure = {.error = errno};
-
-    snprintf(failure.step, sizeof failure.step, "%s", step);
-    if (write(report, &failure, sizeof failure) < 0)
-        _exit(127);
+    dprintf(report, "cannot %s: %s", step, strerror(errno));
     _exit(126);
 }
 
@@ -175,34 +161,29 @@ static int open_input(const cli_program_t *program, int *ret_feed)
 
 static void feed(int fd, const char *text)
 {
-    size_t len = strlen(text);
-
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break; /* the program ended early: its exit code says so */
-        text += n;
-        len -= (size_t)n;
-    }
+    /* a program that ended early says so by its exit code */
+    (void)cli_write_all(fd, text, strlen(text));
     close(fd);
 }
 
-static bool read_failure(int fd, start_failure_t *failure)
+/* All that comes from a pipe until it closes; "" when it is nothing. */
+static char *read_all(int fd)
 {
+    cli_buf_t out = {0};
+    char chunk[1024];
     ssize_t n;
 
-    do
-        n = read(fd, failure, sizeof *failure);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof *failure;
+    cli_buf_add(&out, "", 0);
+    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
+        cli_buf_add(&out, chunk, n > 0 ? (size_t)n : 0);
+    close(fd);
+    return out.data;
 }
 
 pid_t cli_start(const cli_program_t *program, char **ret_why)
 {
     char **env = child_environment(program->user);
-    start_failure_t failure;
+    const char *failure;
     int report[2];
     int feed_fd;
     int input = open_input(program, &feed_fd);
@@ -218,16 +199,14 @@ pid_t cli_start(const cli_program_t *program, char **ret_why)
         child_run(program, env, input, report[1]);
     close(report[1]);
     close(input);
-    if (pid < 0) {
-        *ret_why = cli_format("cannot start %s: %s", program->argv[0], strerror(errno));
-    } else if (read_failure(report[0], &failure)) {
-        waitpid(pid, NULL, 0);
+    failure = pid < 0 ? cli_format("cannot fork: %s", strerror(errno)) : read_all(report[0]);
+    if (failure[0] != '\0') {
+        *ret_why = cli_format("%s (program %s, log %s, user %s)", failure, program->argv[0],
+                              program->log, program->user->name);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
         pid = -1;
-        *ret_why = cli_format("cannot %s: %s (program %s, log %s, user %s)", failure.step,
-                              strerror(failure.error), program->argv[0], program->log,
-                              program->user->name);
     }
-    close(report[0]);
     if (feed_fd >= 0 && pid > 0)
         feed(feed_fd, program->input);
     else if (feed_fd >= 0)
@@ -259,10 +238,8 @@ int cli_wait(pid_t pid)
 
 char *cli_output(const char *const *argv)
 {
-    cli_buf_t out = {0};
-    char chunk[1024];
+    char *out;
     int ends[2];
-    ssize_t n;
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -275,10 +252,8 @@ char *cli_output(const char *const *argv)
         _exit(127);
     }
     close(ends[1]);
-    while ((n = read(ends[0], chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
-        cli_buf_add(&out, chunk, n > 0 ? (size_t)n : 0);
-    close(ends[0]);
-    return pid > 0 && cli_wait(pid) == 0 ? out.data : NULL;
+    out = read_all(ends[0]);
+    return pid > 0 && cli_wait(pid) == 0 ? out : NULL;
 }
 
 bool cli_run(const cli_program_t *program, char **ret_why)
@@ -293,9 +268,7 @@ bool cli_run(const cli_program_t *program, char **ret_why)
     if (code == 0)
         return true;
     name = name != NULL ? name + 1 : program->argv[0];
-    if (cli_interrupted())
-        *ret_why = cli_copy("interrupted");
-    else if (code > 128)
+    if (code > 128)
         *ret_why = cli_format("%s was ended by signal %d", name, code - 128);
     else
         *ret_why = cli_format("%s failed with code %d", name, code);

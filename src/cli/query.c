@@ -29,7 +29,7 @@ typedef struct query_options {
     const char *shard;
     const char *keyspace;
     const char *access;
-    const char *timeout;
+    uint32_t timeout_ms; /* 0: the map's */
     bool json;
     bool csv;
 } query_options_t;
@@ -210,11 +210,6 @@ static bool read_options(const query_options_t *options, agdb_request_t *request
         cli_error("query: '--access %s' is not 'write', 'read' or 'replica'", access);
         return false;
     }
-    if (options->timeout != NULL && !cli_duration(options->timeout, &request->timeout_ms)) {
-        cli_error("query: '--timeout %s' is not a duration such as 500ms, 2s or 1m",
-                  options->timeout);
-        return false;
-    }
     if (options->key != NULL && options->shard != NULL) {
         cli_error("query: '--key' and '--shard' exclude each other");
         return false;
@@ -225,6 +220,7 @@ static bool read_options(const query_options_t *options, agdb_request_t *request
     }
     request->key = agdb_key(options->key);
     request->shard = options->shard;
+    request->timeout_ms = options->timeout_ms;
     request->keyspace = options->keyspace;
     return true;
 }
@@ -278,21 +274,17 @@ static int run(int argc, char **argv)
 {
     query_options_t options = {0};
     const cli_option_t table[] = {
-        {"key", "KEY", NULL, &options.key, "the agency whose shard is meant"},
-        {"shard", "NAME", NULL, &options.shard, "or the shard itself"},
-        {"keyspace", "NAME", NULL, &options.keyspace, "which keyspace (default: the map's)"},
-        {"access", "HOW", NULL, &options.access,
-         "write (default), read (primary) or replica (primary when there is none)"},
-        {"timeout", "DURATION", NULL, &options.timeout,
-         "for all of it, such as 500ms or 2s (default: the map's timeouts.call)"},
-        {"json", NULL, &options.json, NULL, "print one JSON object"},
-        {"csv", NULL, &options.csv, NULL, "print CSV (RFC 4180); NULL is an empty field"},
+        CLI_TEXT("key", "KEY", &options.key, "the agency whose shard is meant"),
+        CLI_TEXT("shard", "NAME", &options.shard, "or the shard itself"),
+        CLI_TEXT("keyspace", "NAME", &options.keyspace, "which keyspace (default: the map's)"),
+        CLI_TEXT("access", "HOW", &options.access,
+                 "write (default), read (primary) or replica (primary when there is none)"),
+        CLI_DURATION("timeout", &options.timeout_ms,
+                     "for all of it, such as 500ms or 2s (default: the map's timeouts.call)"),
+        CLI_FLAG("json", &options.json, "print one JSON object"),
+        CLI_FLAG("csv", &options.csv, "print CSV (RFC 4180); NULL is an empty field"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 2,
-                       .literal_after = 2};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 2, .literal_after = 2};
     agdb_request_t request = AGDB_REQUEST_INIT;
     int code = cli_args_read(&args, argc, argv);
 

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 static const cli_usage_t k_usage = {
     .name = "route",
@@ -99,38 +99,18 @@ static void route_key(router_t *router, const char *text, size_t len, const char
 /* A line feed ends a key; all other bytes belong to it. */
 static void route_stdin(router_t *router)
 {
-    enum { ROOM = 1 << 16 };
-    char *buf = cli_alloc(ROOM);
     unsigned long long number = 0;
-    size_t have = 0;
-    bool skipping = false; /* the rest of a line that is too long for any key */
-    ssize_t n;
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
 
-    while ((n = read(STDIN_FILENO, buf + have, ROOM - have)) > 0 || (n < 0 && errno == EINTR)) {
-        char *at = buf;
-        char *end;
-        have += n > 0 ? (size_t)n : 0;
-        while ((end = memchr(at, '\n', have - (size_t)(at - buf))) != NULL) {
-            if (!skipping)
-                route_key(router, at, (size_t)(end - at), "line", ++number);
-            skipping = false;
-            at = end + 1;
-        }
-        have -= (size_t)(at - buf);
-        memmove(buf, at, have);
-        if (have == ROOM) {
-            if (!skipping)
-                route_key(router, buf, have, "line", ++number);
-            skipping = true;
-            have = 0;
-        }
-    }
-    if (n < 0) {
+    while ((len = getline(&line, &room, stdin)) > 0)
+        route_key(router, line, (size_t)len - (line[len - 1] == '\n'), "line", ++number);
+    if (!feof(stdin)) {
         cli_error("cannot read standard input: %s", strerror(errno));
         router->failed = true;
     }
-    if (have > 0 && !skipping)
-        route_key(router, buf, have, "line", ++number);
+    free(line);
 }
 
 static int run(int argc, char **argv)
@@ -138,15 +118,12 @@ static int run(int argc, char **argv)
     router_t router = {0};
     bool from_stdin = false;
     const cli_option_t table[] = {
-        {"keyspace", "NAME", NULL, &router.keyspace, "which keyspace (default: the map's)"},
-        {"stdin", NULL, &from_stdin, NULL, "read keys from standard input, one per line"},
-        {"hex", NULL, &router.hex, NULL, "keys are read and printed as hex digits"},
-        {"json", NULL, &router.json, NULL, "print one JSON object per line"},
+        CLI_TEXT("keyspace", "NAME", &router.keyspace, "which keyspace (default: the map's)"),
+        CLI_FLAG("stdin", &from_stdin, "read keys from standard input, one per line"),
+        CLI_FLAG("hex", &router.hex, "keys are read and printed as hex digits"),
+        CLI_FLAG("json", &router.json, "print one JSON object per line"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_map_t *map;
     size_t i;

@@ -14,21 +14,6 @@
 enum { START_MS = 60000, LOG_LINES = 8 };
 
 /* --- what its files say ----------------------------------------------------------------------- */
-/* 'text' with `quote` doubled, for SQL and for the configuration. */
-static char *quoted(const char *text, char quote)
-{
-    cli_buf_t out = {0};
-
-    cli_buf_add(&out, &quote, 1);
-    for (; *text != '\0'; text++) {
-        if (*text == quote)
-            cli_buf_add(&out, &quote, 1);
-        cli_buf_add(&out, text, 1);
-    }
-    cli_buf_add(&out, &quote, 1);
-    return out.data;
-}
-
 /* A value of a libpq connection string. */
 static char *conninfo_value(const char *text)
 {
@@ -50,11 +35,11 @@ static char *configuration(const cli_cluster_t *cluster, const cli_server_t *ser
 
     cli_buf_text(&out, "# Written by agencydb up; read by postgresql.conf.\n");
     cli_buf_format(&out, "listen_addresses = %s\n",
-                   quoted(server->host[0] == '/' ? "" : server->host, '\''));
+                   cli_quoted(server->host[0] == '/' ? "" : server->host, '\''));
     cli_buf_format(&out, "port = %u\n", server->port);
     /* a list, whose items are quoted too */
     cli_buf_format(&out, "unix_socket_directories = %s\n",
-                   quoted(quoted(server->socket, '"'), '\''));
+                   cli_quoted(cli_quoted(server->socket, '"'), '\''));
     cli_buf_format(&out, "fsync = %s\n", cluster->durable ? "on" : "off");
     cli_buf_text(&out, "shared_buffers = 32MB\n"
                        "dynamic_shared_memory_type = mmap\n" /* goes with the folder */
@@ -89,31 +74,32 @@ static const char k_hba[] =
     "host   all          all                   ::1/128        scram-sha-256\n";
 
 /* --- one step --------------------------------------------------------------------------------- */
-static bool failed(const cli_server_t *server, const char *why, char **ret_why)
+/* Says it, unless the command was interrupted: then all fails. Returns false. */
+static bool failed(const cli_server_t *server, const char *why)
 {
-    *ret_why = cli_format("%s (%s port %u): %s; log %s%s", server->label, server->host,
-                          server->port, why, server->log, cli_tail(server->log, LOG_LINES));
+    if (!cli_interrupted())
+        cli_error("%s (%s port %u): %s; log %s%s", server->label, server->host, server->port, why,
+                  server->log, cli_tail(server->log, LOG_LINES));
     return false;
 }
 
 static bool run_step(const cli_cluster_t *cluster, const cli_server_t *server,
-                     const char *const *argv, const char *input, char **ret_why)
+                     const char *const *argv, const char *input)
 {
     char *why = NULL;
     cli_program_t program = {
         .argv = argv, .user = &cluster->user, .log = server->log, .input = input};
 
-    return cli_run(&program, &why) || failed(server, why, ret_why);
+    return cli_run(&program, &why) || failed(server, why);
 }
 
-static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server,
-                                char **ret_why)
+static bool write_configuration(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     char *path = cli_format("%s/agencydb.conf", server->data);
 
     if (cli_write_file_of(path, &cluster->user, configuration(cluster, server)))
         return true;
-    return failed(server, cli_format("cannot write %s: %s", path, strerror(errno)), ret_why);
+    return failed(server, cli_format("cannot write %s: %s", path, strerror(errno)));
 }
 
 static char *tool(const cli_cluster_t *cluster, const char *name)
@@ -121,15 +107,13 @@ static char *tool(const cli_cluster_t *cluster, const char *name)
     return cli_format("%s/%s", cluster->bindir, name);
 }
 
-static bool make_folders(const cli_cluster_t *cluster, const cli_server_t *server, char **ret_why)
+static bool make_folders(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     if (cli_make_folder_of(server->folder, &cluster->user) &&
         (cli_is_folder(server->socket) || cli_make_folder_of(server->socket, &cluster->user)))
         return true;
-    return failed(
-        server,
-        cli_format("cannot make %s or %s: %s", server->folder, server->socket, strerror(errno)),
-        ret_why);
+    return failed(server, cli_format("cannot make %s or %s: %s", server->folder, server->socket,
+                                     strerror(errno)));
 }
 
 /* --- a primary -------------------------------------------------------------------------------- */
@@ -141,24 +125,25 @@ static char *set_up_statements(const cli_cluster_t *cluster, size_t number)
     size_t i;
 
     cli_buf_format(&out, "ALTER ROLE %s PASSWORD %s;\n", CLI_ADMIN,
-                   quoted(cluster->admin_password, '\''));
+                   cli_quoted(cluster->admin_password, '\''));
     cli_buf_format(&out, "CREATE ROLE %s LOGIN REPLICATION PASSWORD %s;\n", CLI_REPLICATION,
-                   quoted(cluster->replication_password, '\''));
+                   cli_quoted(cluster->replication_password, '\''));
     for (i = 0; i < cluster->nroles; i++) {
         const cli_role_t *role = &cluster->roles[i];
         if (role->server == number)
-            cli_buf_format(&out, "CREATE ROLE %s LOGIN PASSWORD %s;\n", quoted(role->user, '"'),
-                           quoted(role->password, '\''));
+            cli_buf_format(&out, "CREATE ROLE %s LOGIN PASSWORD %s;\n", cli_quoted(role->user, '"'),
+                           cli_quoted(role->password, '\''));
     }
     for (i = 0; i < cluster->ndatabases; i++) {
         const cli_database_t *db = &cluster->databases[i];
         if (db->server != number)
             continue;
         if (strcmp(db->name, "postgres") == 0)
-            cli_buf_format(&out, "ALTER DATABASE postgres OWNER TO %s;\n", quoted(db->owner, '"'));
+            cli_buf_format(&out, "ALTER DATABASE postgres OWNER TO %s;\n",
+                           cli_quoted(db->owner, '"'));
         else
-            cli_buf_format(&out, "CREATE DATABASE %s OWNER %s;\n", quoted(db->name, '"'),
-                           quoted(db->owner, '"'));
+            cli_buf_format(&out, "CREATE DATABASE %s OWNER %s;\n", cli_quoted(db->name, '"'),
+                           cli_quoted(db->owner, '"'));
     }
     return out.data;
 }
@@ -173,7 +158,7 @@ static const char *locale_argument(void)
     return "--locale=C.UTF-8";
 }
 
-static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, char **ret_why)
+static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server)
 {
     const char *const argv[] = {tool(cluster, "initdb"),
                                 "-D",
@@ -190,8 +175,7 @@ static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, 
     char *hba = cli_format("%s/pg_hba.conf", server->data);
     char *text;
 
-    if (!run_step(cluster, server, argv, NULL, ret_why) ||
-        !write_configuration(cluster, server, ret_why))
+    if (!run_step(cluster, server, argv, NULL) || !write_configuration(cluster, server))
         return false;
     text = cli_read_file(conf, NULL);
     if (text != NULL &&
@@ -199,10 +183,10 @@ static bool init_data(const cli_cluster_t *cluster, const cli_server_t *server, 
                           cli_format("%s\ninclude 'agencydb.conf'\n", text)) &&
         cli_write_file_of(hba, &cluster->user, k_hba))
         return true;
-    return failed(server, cli_format("cannot write %s: %s", conf, strerror(errno)), ret_why);
+    return failed(server, cli_format("cannot write %s: %s", conf, strerror(errno)));
 }
 
-bool cli_make_primary(const cli_cluster_t *cluster, size_t number, char **ret_why)
+bool cli_make_primary(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     /* a failed statement must not put a password into the log */
@@ -219,12 +203,12 @@ bool cli_make_primary(const cli_cluster_t *cluster, size_t number, char **ret_wh
                                 "postgres",
                                 NULL};
 
-    return make_folders(cluster, server, ret_why) && init_data(cluster, server, ret_why) &&
-           run_step(cluster, server, argv, set_up_statements(cluster, number), ret_why);
+    return make_folders(cluster, server) && init_data(cluster, server) &&
+           run_step(cluster, server, argv, set_up_statements(cluster, number));
 }
 
 /* --- a replica -------------------------------------------------------------------------------- */
-bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_why)
+bool cli_make_replica(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     const cli_server_t *primary = &cluster->servers[server->primary];
@@ -254,13 +238,11 @@ bool cli_make_replica(const cli_cluster_t *cluster, size_t number, char **ret_wh
                                 NULL};
     char *login = cli_format("*:*:*:%s:%s\n", CLI_REPLICATION, cluster->replication_password);
 
-    if (!make_folders(cluster, server, ret_why))
+    if (!make_folders(cluster, server))
         return false;
     if (!cli_write_file_of(passfile, &cluster->user, login))
-        return failed(server, cli_format("cannot write %s: %s", passfile, strerror(errno)),
-                      ret_why);
-    return run_step(cluster, server, argv, NULL, ret_why) &&
-           write_configuration(cluster, server, ret_why);
+        return failed(server, cli_format("cannot write %s: %s", passfile, strerror(errno)));
+    return run_step(cluster, server, argv, NULL) && write_configuration(cluster, server);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -340,7 +322,7 @@ static void give_up(pid_t pid)
     }
 }
 
-bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pid, char **ret_why)
+bool cli_start_server(const cli_cluster_t *cluster, size_t number)
 {
     const cli_server_t *server = &cluster->servers[number];
     const char *const argv[] = {tool(cluster, "postgres"), "-D", server->data, NULL};
@@ -355,42 +337,33 @@ bool cli_start_server(const cli_cluster_t *cluster, size_t number, pid_t *ret_pi
     unlink(cli_format("%s/.s.PGSQL.%u.lock", server->socket, server->port));
     pid = cli_start(&program, &why);
     if (pid < 0)
-        return failed(server, why, ret_why);
+        return failed(server, why);
     while (!is_ready(server->data, pid)) {
         if (waitpid(pid, NULL, WNOHANG) == pid)
-            return failed(server, "the server ended while it started", ret_why);
+            return failed(server, "the server ended while it started");
         if (cli_interrupted() || cli_now_ms() > until) {
             give_up(pid);
-            return failed(server,
-                          cli_interrupted() ? "interrupted" : "the server was not ready in 60 s",
-                          ret_why);
+            return failed(server, "the server was not ready in 60 s");
         }
         cli_sleep_ms(10);
     }
-    *ret_pid = pid;
     return true;
 }
 
 /* --- stop ------------------------------------------------------------------------------------- */
-static bool all_gone(const char *const *data, const pid_t *pids, size_t count)
+/* Sends it to those that still run (0: to nobody); returns how many do. */
+static size_t signal_running(const char *const *data, const pid_t *pids, size_t count, int number)
 {
+    size_t running = 0;
     size_t i;
 
     for (i = 0; i < count; i++) {
-        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i])
-            return false;
-    }
-    return true;
-}
-
-static void signal_running(const char *const *data, const pid_t *pids, size_t count, int number)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i])
+        if (pids[i] > 0 && cli_server_pid(data[i]) == pids[i]) {
             kill(pids[i], number);
+            running++;
+        }
     }
+    return running;
 }
 
 size_t cli_stop_servers(const char *const *data, size_t count, bool clean)
@@ -401,17 +374,15 @@ size_t cli_stop_servers(const char *const *data, size_t count, bool clean)
         unsigned wait_ms;
     } steps[] = {{SIGINT, 15000}, {SIGQUIT, 5000}, {SIGKILL, 5000}};
     pid_t *pids = cli_alloc((count + 1) * sizeof *pids);
-    size_t running = 0;
+    size_t running;
     size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         pids[i] = cli_server_pid(data[i]);
-        running += pids[i] > 0 ? 1 : 0;
-    }
-    for (i = clean ? 0 : 1; i < 3 && !all_gone(data, pids, count); i++) {
+    running = signal_running(data, pids, count, 0);
+    for (i = clean ? 0 : 1; i < 3 && signal_running(data, pids, count, steps[i].number) > 0; i++) {
         uint64_t until = cli_now_ms() + steps[i].wait_ms;
-        signal_running(data, pids, count, steps[i].number);
-        while (!all_gone(data, pids, count) && cli_now_ms() < until)
+        while (signal_running(data, pids, count, 0) > 0 && cli_now_ms() < until)
             cli_sleep_ms(10);
     }
     for (i = 0; i < count; i++)

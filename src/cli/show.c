@@ -17,8 +17,8 @@ static const cli_usage_t k_usage = {
 static int run(int argc, char **argv)
 {
     bool json = false;
-    const cli_option_t table[] = {{"json", NULL, &json, NULL, "as JSON"}};
-    cli_args_t args = {.usage = &k_usage, .options = table, .noptions = 1, .least = 1, .most = 1};
+    const cli_option_t table[] = {CLI_FLAG("json", &json, "as JSON")};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_error_t *err = NULL;
     agdb_map_t *map;
@@ -29,8 +29,8 @@ static int run(int argc, char **argv)
     if (map == NULL)
         return CLI_FAILED;
     code = CLI_OK;
-    if (agdb_map_write(map, json ? AGDB_MAP_JSON : AGDB_MAP_YAML, cli_print_take, NULL, &err) !=
-        AGDB_OK) {
+    if (agdb_map_write(map, json ? AGDB_MAP_JSON : AGDB_MAP_YAML, NULL, cli_print_take, NULL,
+                       &err) != AGDB_OK) {
         cli_report(err);
         code = CLI_FAILED;
     }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define MARKER "/.agencydb-up"
+#define NODES  "/nodes.tsv"
 
 static char *inside(const char *dir, const char *name)
 {
@@ -168,10 +169,8 @@ static const char *choose_socket_root(const cli_cluster_t *cluster)
 
 static bool write_marker(const cli_cluster_t *cluster)
 {
-    char *text = cli_format("agencydb-up\t1\nmap\t%s\nuse\t%s\nuser\t%s\nfree_ports\t%d\n"
-                            "durable\t%d\nsockets\t%s\n",
-                            cluster->map_path, cluster->use_path, cluster->user.name,
-                            cluster->free_ports, cluster->durable, cluster->sockets);
+    char *text = cli_format("agencydb-up\t1\nmap\t%s\nfree_ports\t%d\nsockets\t%s\n",
+                            cluster->map_path, cluster->free_ports, cluster->sockets);
 
     return cli_write_file(inside(cluster->dir, MARKER), 0600, text, strlen(text));
 }
@@ -218,22 +217,39 @@ bool cli_create_state(cli_cluster_t *cluster, const char *source)
     return true;
 }
 
+const char *const cli_node_names[CLI_NODE_FIELDS] = {"keyspace", "shard", "node", "role",  "host",
+                                                     "port",     "data",  "pid",  "socket"};
+
+void cli_node_texts(const cli_cluster_t *cluster, const cli_place_t *place,
+                    const char *ret[CLI_NODE_FIELDS])
+{
+    const cli_server_t *server = &cluster->servers[place->server];
+    const char *const texts[CLI_NODE_FIELDS] = {
+        place->keyspace_name, place->shard_name,
+        place->node_name,     server->replica ? "replica" : "primary",
+        server->host,         cli_format("%u", server->port),
+        server->data,         cli_format("%ld", (long)server->pid),
+        server->socket};
+
+    memcpy(ret, texts, sizeof texts);
+}
+
 bool cli_write_nodes(const cli_cluster_t *cluster)
 {
     char *login = cli_format("*:*:*:%s:%s\n", CLI_ADMIN, cluster->admin_password);
     char *pgpass = inside(cluster->dir, "/admin.pgpass");
     cli_buf_t out = {0};
+    const char *texts[CLI_NODE_FIELDS];
     size_t i;
+    size_t f;
 
     for (i = 0; i < cluster->nplaces; i++) {
-        const cli_place_t *place = &cluster->places[i];
-        const cli_server_t *server = &cluster->servers[place->server];
-        cli_buf_format(&out, "%s\t%s\t%s\t%s\t%s\t%u\t%s\t%ld\t%s\n", place->keyspace_name,
-                       place->shard_name, place->node_name, server->replica ? "replica" : "primary",
-                       server->host, server->port, server->data, (long)server->pid, server->socket);
+        cli_node_texts(cluster, &cluster->places[i], texts);
+        for (f = 0; f < CLI_NODE_FIELDS; f++)
+            cli_buf_format(&out, "%s%c", texts[f], f + 1 < CLI_NODE_FIELDS ? '\t' : '\n');
     }
     if ((cluster->admin_password == NULL || cli_write_file(pgpass, 0600, login, strlen(login))) &&
-        cli_write_file(inside(cluster->dir, "/nodes.tsv"), 0644, out.data, out.len))
+        cli_write_file(inside(cluster->dir, NODES), 0644, out.data, out.len))
         return true;
     cli_error("cannot write to the folder %s: %s", cluster->dir, strerror(errno));
     return false;
@@ -254,92 +270,48 @@ static const char *marker_value(const char *marker, const char *key)
     return "";
 }
 
-enum { FIELDS = 9 };
-
-/* Splits a line at its tabs, in place. False: it has another number of fields. */
-static bool split_fields(char *line, char **fields)
-{
-    size_t count = 0;
-
-    while (count < FIELDS) {
-        fields[count++] = line;
-        line = strchr(line, '\t');
-        if (line == NULL)
-            break;
-        *line++ = '\0';
-    }
-    return count == FIELDS && line == NULL;
-}
-
-static void add_known(cli_cluster_t *cluster, char **fields)
-{
-    cli_place_t *place = &cluster->places[cluster->nplaces++];
-    uint64_t number = 0;
-    size_t i;
-
-    for (i = 0; i < cluster->nservers; i++) {
-        if (strcmp(cluster->servers[i].data, fields[6]) == 0)
-            break;
-    }
-    *place = (cli_place_t){
-        .keyspace_name = fields[0], .shard_name = fields[1], .node_name = fields[2], .server = i};
-    if (i < cluster->nservers)
-        return;
-    cluster->nservers++;
-    cluster->servers[i] = (cli_server_t){.replica = strcmp(fields[3], "replica") == 0,
-                                         .host = fields[4],
-                                         .data = fields[6],
-                                         .folder = cli_folder(fields[6]),
-                                         .socket = fields[8],
-                                         .label = cli_format("keyspace '%s', shard '%s', node '%s'",
-                                                             fields[0], fields[1], fields[2])};
-    cluster->servers[i].log = cli_format("%s/log", cluster->servers[i].folder);
-    if (cli_number(fields[5], 65535, &number))
-        cluster->servers[i].port = (unsigned)number;
-    cluster->servers[i].pid = cli_server_pid(fields[6]);
-}
-
-static bool read_nodes(cli_cluster_t *cluster)
-{
-    char *text = cli_read_file(inside(cluster->dir, "/nodes.tsv"), NULL);
-    size_t lines = 0;
-    const char *at;
-
-    if (text == NULL)
-        return false;
-    for (at = text; (at = strchr(at, '\n')) != NULL; at++)
-        lines++;
-    cluster->servers = cli_alloc((lines + 1) * sizeof *cluster->servers);
-    cluster->places = cli_alloc((lines + 1) * sizeof *cluster->places);
-    while (*text != '\0') {
-        char *fields[FIELDS];
-        char *end = strchr(text, '\n');
-        if (end == NULL)
-            return false;
-        *end = '\0';
-        if (!split_fields(text, fields))
-            return false;
-        add_known(cluster, fields);
-        text = end + 1;
-    }
-    return cluster->nservers > 0;
-}
-
-bool cli_read_state(const char *dir, cli_cluster_t *ret, char **ret_source)
+bool cli_read_state(const char *dir, cli_kept_t *ret)
 {
     const char *marker = cli_read_file(inside(dir, MARKER), NULL);
 
-    *ret = (cli_cluster_t){.dir = dir};
-    *ret_source = cli_read_file(inside(dir, "/source.yaml"), NULL);
     if (marker == NULL)
         return false;
     ret->map_path = marker_value(marker, "map");
-    ret->use_path = marker_value(marker, "use");
     ret->sockets = marker_value(marker, "sockets");
-    ret->user.name = marker_value(marker, "user");
     ret->free_ports = strcmp(marker_value(marker, "free_ports"), "1") == 0;
-    ret->durable = strcmp(marker_value(marker, "durable"), "1") == 0;
-    return *ret_source != NULL && read_nodes(ret);
+    ret->source = cli_read_file(inside(dir, "/source.yaml"), NULL);
+    return ret->source != NULL && access(inside(dir, NODES), F_OK) == 0;
+}
+
+/* The map says all but the ports, and the names that are made of them. Lines stand in its order. */
+static bool read_nodes(cli_cluster_t *cluster)
+{
+    const char *line = cli_read_file(inside(cluster->dir, NODES), NULL);
+    char name[512];
+    unsigned port;
+    size_t i;
+
+    for (i = 0; i < cluster->nplaces && line != NULL; i++) {
+        cli_place_t *place = &cluster->places[i];
+        if (sscanf(line, "%*[^\t]\t%*[^\t]\t%511[^\t]\t%*[^\t]\t%*[^\t]\t%5u", name, &port) != 2)
+            return false;
+        place->node_name = cli_copy(name);
+        cluster->servers[place->server].port = port;
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    return line != NULL && *line == '\0';
+}
+
+bool cli_take_state(cli_cluster_t *cluster, const cli_kept_t *kept)
+{
+    size_t i;
+
+    cluster->sockets = kept->sockets;
+    assign_sockets(cluster);
+    for (i = 0; i < cluster->nservers; i++)
+        cluster->servers[i].pid = cli_server_pid(cluster->servers[i].data);
+    return read_nodes(cluster);
 }
 
 /* --- removing it ------------------------------------------------------------------------------ */
@@ -349,19 +321,12 @@ const char **cli_data_folders(const char *dir, size_t *ret_count)
     DIR *open_dir = opendir(nodes);
     const struct dirent *entry;
     const char **folders = NULL;
-    size_t room = 0;
 
     *ret_count = 0;
     while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
-        if (*ret_count == room) {
-            const char **grown = cli_alloc((room * 2 + 16) * sizeof *grown);
-            if (room > 0)
-                memcpy(grown, folders, room * sizeof *grown);
-            folders = grown;
-            room = room * 2 + 16;
-        }
+        folders = cli_grow(folders, *ret_count, sizeof *folders);
         folders[(*ret_count)++] = cli_format("%s/%s/data", nodes, entry->d_name);
     }
     if (open_dir != NULL)

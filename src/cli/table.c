@@ -25,20 +25,21 @@ void cli_table_add(cli_table_t *table, const char *text, size_t len)
         else
             cli_buf_add(&cell, &text[i], 1);
     }
-    if (table->count == table->room) {
-        size_t room = table->room * 2 + 64;
-        char **cells = cli_alloc(room * sizeof *cells);
-        if (table->count > 0)
-            memcpy(cells, table->cells, table->count * sizeof *cells);
-        table->cells = cells;
-        table->room = room;
-    }
+    table->cells = cli_grow(table->cells, table->count, sizeof *table->cells);
     table->cells[table->count++] = cell.data;
 }
 
 void cli_table_text(cli_table_t *table, const char *text)
 {
     cli_table_add(table, text, strlen(text));
+}
+
+void cli_table_row(cli_table_t *table, const char *const *texts)
+{
+    size_t i;
+
+    for (i = 0; i < table->columns; i++)
+        cli_table_text(table, texts[i]);
 }
 
 /* Characters, not bytes. */

@@ -69,6 +69,18 @@ char *cli_format(const char *format, ...)
     return text;
 }
 
+void *cli_grow(void *array, size_t count, size_t size)
+{
+    void *grown;
+
+    if ((count & (count - 1)) != 0) /* it grows at powers of two */
+        return array;
+    grown = cli_alloc((2 * count + 1) * size);
+    if (count > 0)
+        memcpy(grown, array, count * size);
+    return grown;
+}
+
 /* --- buffers ---------------------------------------------------------------------------------- */
 void cli_buf_add(cli_buf_t *buf, const void *data, size_t len)
 {
@@ -113,6 +125,20 @@ void cli_print_take(const char *text, size_t len, void *user)
 
 /* --- forms ------------------------------------------------------------------------------------ */
 static const char k_digits[] = "0123456789abcdef";
+
+char *cli_quoted(const char *text, char quote)
+{
+    cli_buf_t out = {0};
+
+    cli_buf_add(&out, &quote, 1);
+    for (; *text != '\0'; text++) {
+        if (*text == quote)
+            cli_buf_add(&out, &quote, 1);
+        cli_buf_add(&out, text, 1);
+    }
+    cli_buf_add(&out, &quote, 1);
+    return out.data;
+}
 
 void cli_escape_key(cli_buf_t *buf, const void *key, size_t len)
 {
@@ -209,18 +235,16 @@ bool cli_duration(const char *text, uint32_t *ret_ms)
 }
 
 /* --- suggestions ------------------------------------------------------------------------------ */
-static size_t least(size_t a, size_t b, size_t c)
+static size_t least(size_t a, size_t b)
 {
-    size_t low = a < b ? a : b;
-
-    return low < c ? low : c;
+    return a < b ? a : b;
 }
 
 /* Edits that turn one word into the other; two letters in the wrong order count as one. */
 static size_t edits(const char *a, const char *b)
 {
     enum { LONGEST = 40 };
-    size_t rows[3][LONGEST + 1];
+    size_t cost[LONGEST + 1][LONGEST + 1]; /* of the first i letters of a and j of b */
     size_t la = strlen(a);
     size_t lb = strlen(b);
     size_t i;
@@ -228,20 +252,18 @@ static size_t edits(const char *a, const char *b)
 
     if (la > LONGEST || lb > LONGEST)
         return LONGEST;
-    for (j = 0; j <= lb; j++)
-        rows[0][j] = j;
-    for (i = 1; i <= la; i++) {
-        size_t *now = rows[i % 3];
-        size_t *before = rows[(i + 2) % 3];
-        now[0] = i;
-        for (j = 1; j <= lb; j++) {
-            size_t same = a[i - 1] == b[j - 1] ? 0 : 1;
-            now[j] = least(before[j] + 1, now[j - 1] + 1, before[j - 1] + same);
+    for (i = 0; i <= la; i++) {
+        for (j = 0; j <= lb; j++) {
+            cost[i][j] = i + j;
+            if (i == 0 || j == 0)
+                continue;
+            cost[i][j] = least(cost[i - 1][j], cost[i][j - 1]) + 1;
+            cost[i][j] = least(cost[i][j], cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = least(now[j], rows[(i + 1) % 3][j - 2] + 1, now[j]);
+                cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1);
         }
     }
-    return rows[la % 3][lb];
+    return cost[la][lb];
 }
 
 const char *cli_nearest(const char *word, const char *const *names, size_t count)

@@ -14,6 +14,9 @@ char *cli_copy_n(const char *text, size_t len);
 char *cli_format(const char *format, ...) AGDB_PRINTF(1, 2);
 char *cli_format_list(const char *format, va_list list) AGDB_PRINTF(1, 0);
 
+/* The array with room for one element behind its `count`, zeroed; it may have moved. */
+void *cli_grow(void *array, size_t count, size_t size);
+
 /* Grows as needed; `data` is always NUL-terminated once something was added. Starts as zeroes. */
 typedef struct cli_buf {
     char *data;
@@ -29,6 +32,8 @@ void cli_buf_take(const char *text, size_t len, void *user);
 /* An agdb_text_fn that writes to standard output. */
 void cli_print_take(const char *text, size_t len, void *user);
 
+/* The text between two `quote`s, with those inside doubled: for SQL and for configuration files. */
+char *cli_quoted(const char *text, char quote);
 /* Key bytes for people: what is outside printable ASCII, tab and backslash become \xHH. */
 void cli_escape_key(cli_buf_t *buf, const void *key, size_t len);
 void cli_hex(cli_buf_t *buf, const void *data, size_t len);

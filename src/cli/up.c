@@ -5,11 +5,7 @@
 #include "cli/ports.h"
 #include "cli/table.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static const cli_usage_t k_usage = {
     .name = "up",
@@ -48,89 +44,14 @@ typedef struct up_options {
     bool json;
 } up_options_t;
 
-/* --- PostgreSQL's programs -------------------------------------------------------------------- */
-static bool has_programs(const char *bindir)
-{
-    return access(cli_format("%s/postgres", bindir), X_OK) == 0 &&
-           access(cli_format("%s/initdb", bindir), X_OK) == 0 &&
-           access(cli_format("%s/pg_basebackup", bindir), X_OK) == 0;
-}
-
-/* What `pg_config --bindir` says; NULL when there is none, or it has no server programs. */
-static const char *configured_bindir(void)
-{
-    const char *path = getenv("PATH");
-    char *dirs = cli_copy(path != NULL ? path : "/usr/bin");
-    char *next = dirs;
-
-    while (next != NULL) {
-        char *dir = next;
-        char *program;
-        char *bindir;
-        next = strchr(dir, ':');
-        if (next != NULL)
-            *next++ = '\0';
-        program = cli_format("%s/pg_config", dir);
-        if (dir[0] != '/' || access(program, X_OK) != 0)
-            continue;
-        bindir = cli_output((const char *const[]){program, "--bindir", NULL});
-        if (bindir == NULL)
-            return NULL;
-        bindir[strcspn(bindir, "\n")] = '\0';
-        return has_programs(bindir) ? bindir : NULL;
-    }
-    return NULL;
-}
-
-/* Debian keeps versions side by side. */
-static const char *newest_bindir(void)
-{
-    static const char k_root[] = "/usr/lib/postgresql";
-    DIR *dir = opendir(k_root);
-    const struct dirent *entry;
-    const char *best = NULL;
-    uint64_t best_version = 0;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        char *bindir = cli_format("%s/%s/bin", k_root, entry->d_name);
-        uint64_t version;
-        if (cli_number(entry->d_name, 1000, &version) && version > best_version &&
-            has_programs(bindir)) {
-            best = bindir;
-            best_version = version;
-        }
-    }
-    if (dir != NULL)
-        closedir(dir);
-    return best;
-}
-
-static const char *find_bindir(const char *given)
-{
-    const char *found;
-
-    if (given != NULL) {
-        given = cli_absolute(given);
-        if (has_programs(given))
-            return given;
-        cli_error("%s has no postgres, initdb and pg_basebackup", given);
-        return NULL;
-    }
-    found = configured_bindir();
-    if (found == NULL)
-        found = newest_bindir();
-    if (found == NULL)
-        cli_error("the programs of a PostgreSQL server are not found; install them (Debian: "
-                  "apt-get install postgresql) or name their folder with '--bindir'");
-    return found;
-}
-
 /* --- what it prints --------------------------------------------------------------------------- */
 static void print_json(const cli_cluster_t *cluster, bool was_up)
 {
     cli_buf_t out = {0};
     cli_json_t json = {.out = &out};
+    const char *texts[CLI_NODE_FIELDS];
     size_t i;
+    size_t f;
 
     cli_json_open(&json, NULL, '{');
     cli_json_text(&json, "map", cluster->use_path);
@@ -138,18 +59,14 @@ static void print_json(const cli_cluster_t *cluster, bool was_up)
     cli_json_bool(&json, "was_up", was_up);
     cli_json_open(&json, "nodes", '[');
     for (i = 0; i < cluster->nplaces; i++) {
-        const cli_place_t *place = &cluster->places[i];
-        const cli_server_t *server = &cluster->servers[place->server];
+        cli_node_texts(cluster, &cluster->places[i], texts);
         cli_json_open(&json, NULL, '{');
-        cli_json_text(&json, "keyspace", place->keyspace_name);
-        cli_json_text(&json, "shard", place->shard_name);
-        cli_json_text(&json, "node", place->node_name);
-        cli_json_text(&json, "role", server->replica ? "replica" : "primary");
-        cli_json_text(&json, "host", server->host);
-        cli_json_number(&json, "port", server->port);
-        cli_json_text(&json, "data", server->data);
-        cli_json_number(&json, "pid", (uint64_t)server->pid);
-        cli_json_text(&json, "socket", server->socket);
+        for (f = 0; f < CLI_NODE_FIELDS; f++) {
+            if (f == CLI_NODE_PORT || f == CLI_NODE_PID)
+                cli_json_word(&json, cli_node_names[f], texts[f]);
+            else
+                cli_json_text(&json, cli_node_names[f], texts[f]);
+        }
         cli_json_close(&json);
     }
     cli_json_close(&json);
@@ -161,23 +78,18 @@ static void print_table(const cli_cluster_t *cluster)
 {
     static const char *const k_heads[] = {"KEYSPACE", "SHARD", "NODE", "ROLE",
                                           "PORT",     "PID",   "DATA"};
+    const char *texts[CLI_NODE_FIELDS];
     cli_table_t table;
     size_t i;
 
     cli_table_init(&table, sizeof k_heads / sizeof k_heads[0]);
     table.right[4] = table.right[5] = true;
-    for (i = 0; i < table.columns; i++)
-        cli_table_text(&table, k_heads[i]);
+    cli_table_row(&table, k_heads);
     for (i = 0; i < cluster->nplaces; i++) {
-        const cli_place_t *place = &cluster->places[i];
-        const cli_server_t *server = &cluster->servers[place->server];
-        cli_table_text(&table, place->keyspace_name);
-        cli_table_text(&table, place->shard_name);
-        cli_table_text(&table, place->node_name);
-        cli_table_text(&table, server->replica ? "replica" : "primary");
-        cli_table_text(&table, cli_format("%u", server->port));
-        cli_table_text(&table, cli_format("%ld", (long)server->pid));
-        cli_table_text(&table, server->data);
+        cli_node_texts(cluster, &cluster->places[i], texts);
+        cli_table_row(&table, (const char *const[]){texts[0], texts[1], texts[2], texts[3],
+                                                    texts[CLI_NODE_PORT], texts[CLI_NODE_PID],
+                                                    texts[CLI_NODE_DATA]});
     }
     cli_table_print(&table, false);
 }
@@ -196,40 +108,37 @@ static int print_cluster(const cli_cluster_t *cluster, bool json, bool was_up)
 
 /* --- a cluster that is there ------------------------------------------------------------------ */
 /* Starts what does not run: all of a cluster that `down --keep` stopped, or its dead servers. */
-static int start_again(cli_cluster_t *known, const up_options_t *options)
+static int start_again(cli_cluster_t *cluster, const up_options_t *options)
 {
-    bool *was_running = cli_alloc((known->nservers + 1) * sizeof *was_running);
-    const char **data = cli_alloc((known->nservers + 1) * sizeof *data);
+    const char **stopped = NULL;
     size_t count = 0;
     size_t i;
 
-    known->bindir = find_bindir(options->bindir);
-    if (known->bindir == NULL || !cli_find_user(options->run_as, &known->user))
+    cluster->bindir = cli_find_bindir(options->bindir);
+    if (cluster->bindir == NULL || !cli_find_user(options->run_as, &cluster->user))
         return CLI_FAILED;
-    for (i = 0; i < known->nservers; i++)
-        was_running[i] = known->servers[i].pid > 0;
-    if (!cli_boot_again(known) || !cli_write_nodes(known)) {
-        for (i = 0; i < known->nservers; i++) {
-            if (!was_running[i])
-                data[count++] = known->servers[i].data;
-        }
-        cli_stop_servers(data, count, true);
-        return CLI_FAILED;
+    for (i = 0; i < cluster->nservers; i++) {
+        if (cluster->servers[i].pid > 0)
+            continue;
+        stopped = cli_grow(stopped, count, sizeof *stopped);
+        stopped[count++] = cluster->servers[i].data;
     }
-    return print_cluster(known, options->json, false);
+    if (cli_boot_again(cluster) && cli_write_nodes(cluster))
+        return print_cluster(cluster, options->json, false);
+    cli_stop_servers(stopped, count, true);
+    return CLI_FAILED;
 }
 
 /* What is there must be the cluster of the same map. */
-static bool is_same(const cli_cluster_t *known, const char *known_source,
-                    const cli_cluster_t *wanted, const char *source)
+static bool is_same(const cli_kept_t *kept, const cli_cluster_t *wanted, const char *source)
 {
-    const char *whose = known->map_path;
+    const char *whose = kept->map_path;
 
-    if (strcmp(known_source, source) == 0 && known->free_ports == wanted->free_ports)
+    if (strcmp(kept->source, source) == 0 && kept->free_ports == wanted->free_ports)
         return true;
-    if (strcmp(known_source, source) == 0)
-        whose = known->free_ports ? "this map with free ports" : "this map with its own ports";
-    else if (strcmp(known->map_path, wanted->map_path) == 0)
+    if (strcmp(kept->source, source) == 0)
+        whose = kept->free_ports ? "this map with free ports" : "this map with its own ports";
+    else if (strcmp(kept->map_path, wanted->map_path) == 0)
         whose = "an earlier form of this map";
     cli_error("%s holds the cluster of %s; run 'agencydb down --dir %s' first, or use another "
               "'--dir'",
@@ -237,78 +146,56 @@ static bool is_same(const cli_cluster_t *known, const char *known_source,
     return false;
 }
 
-/* Counts the servers that answer; names the others. */
-static size_t count_answers(const cli_cluster_t *known, cli_buf_t *silent)
+/* Counts the servers that do not answer, and names them. */
+static size_t count_silent(const cli_cluster_t *cluster, cli_buf_t *names)
 {
     enum { ANSWER_MS = 3000 };
-    size_t answering = 0;
+    size_t silent = 0;
     size_t i;
 
-    for (i = 0; i < known->nservers; i++) {
-        const cli_server_t *server = &known->servers[i];
+    for (i = 0; i < cluster->nservers; i++) {
+        const cli_server_t *server = &cluster->servers[i];
         if (server->pid > 0 && cli_server_answers(server->host, server->port, ANSWER_MS))
-            answering++;
-        else
-            cli_buf_format(silent, "\n    %s (%s port %u)", server->label, server->host,
-                           server->port);
+            continue;
+        cli_buf_format(names, "\n    %s (%s port %u)", server->label, server->host, server->port);
+        silent++;
     }
-    return answering;
+    return silent;
 }
 
-static int use_existing(const cli_cluster_t *wanted, const char *source,
-                        const up_options_t *options)
+static int use_existing(cli_cluster_t *cluster, const char *source, const up_options_t *options)
 {
-    cli_cluster_t known;
-    char *known_source = NULL;
-    cli_buf_t silent = {0};
+    cli_kept_t kept;
+    cli_buf_t names = {0};
     size_t running = 0;
-    size_t answering;
+    size_t silent;
     size_t i;
+    bool complete;
 
-    if (!cli_lock_cluster(wanted->dir))
+    if (!cli_lock_cluster(cluster->dir))
         return CLI_FAILED;
-    if (!cli_read_state(wanted->dir, &known, &known_source)) {
+    complete = cli_read_state(cluster->dir, &kept);
+    if (complete && !is_same(&kept, cluster, source))
+        return CLI_FAILED;
+    if (!complete || !cli_take_state(cluster, &kept)) {
         cli_error("%s holds a cluster that was not completed; run 'agencydb down --dir %s' first",
-                  wanted->dir, wanted->dir);
+                  cluster->dir, cluster->dir);
         return CLI_FAILED;
     }
-    if (!is_same(&known, known_source, wanted, source))
-        return CLI_FAILED;
-    for (i = 0; i < known.nservers; i++)
-        running += known.servers[i].pid > 0 ? 1 : 0;
-    if (running == 0 || (options->revive && running < known.nservers))
-        return start_again(&known, options);
-    answering = count_answers(&known, &silent);
-    if (answering == known.nservers)
-        return print_cluster(&known, options->json, true);
-    cli_error(
-        "%zu of %zu servers in %s do not answer; run 'agencydb down --dir %s' first, or start "
-        "the dead ones with '--revive'%s",
-        known.nservers - answering, known.nservers, wanted->dir, wanted->dir, silent.data);
+    for (i = 0; i < cluster->nservers; i++)
+        running += cluster->servers[i].pid > 0 ? 1 : 0;
+    if (running == 0 || (options->revive && running < cluster->nservers))
+        return start_again(cluster, options);
+    silent = count_silent(cluster, &names);
+    if (silent == 0)
+        return print_cluster(cluster, options->json, true);
+    cli_error("%zu of %zu servers in %s do not answer; run 'agencydb down --dir %s' first, or "
+              "start the dead ones with '--revive'%s",
+              silent, cluster->nservers, cluster->dir, cluster->dir, names.data);
     return CLI_FAILED;
 }
 
 /* --- a new one -------------------------------------------------------------------------------- */
-/* The map for clients is loaded once, so that a mistake shows here and not in a program. */
-static bool write_used_map(const cli_cluster_t *cluster, const agdb_map_t *map)
-{
-    char *text;
-    agdb_map_t *again;
-
-    if (!cluster->free_ports)
-        return true;
-    text = cli_edit_map(map, cluster);
-    if (text == NULL)
-        return false;
-    if (!cli_write_file(cluster->use_path, 0644, text, strlen(text))) {
-        cli_error("cannot write %s: %s", cluster->use_path, strerror(errno));
-        return false;
-    }
-    again = cli_load_map(cluster->use_path);
-    agdb_map_free(again);
-    return again != NULL;
-}
-
 static void undo(const char *dir)
 {
     size_t count;
@@ -324,14 +211,15 @@ static int boot_new(cli_cluster_t *cluster, const agdb_map_t *map, const char *s
 {
     uint64_t start = cli_now_ms();
 
-    cluster->bindir = find_bindir(options->bindir);
+    cluster->bindir = cli_find_bindir(options->bindir);
     if (cluster->bindir == NULL || !cli_find_user(options->run_as, &cluster->user) ||
         !cli_plan_ports(cluster) || cli_interrupted())
         return CLI_FAILED;
     cli_progress("Booting %zu server%s in %s", cluster->nservers, cluster->nservers == 1 ? "" : "s",
                  cluster->dir);
     if (!cli_create_state(cluster, source) || !cli_plan_logins(cluster, map) ||
-        !write_used_map(cluster, map) || !cli_boot(cluster) || !cli_write_nodes(cluster)) {
+        (cluster->free_ports && !cli_write_use_map(cluster, map)) || !cli_boot(cluster) ||
+        !cli_write_nodes(cluster)) {
         if (cli_find_cluster(cluster->dir) == CLI_FOUND_CLUSTER)
             undo(cluster->dir);
         return CLI_FAILED;
@@ -354,7 +242,7 @@ static int up_map(const char *path, const agdb_map_t *map, const up_options_t *o
         cli_error("names of folders with tabs and line ends are not supported");
         return CLI_FAILED;
     }
-    if (agdb_map_write(map, AGDB_MAP_YAML, cli_buf_take, &source, &err) != AGDB_OK) {
+    if (agdb_map_write(map, AGDB_MAP_YAML, NULL, cli_buf_take, &source, &err) != AGDB_OK) {
         cli_report(err);
         return CLI_FAILED;
     }
@@ -377,24 +265,19 @@ static int run(int argc, char **argv)
 {
     up_options_t options = {0};
     const cli_option_t table[] = {
-        {"dir", "DIR", NULL, &options.dir,
-         "where to (default: ${TMPDIR:-/tmp}/agencydb-UID/NAME_OF_MAP)"},
-        {"free-ports", NULL, &options.free_ports, NULL,
-         "choose free ports and write DIR/map.yaml, the map to use"},
-        {"durable", NULL, &options.durable, NULL, "flush to disk as a real server does"},
-        {"revive", NULL, &options.revive, NULL,
-         "start again the dead servers of a cluster that is up"},
-        {"bindir", "DIR", NULL, &options.bindir,
-         "folder of postgres, initdb, pg_basebackup (default: pg_config's, or the newest)"},
-        {"run-as", "USER", NULL, &options.run_as,
-         "as root: who runs the servers (default: postgres)"},
-        {"json", NULL, &options.json, NULL, "print one JSON object"},
+        CLI_TEXT("dir", "DIR", &options.dir,
+                 "where to (default: ${TMPDIR:-/tmp}/agencydb-UID/NAME_OF_MAP)"),
+        CLI_FLAG("free-ports", &options.free_ports,
+                 "choose free ports and write DIR/map.yaml, the map to use"),
+        CLI_FLAG("durable", &options.durable, "flush to disk as a real server does"),
+        CLI_FLAG("revive", &options.revive, "start again the dead servers of a cluster that is up"),
+        CLI_TEXT("bindir", "DIR", &options.bindir,
+                 "folder of postgres, initdb, pg_basebackup (default: pg_config's, or the newest)"),
+        CLI_TEXT("run-as", "USER", &options.run_as,
+                 "as root: who runs the servers (default: postgres)"),
+        CLI_FLAG("json", &options.json, "print one JSON object"),
     };
-    cli_args_t args = {.usage = &k_usage,
-                       .options = table,
-                       .noptions = sizeof table / sizeof table[0],
-                       .least = 1,
-                       .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
     int code = cli_args_read(&args, argc, argv);
     agdb_map_t *map;
 

@@ -1,6 +1,9 @@
 #include "map/host.h"
 
+#include "map/text.h"
+
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -81,6 +84,24 @@ const char *agdb__host_fault(const char *host, size_t len)
     if (host[0] == '[')
         return "is in brackets: they belong to the short form \"[address]:port\" only";
     return memchr(host, ':', len) != NULL ? address_fault(host, len) : name_fault(host, len);
+}
+
+void agdb__node_name(char buf[AGDB__NODE_NAME_SIZE], const char *host, unsigned port)
+{
+    bool bare = strchr(host, ':') != NULL;
+
+    snprintf(buf, AGDB__NODE_NAME_SIZE, "%s%s%s:%u", bare ? "[" : "", host, bare ? "]" : "", port);
+}
+
+bool agdb__port_parse(const char *text, size_t len, uint16_t *ret)
+{
+    uint64_t port = 0;
+
+    if (len == 0 || text[0] == '0' || agdb__text_digits(text, len, &port) != len ||
+        port > UINT16_MAX)
+        return false;
+    *ret = (uint16_t)port;
+    return true;
 }
 
 static const char *bracketed(const char *text, size_t len, agdb__endpoint_t *ret)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     AGDB__HOST_MAX = 255,
@@ -14,6 +15,13 @@ bool agdb__host_is_socket(const char *host);
 bool agdb__host_is_loopback(const char *host);
 /* What is wrong with a host name, address or socket folder; NULL: nothing. */
 const char *agdb__host_fault(const char *host, size_t len);
+
+enum { AGDB__NODE_NAME_SIZE = AGDB__HOST_MAX + 16 };
+
+/* What a node without a name is called: host:port, an IPv6 address in brackets. */
+void agdb__node_name(char buf[AGDB__NODE_NAME_SIZE], const char *host, unsigned port);
+/* Whether it is a number from 1 to 65535. */
+bool agdb__port_parse(const char *text, size_t len, uint16_t *ret);
 
 /* The short form: host, host:port, [v6]:port, /folder. */
 typedef struct agdb__endpoint {

@@ -2,6 +2,7 @@
 
 #include "map/load_impl.h"
 #include "map/suggest.h"
+#include "map/text.h"
 
 #include <stdio.h>
 
@@ -59,11 +60,8 @@ static void set_initial(agdb__level_t *level, size_t i)
     switch (row->type) {
     case AGDB__T_UINT:
     case AGDB__T_MSEC:
-        if (!agdb__msec_parse(row->initial, strlen(row->initial), &n)) {
-            const char *c;
-            for (c = row->initial; *c != '\0'; c++)
-                n = n * 10 + (uint64_t)(*c - '0');
-        }
+        if (!agdb__msec_parse(row->initial, strlen(row->initial), &n))
+            (void)agdb__text_digits(row->initial, strlen(row->initial), &n);
         level->value.number[i] = n;
         break;
     case AGDB__T_BOOL:

@@ -1,5 +1,7 @@
 #include "map/level.h"
 
+#include "map/text.h"
+
 #include <stdio.h>
 
 static const struct unit {
@@ -12,14 +14,9 @@ enum { UNITS = sizeof k_units / sizeof k_units[0] };
 bool agdb__msec_parse(const char *text, size_t len, uint64_t *ret)
 {
     uint64_t n = 0;
-    size_t digits = 0;
+    size_t digits = agdb__text_digits(text, len, &n);
     size_t i;
 
-    while (digits < len && text[digits] >= '0' && text[digits] <= '9') {
-        uint64_t digit = (uint64_t)(text[digits] - '0');
-        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
-        digits++;
-    }
     if (digits == 0)
         return false;
     for (i = 0; i < UNITS; i++) {

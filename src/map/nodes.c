@@ -17,16 +17,12 @@ typedef struct draft {
     bool ok; /* host and port are known */
 } draft_t;
 
-/* host:port, an IPv6 address in brackets */
 static const char *default_name(agdb__load_t *l, const char *host, unsigned port)
 {
-    const size_t size = strlen(host) + 16;
-    char *name = agdb__arena_alloc(l->arena, size);
-    bool bare = strchr(host, ':') != NULL;
+    char name[AGDB__NODE_NAME_SIZE];
 
-    if (name != NULL)
-        snprintf(name, size, "%s%s%s:%u", bare ? "[" : "", host, bare ? "]" : "", port);
-    return name;
+    agdb__node_name(name, host, port);
+    return agdb__arena_text(l->arena, name, strlen(name));
 }
 
 static bool set_host(agdb__load_t *l, draft_t *d, agdb__tree_t *node, const char *host, size_t len)
@@ -39,22 +35,6 @@ static bool set_host(agdb__load_t *l, draft_t *d, agdb__tree_t *node, const char
     }
     d->node->host = agdb__arena_text(l->arena, host, len);
     return d->node->host != NULL;
-}
-
-static bool parse_port(const char *text, size_t len, uint16_t *ret)
-{
-    unsigned port = 0;
-    size_t i;
-
-    if (len == 0 || len > 5 || text[0] == '0')
-        return false;
-    for (i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        port = port * 10 + (unsigned)(text[i] - '0');
-    }
-    *ret = (uint16_t)port;
-    return port <= UINT16_MAX;
 }
 
 static void read_short(agdb__load_t *l, draft_t *d)
@@ -73,7 +53,8 @@ static void read_short(agdb__load_t *l, draft_t *d)
     }
     if (!set_host(l, d, d->at, endpoint.host, endpoint.host_len))
         return;
-    if (endpoint.port != NULL && !parse_port(endpoint.port, endpoint.port_len, &d->node->port)) {
+    if (endpoint.port != NULL &&
+        !agdb__port_parse(endpoint.port, endpoint.port_len, &d->node->port)) {
         agdb__diag_error(l->diag, d->at->line, d->at->column,
                          "node %s: its port is not a number from 1 to 65535", AGDB__SHOWN(d->at));
         return;

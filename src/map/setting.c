@@ -9,6 +9,13 @@ const char *agdb__node_state_name(agdb__node_state_t state)
     return k_names[state];
 }
 
+bool agdb__setting_is_text(size_t i)
+{
+    agdb__setting_type_t type = agdb__setting_rows[i].type;
+
+    return type == AGDB__T_TEXT || type == AGDB__T_PATH || type == AGDB__T_ENUM;
+}
+
 const char *agdb__setting_text(const agdb__settings_t *settings, size_t i,
                                char buf[AGDB__SETTING_NUMBER])
 {

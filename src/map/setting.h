@@ -7,6 +7,8 @@
 
 enum { AGDB__SETTING_NUMBER = 32 };
 
+/* Whether it is a text; else a number. */
+bool agdb__setting_is_text(size_t i);
 /* One setting of the table: numbers in decimal (durations in milliseconds), "true" or "false";
  * NULL when it has no value. `buf` is used for numbers. */
 const char *agdb__setting_text(const agdb__settings_t *settings, size_t i,

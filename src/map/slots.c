@@ -1,10 +1,14 @@
 #include "map/load_impl.h"
 
+#include "map/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Every slot of a keyspace has exactly one owner. The ranges are sorted and walked once: work
  * grows with their number, not with slots x ranges. */
+
+enum { DIGITS_MAX = 6 }; /* more are no slot; a longer number would wrap */
 
 typedef struct range {
     uint32_t first;
@@ -19,15 +23,14 @@ typedef struct ranges {
     bool broken; /* a range could not be read: gaps would be its echo */
 } ranges_t;
 
+/* The digits at `at`; returns what follows, or NULL. */
 static const char *parse_number(const char *at, const char *end, uint32_t *ret)
 {
-    uint32_t n = 0;
-    const char *start = at;
+    uint64_t n = 0;
+    size_t digits = agdb__text_digits(at, (size_t)(end - at), &n);
 
-    while (at < end && *at >= '0' && *at <= '9' && at - start < 6)
-        n = n * 10 + (uint32_t)(*at++ - '0');
-    *ret = n;
-    return at > start ? at : NULL;
+    *ret = (uint32_t)n;
+    return digits > 0 && digits <= DIGITS_MAX ? at + digits : NULL;
 }
 
 /* A number, or two with '-' between. */

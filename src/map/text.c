@@ -151,6 +151,19 @@ static bool is_date_like(const char *text, size_t len)
     return len == i || text[i] == 'T' || text[i] == 't' || text[i] == ' ';
 }
 
+size_t agdb__text_digits(const char *text, size_t len, uint64_t *ret)
+{
+    uint64_t n = 0;
+    size_t i;
+
+    for (i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
+    }
+    *ret = n;
+    return i;
+}
+
 bool agdb__text_is_rewritten(const char *text, size_t len)
 {
     static const char *const k_words[] = {"no",   "yes",   "on",    "off", "true", "false",

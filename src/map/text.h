@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Length of the first character when it is valid UTF-8 and no control character; else 0. */
 size_t agdb__text_printable(const char *text, size_t len);
@@ -13,6 +14,9 @@ bool agdb__text_is_printable(const char *text, size_t len);
 long agdb__text_find_bad(const char *text, size_t len, const char **ret_why);
 /* 1 to 63 of A-Z a-z 0-9 _ . -, with no . or - in front */
 bool agdb__text_is_name(const char *text, size_t len);
+/* The decimal digits in front, as a number; too large ones become UINT64_MAX. Returns how many
+ * there are. */
+size_t agdb__text_digits(const char *text, size_t len, uint64_t *ret);
 /* Whether a YAML tool would read this plain scalar as something else than text. */
 bool agdb__text_is_rewritten(const char *text, size_t len);
 

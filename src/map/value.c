@@ -69,23 +69,6 @@ bool agdb__value_text(agdb__load_t *l, agdb__tree_t *node, const char *what, siz
     return true;
 }
 
-/* Decimal digits only. Too large ones become UINT64_MAX. */
-static bool parse_digits(const char *text, size_t len, uint64_t *ret)
-{
-    uint64_t n = 0;
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        uint64_t digit;
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        digit = (uint64_t)(text[i] - '0');
-        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
-    }
-    *ret = n;
-    return len > 0;
-}
-
 bool agdb__value_uint(agdb__load_t *l, agdb__tree_t *node, const char *what, uint64_t min,
                       uint64_t max, uint64_t *ret)
 {
@@ -93,7 +76,7 @@ bool agdb__value_uint(agdb__load_t *l, agdb__tree_t *node, const char *what, uin
 
     if (!value_scalar(l, node, what))
         return false;
-    if (!parse_digits(node->value, node->value_len, &n)) {
+    if (agdb__text_digits(node->value, node->value_len, &n) != node->value_len) {
         agdb__diag_error(l->diag, node->line, node->column,
                          "%s: %s is not a number: write digits only", what, AGDB__SHOWN(node));
         return false;
@@ -123,7 +106,7 @@ bool agdb__value_msec(agdb__load_t *l, agdb__tree_t *node, const char *what, uin
 
     if (!value_scalar(l, node, what))
         return false;
-    if (parse_digits(node->value, node->value_len, &plain)) {
+    if (agdb__text_digits(node->value, node->value_len, &plain) == node->value_len) {
         agdb__diag_error(l->diag, node->line, node->column,
                          "%s: %s has no unit: write ms, s, m, h or d behind it, such as 5s", what,
                          AGDB__SHOWN(node));

@@ -1,6 +1,8 @@
 #include "map/write.h"
 
+#include "base/error.h"
 #include "map/quote.h"
+#include "map/rewrite.h"
 #include "map/setting.h"
 
 /* Settings that all nodes share stand in `defaults`, the others in each node: every default is
@@ -8,6 +10,7 @@
 
 typedef struct writer {
     const agdb_map_t *map;
+    const agdb__map_keyspace_t *keyspaces; /* the map's, or with other settings */
     agdb__buf_t *out;
     bool json;
     unsigned depth;
@@ -119,16 +122,16 @@ static void compare_with(writer_t *w, const agdb__settings_t *first, const agdb_
 
 static void find_shared(writer_t *w)
 {
-    const agdb__settings_t *first = &w->map->keyspaces[0].shards[0].nodes[0].settings;
+    const agdb__settings_t *first = &w->keyspaces[0].shards[0].nodes[0].settings;
     size_t k;
     size_t s;
     size_t n;
 
     memset(w->shared, true, sizeof w->shared);
     for (k = 0; k < w->map->nkeyspaces; k++)
-        for (s = 0; s < w->map->keyspaces[k].nshards; s++)
-            for (n = 0; n < w->map->keyspaces[k].shards[s].nnodes; n++)
-                compare_with(w, first, &w->map->keyspaces[k].shards[s].nodes[n].settings);
+        for (s = 0; s < w->keyspaces[k].nshards; s++)
+            for (n = 0; n < w->keyspaces[k].shards[s].nnodes; n++)
+                compare_with(w, first, &w->keyspaces[k].shards[s].nodes[n].settings);
     /* a level that says sslmode has to say insecure too */
     w->shared[AGDB_S_SSLMODE] = w->shared[AGDB_S_SSLMODE] && w->shared[AGDB_S_INSECURE];
     w->shared[AGDB_S_INSECURE] = w->shared[AGDB_S_SSLMODE];
@@ -162,10 +165,7 @@ static void setting(writer_t *w, const agdb__settings_t *settings, size_t i)
 
 static bool is_wanted(const writer_t *w, const agdb__settings_t *settings, size_t i, bool shared)
 {
-    agdb__setting_type_t type = agdb__setting_rows[i].type;
-    bool is_text = type == AGDB__T_TEXT || type == AGDB__T_PATH || type == AGDB__T_ENUM;
-
-    return w->shared[i] == shared && (!is_text || settings->text[i] != NULL);
+    return w->shared[i] == shared && (!agdb__setting_is_text(i) || settings->text[i] != NULL);
 }
 
 static void section(writer_t *w, const agdb__settings_t *settings, const char *name, bool shared)
@@ -211,7 +211,8 @@ static void node(writer_t *w, const agdb__map_node_t *n, bool first)
     open_mapping(w);
     text(w, "host", n->host);
     number(w, "port", n->port);
-    text(w, "name", n->name);
+    if (n->name != NULL)
+        text(w, "name", n->name);
     if (n->zone[0] != '\0')
         text(w, "zone", n->zone);
     text(w, "state", agdb__node_state_name(n->state));
@@ -330,32 +331,53 @@ static void head(writer_t *w)
         text(w, "default_keyspace", w->map->keyspaces[w->map->default_keyspace].name);
 }
 
-void agdb__map_write(const agdb_map_t *map, agdb_map_format_t format, agdb__buf_t *out)
+static void whole(writer_t *w)
 {
-    writer_t w = {.map = map, .out = out, .json = format == AGDB_MAP_JSON};
     size_t i;
 
-    find_shared(&w);
-    if (w.json)
-        open_mapping(&w);
-    head(&w);
-    start_word(&w, "defaults");
-    open_mapping(&w);
-    sections(&w, &map->keyspaces[0].shards[0].nodes[0].settings, true);
-    close_mapping(&w);
-    start_word(&w, "keyspaces");
-    open_mapping(&w);
-    for (i = 0; i < map->nkeyspaces; i++)
-        keyspace(&w, &map->keyspaces[i]);
-    close_mapping(&w);
-    if (map->nagencies > 0) {
-        start_word(&w, "agencies");
-        open_mapping(&w);
-        for (i = 0; i < map->nagencies; i++)
-            agency(&w, &map->agencies[i]);
-        close_mapping(&w);
+    find_shared(w);
+    if (w->json)
+        open_mapping(w);
+    head(w);
+    start_word(w, "defaults");
+    open_mapping(w);
+    sections(w, &w->keyspaces[0].shards[0].nodes[0].settings, true);
+    close_mapping(w);
+    start_word(w, "keyspaces");
+    open_mapping(w);
+    for (i = 0; i < w->map->nkeyspaces; i++)
+        keyspace(w, &w->keyspaces[i]);
+    close_mapping(w);
+    if (w->map->nagencies > 0) {
+        start_word(w, "agencies");
+        open_mapping(w);
+        for (i = 0; i < w->map->nagencies; i++)
+            agency(w, &w->map->agencies[i]);
+        close_mapping(w);
     }
-    if (w.json)
-        close_mapping(&w);
-    agdb__buf_add(out, "\n", 1);
+    if (w->json)
+        close_mapping(w);
+    agdb__buf_add(w->out, "\n", 1);
+}
+
+agdb_status_t agdb__map_write(const agdb_map_t *map, agdb_map_format_t format,
+                              agdb_map_rewrite_fn rewrite, void *user, agdb__buf_t *out,
+                              agdb_error_t **reterr)
+{
+    writer_t w = {
+        .map = map, .keyspaces = map->keyspaces, .out = out, .json = format == AGDB_MAP_JSON};
+    agdb__arena_t *arena = NULL;
+    agdb_status_t st = AGDB_OK;
+
+    if (rewrite != NULL) {
+        arena = agdb__arena_new();
+        st = arena != NULL ? agdb__map_rewrite(map, rewrite, user, arena, &w.keyspaces, reterr)
+                           : agdb__fail_nomem(reterr);
+    }
+    if (st == AGDB_OK)
+        whole(&w);
+    if (st == AGDB_OK && out->failed)
+        st = agdb__fail_nomem(reterr);
+    agdb__arena_free(arena);
+    return st;
 }

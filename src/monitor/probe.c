@@ -75,6 +75,9 @@ static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
     agdb__error_free(probe->error);
     probe->error = NULL;
     probe->next_us = agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, 0));
+    if (probe->hurried)
+        probe->next_us = now_us;
+    probe->hurried = false;
     return changed;
 }
 
@@ -82,6 +85,7 @@ static void drop(agdb__probe_t *probe, uint64_t next_us)
 {
     agdb__conn_close(probe->conn);
     probe->conn = NULL;
+    probe->hurried = false;
     probe->next_us = next_us;
 }
 
@@ -117,7 +121,9 @@ static void ask(agdb__probe_t *probe, uint64_t now_us)
     } else {
         if (limit_ms > ANSWER_MS)
             deadline_us = agdb__after_ms(now_us, ANSWER_MS);
-        (void)agdb__conn_probe(probe->conn, now_us, deadline_us);
+        if (agdb__conn_probe(probe->conn, now_us, deadline_us) != AGDB_OK &&
+            agdb__conn_state(probe->conn) == AGDB__CONN_READY)
+            drop(probe, agdb__after_ms(now_us, RETRY_FIRST_MS)); /* it takes no question */
     }
 }
 
@@ -154,6 +160,7 @@ bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us)
 void agdb__probe_hurry(agdb__probe_t *probe)
 {
     probe->next_us = 0;
+    probe->hurried = !is_idle(probe);
 }
 
 void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set)

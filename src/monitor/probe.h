@@ -15,6 +15,7 @@ typedef struct agdb__probe {
     agdb__conn_t *conn;
     agdb__rng_t rng;
     uint64_t next_us;  /* when to ask or connect again */
+    bool hurried;      /* the answer under way may be of before: ask once more */
     unsigned failures; /* in a row */
     agdb__health_t health;
     agdb__hello_t hello; /* while UP */

@@ -25,7 +25,9 @@ static bool swap(agdb__slot_t *slot, agdb__slot_state_t from, agdb__slot_state_t
 {
     unsigned expected = (unsigned)from;
 
-    return atomic_load_explicit(&slot->state, memory_order_relaxed) == expected &&
+    /* In the one total order that agdb__pool_give relies on: a waiter that has counted itself must
+     * not see the state of before. */
+    return atomic_load_explicit(&slot->state, memory_order_seq_cst) == expected &&
            atomic_compare_exchange_strong_explicit(&slot->state, &expected, (unsigned)to,
                                                    memory_order_seq_cst, memory_order_relaxed);
 }

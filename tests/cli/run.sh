@@ -303,7 +303,7 @@ run init --json --keyspace core --shard west $map
 same "init --json lists shards" "1 already stamped" "$(json 'str(len(v))+" "+v[0]["state"]')"
 run init --shard none $map
 is "init refuses an unknown shard" 1
-sed -e 's/ east:/ TMP:/; s/ west:/ east:/; s/ TMP:/ west:/' -e 's/shard: east/shard: west/' $map >swapped.yaml
+sed -e 's/ "east":/ TMP:/; s/ "west":/ east:/; s/ TMP:/ west:/' -e 's/: "east"/: "west"/' $map >swapped.yaml
 run init --timeout 3s swapped.yaml
 is "init never overwrites another stamp" 1 "'east'" "'west'"
 same "nothing was changed" "core|east|xxh3_64|4096" "$(admin 'select keyspace, shard, hash, slots from agencydb.identity')"

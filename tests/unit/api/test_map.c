@@ -116,7 +116,7 @@ static void map_write_diff_and_replace_take_the_same_map(void **state)
 
     (void)state;
     agdb__buf_init(&text, 1 << 20);
-    assert_int_equal(agdb_map_write(map, AGDB_MAP_JSON, collect, &text, NULL), AGDB_OK);
+    assert_int_equal(agdb_map_write(map, AGDB_MAP_JSON, NULL, collect, &text, NULL), AGDB_OK);
     assert_int_equal(agdb_map_parse(text.data, text.len, "again", &again, NULL, NULL), AGDB_OK);
     agdb__buf_fini(&text);
     assert_int_equal(agdb_map_diff(map, again, false, collect, &text, NULL), AGDB_OK);
@@ -135,7 +135,7 @@ static void map_calls_without_arguments_are_refused(void **state)
     (void)state;
     assert_int_equal(agdb_map_load(NULL, &map, NULL, NULL), AGDB_E_INVAL);
     assert_int_equal(agdb_map_parse(NULL, 1, "t", &map, NULL, NULL), AGDB_E_INVAL);
-    assert_int_equal(agdb_map_write(NULL, AGDB_MAP_YAML, collect, NULL, NULL), AGDB_E_INVAL);
+    assert_int_equal(agdb_map_write(NULL, AGDB_MAP_YAML, NULL, collect, NULL, NULL), AGDB_E_INVAL);
     assert_int_equal(agdb_map_may_replace(NULL, NULL, NULL), AGDB_E_INVAL);
     assert_int_equal(agdb_map_diff(NULL, NULL, true, collect, NULL, NULL), AGDB_E_INVAL);
     assert_int_equal(agdb_map_epoch(NULL), 0);

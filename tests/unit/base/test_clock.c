@@ -29,10 +29,17 @@ static void poll_ms_rounds_up_and_keeps_to_its_bounds(void **state)
         uint64_t until;
         int ms;
     } row[] = {
-        {1000, 1000, 0},    {1000, 999, 0},       {1000, 0, 0},
-        {1000, 1001, 1},    {1000, 2000, 1},      {1000, 2001, 2},
-        {0, 5000000, 5000}, {7, AGDB__NEVER, -1}, {0, AGDB__NEVER / 2, INT_MAX},
+        {1000, 1000, 0},
+        {1000, 999, 0},
+        {1000, 0, 0},
+        {1000, 1001, 1},
+        {1000, 2000, 1},
+        {1000, 2001, 2},
+        {0, 5000000, 5000},
+        {7, AGDB__NEVER, -1},
+        {0, AGDB__NEVER / 2, INT_MAX},
         {0, 1, 1},
+        {0, AGDB__NEVER - 1, INT_MAX},
     };
     size_t i;
 

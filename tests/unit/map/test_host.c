@@ -74,6 +74,33 @@ static void endpoint_forms_are_taken_apart(void **state)
     }
 }
 
+static void node_name_has_brackets_around_ipv6(void **state)
+{
+    char name[AGDB__NODE_NAME_SIZE];
+
+    (void)state;
+    agdb__node_name(name, "db1", 5432);
+    assert_string_equal(name, "db1:5432");
+    agdb__node_name(name, "fe80::1", 65535);
+    assert_string_equal(name, "[fe80::1]:65535");
+    agdb__node_name(name, "/run/postgresql", 1);
+    assert_string_equal(name, "/run/postgresql:1");
+}
+
+static void port_outside_of_its_range_is_refused(void **state)
+{
+    static const char *const k_bad[] = {"",   "0", "05432", "65536", "99999999999999999999",
+                                        "5a", " 1"};
+    uint16_t port = 0;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_bad); i++)
+        assert_false(agdb__port_parse(k_bad[i], strlen(k_bad[i]), &port));
+    assert_true(agdb__port_parse("65535", 5, &port));
+    assert_int_equal(port, 65535);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +108,8 @@ int main(void)
         cmocka_unit_test(fault_good_hosts_have_none),
         cmocka_unit_test(fault_bad_hosts_have_one),
         cmocka_unit_test(endpoint_forms_are_taken_apart),
+        cmocka_unit_test(node_name_has_brackets_around_ipv6),
+        cmocka_unit_test(port_outside_of_its_range_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,30 @@ static void rewritten_scalars_are_known(void **state)
             fail_msg("'%s' is text", k_no[i]);
 }
 
+static void digits_in_front_are_read_and_saturate(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t digits;
+        uint64_t number;
+    } k_rows[] = {{"", 0, 0},
+                  {"a1", 0, 0},
+                  {"0", 1, 0},
+                  {"042ms", 3, 42},
+                  {"18446744073709551615", 20, UINT64_MAX},
+                  {"18446744073709551616", 20, UINT64_MAX},
+                  {"99999999999999999999999", 23, UINT64_MAX}};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_rows); i++) {
+        uint64_t n = 7;
+        assert_int_equal(agdb__text_digits(k_rows[i].text, strlen(k_rows[i].text), &n),
+                         k_rows[i].digits);
+        assert_true(n == k_rows[i].number);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +99,7 @@ int main(void)
         cmocka_unit_test(find_bad_gives_the_first_offset),
         cmocka_unit_test(name_is_judged_by_length_and_characters),
         cmocka_unit_test(rewritten_scalars_are_known),
+        cmocka_unit_test(digits_in_front_are_read_and_saturate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,20 @@ static void hurry_asks_at_once(void **state)
     assert_int_equal(g_probe.hello.timeline, 2);
 }
 
+static void hurry_while_an_answer_is_under_way_asks_once_more(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.stall = true;
+    assert_false(agdb__probe_step(&g_probe, 3000000)); /* asked */
+    agdb__probe_hurry(&g_probe);
+    g_fake.stall = false;
+    assert_false(agdb__probe_step(&g_probe, 3001000)); /* an answer of before */
+    g_fake.hello.in_recovery = true;
+    assert_true(agdb__probe_step(&g_probe, 3002000));
+    assert_true(g_probe.hello.in_recovery);
+}
+
 static void a_lost_connection_alone_is_not_a_dead_server(void **state)
 {
     (void)state;
@@ -123,6 +137,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(step_makes_a_connection_and_observes, setup, teardown),
         cmocka_unit_test_setup_teardown(step_asks_again_and_reports_a_new_role, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_asks_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(hurry_while_an_answer_is_under_way_asks_once_more, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_lost_connection_alone_is_not_a_dead_server, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_refused_connection_is_down_and_comes_back, setup,
