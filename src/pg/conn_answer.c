@@ -129,7 +129,7 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         return take_out(conn, member, true, ret_rows, reterr) == AGDB_OK ? AGDB__MEMBER_ANSWERED
                                                                          : AGDB__MEMBER_FAILED;
     member->received = true;
-    if (member->aborted || i > conn->failed_member)
+    if (i > conn->failed_member)
         return AGDB__MEMBER_NOT_EXECUTED;
     too_big = conn->error->status == AGDB_E_TOO_BIG;
     if (too_big && i != agdb__conn_at_member(conn)) {

@@ -38,7 +38,6 @@ typedef struct agdb__member {
     uint64_t max_rows;
     uint64_t max_bytes;
     bool answer_is_error;
-    bool aborted;  /* the server skipped it */
     bool received; /* its fate has been told */
 } agdb__member_t;
 

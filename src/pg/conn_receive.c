@@ -70,13 +70,13 @@ static void forget_if_stale(agdb__conn_t *conn, agdb__member_t *member, const PG
         agdb__conn_stmt_stale(conn, member, strcmp(state, "26000") != 0);
 }
 
-/* Of the statement itself: its result, its error, or neither when it was skipped. */
+/* Of the statement itself: its result or its error; neither when an earlier failure, of the
+ * member's own preparation or of another member, made the server skip it. */
 static void take_answer(agdb__conn_t *conn, agdb__member_t *member, PGresult *take_rows)
 {
     const ExecStatusType status = PQresultStatus(take_rows);
 
     if (status == PGRES_PIPELINE_ABORTED) {
-        member->aborted = member->answer == NULL;
         PQclear(take_rows);
         return;
     }
