@@ -9,6 +9,9 @@
  * meanwhile has closed the socket, and the request need not be lost on it. */
 enum { LOOK_AFTER_IDLE_US = 20000 };
 
+/* Connections are dropped on suspicion this often at most. */
+enum { DROP_EVERY_US = 1000000 };
+
 agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
                              agdb__resolver_t *resolver, void (*wake)(void *user), void *user)
 {
@@ -52,7 +55,9 @@ void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
 {
     agdb__conn_close(pool->slots.slot[i].conn);
     agdb__slots_empty(&pool->slots, i);
-    atomic_fetch_sub_explicit(&pool->open, 1, memory_order_relaxed);
+    /* Less open first, the waiters second, as in agdb__pool_give: the keeper reads them the other
+     * way round. */
+    atomic_fetch_sub_explicit(&pool->open, 1, memory_order_seq_cst);
     atomic_fetch_add_explicit(&pool->closed, 1, memory_order_relaxed);
     if (agdb__waiters_count(&pool->waiters) > 0)
         pool->wake(pool->wake_user);
@@ -94,7 +99,9 @@ static bool is_hopeless_locked(const agdb__pool_t *pool, uint64_t now_us)
 
 static agdb_status_t fail_closing(agdb_error_t **reterr)
 {
-    return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    (void)agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
+    return AGDB_E_CLOSING;
 }
 
 /* Says which stage used up the time: a queue before busy connections, or none that came to be. */
@@ -148,10 +155,19 @@ static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us
         bool has_open = atomic_load_explicit(&pool->open, memory_order_relaxed) > 0;
         uint64_t until_us = has_open ? agdb__min_us(deadline_us, queue_end_us) : deadline_us;
 
-        if (!agdb__cond_wait(&w->served, &pool->lock, until_us) && agdb__now_us() >= until_us)
+        if (agdb__now_us() >= until_us)
             break;
+        (void)agdb__cond_wait(&w->served, &pool->lock, until_us);
     }
     agdb__waiters_remove(&pool->waiters, w);
+}
+
+/* For one more connection. A full pool has none to give: whoever closes one calls the keeper then.
+ */
+static void call_keeper(agdb__pool_t *pool)
+{
+    if (atomic_load_explicit(&pool->open, memory_order_seq_cst) < pool->limits.max)
+        pool->wake(pool->wake_user);
 }
 
 /* Queues behind the others. On success *ret is BUSY and the caller's. */
@@ -169,7 +185,7 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
         agdb__waiters_append(&pool->waiters, &w);
         agdb__waiters_serve(&pool->waiters, &pool->slots);
         if (w.slot == AGDB__NO_SLOT) {
-            pool->wake(pool->wake_user);
+            call_keeper(pool);
             wait_locked(pool, &w, now_us, deadline_us);
         }
         if (w.slot != AGDB__NO_SLOT) {
@@ -213,7 +229,7 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
             break;
         agdb__pool_discard(pool, i);
     }
-    *ret = (agdb__lease_t){pool->slots.slot[i].conn, i};
+    *ret = (agdb__lease_t){pool->slots.slot[i].conn, i, now_us};
     return AGDB_OK;
 }
 
@@ -233,7 +249,13 @@ void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_u
 
 void agdb__pool_suspect(agdb__pool_t *pool)
 {
-    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    const unsigned long long now_us = agdb__now_us();
+    unsigned long long last_us = atomic_load_explicit(&pool->dropped_us, memory_order_relaxed);
+
+    if (now_us >= last_us + DROP_EVERY_US &&
+        atomic_compare_exchange_strong_explicit(&pool->dropped_us, &last_us, now_us,
+                                                memory_order_relaxed, memory_order_relaxed))
+        atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
     atomic_store_explicit(&pool->suspected, true, memory_order_release);
     pool->wake(pool->wake_user);
 }

@@ -15,10 +15,11 @@ struct agdb__pool {
 
     atomic_uint generation;
     atomic_bool suspected;
-    atomic_bool shut;       /* set under the lock */
-    atomic_uint open;       /* slots FREE or BUSY */
-    atomic_uint connecting; /* slots MAKING; written by the keeper */
-    atomic_int stage;       /* of the oldest attempt; written by the keeper */
+    atomic_ullong dropped_us; /* when the generation changed last */
+    atomic_bool shut;         /* set under the lock */
+    atomic_uint open;         /* slots FREE or BUSY */
+    atomic_uint connecting;   /* slots MAKING; written by the keeper */
+    atomic_int stage;         /* of the oldest attempt; written by the keeper */
     atomic_ullong opened;
     atomic_ullong closed;
 
@@ -31,6 +32,7 @@ struct agdb__pool {
     agdb__rng_t rng;
     unsigned failures;
     bool verified;
+    bool cut;          /* the last attempt failed, and there was no other connection */
     uint64_t sweep_us; /* next look through */
     unsigned swept_generation;
 };

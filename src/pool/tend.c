@@ -20,6 +20,7 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     agdb_error_t *copy = agdb__error_dup(error);
 
     pool->failures++;
+    pool->cut = atomic_load_explicit(&pool->open, memory_order_relaxed) == 0;
     agdb__lock(&pool->lock);
     agdb__error_free(pool->error);
     pool->error = copy;
@@ -34,6 +35,7 @@ static void note_success(agdb__pool_t *pool)
 {
     pool->failures = 0;
     pool->verified = true;
+    pool->cut = false;
     agdb__lock(&pool->lock);
     agdb__error_free(pool->error);
     pool->error = NULL;
@@ -137,13 +139,14 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
 static void grow(agdb__pool_t *pool, uint64_t now_us)
 {
     agdb__pool_load_t load = {
-        .open = atomic_load_explicit(&pool->open, memory_order_relaxed),
-        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
         .waiting = agdb__waiters_count(&pool->waiters),
+        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
         .verified = pool->verified && pool->error == NULL,
+        .doubted = pool->error != NULL && pool->error->status == AGDB_E_WRONG_SHARD,
     };
     unsigned n;
 
+    load.open = atomic_load_explicit(&pool->open, memory_order_seq_cst); /* after the waiters */
     if (atomic_load_explicit(&pool->shut, memory_order_relaxed) || now_us < pool->retry_us)
         return;
     for (n = agdb__pool_growth(&pool->limits, &load); n > 0; n--)
@@ -154,6 +157,7 @@ static void grow(agdb__pool_t *pool, uint64_t now_us)
 bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
 {
     bool was_verified = pool->verified;
+    bool was_cut = pool->cut;
     agdb_status_t before = pool->error != NULL ? pool->error->status : AGDB_OK;
 
     step_making(pool, now_us);
@@ -164,7 +168,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
         sweep(pool, now_us);
     }
     grow(pool, now_us);
-    return was_verified != pool->verified ||
+    return was_verified != pool->verified || was_cut != pool->cut ||
            before != (pool->error != NULL ? pool->error->status : AGDB_OK);
 }
 
@@ -189,5 +193,5 @@ void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
 
 agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool)
 {
-    return (agdb__pool_health_t){pool->verified, pool->error};
+    return (agdb__pool_health_t){pool->verified, pool->error, pool->cut};
 }
