@@ -92,6 +92,12 @@ class Samples:
     def fail(self, side, reason):
         self.failed.setdefault(side, reason)
 
+    def cpu_us(self, side):
+        """CPU time of the client for one operation; None where it is not known (pgbench)."""
+        used = [1e6 * sample["cpu_seconds"] / sample["operations"] for sample in self.of[side]
+                if "cpu_seconds" in sample]
+        return statistics.median(used) if used else None
+
     def values(self, side, field):
         if side in self.failed:
             raise Failure(f"{side}: {self.failed[side]}")
@@ -135,8 +141,10 @@ class Row:
         """The same-round ratios of two sides."""
         try:
             mine, theirs = samples.values(self.side, field), samples.values(self.against, field)
-            self.take([a / b for a, b in zip(mine, theirs)],
-                      {"field": field, "side": statistics.median(mine), "against": statistics.median(theirs)})
+            absolute = {"field": field, "side": statistics.median(mine), "against": statistics.median(theirs)}
+            for key, side in (("side_cpu_us", self.side), ("against_cpu_us", self.against)):
+                absolute[key] = samples.cpu_us(side)
+            self.take([a / b for a, b in zip(mine, theirs)], absolute)
         except Failure as failure:
             self.fail(str(failure))
         return self

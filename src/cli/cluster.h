@@ -1,6 +1,7 @@
-/* A throwaway cluster for the loopback nodes of a map: what is to be booted (plan.c), how one
- * server is made, started and stopped (server.c), all of them at once (boot.c), and what is kept
- * of it in its folder (state.c). */
+/* A throwaway cluster for the loopback nodes of a map: what is to be booted (plan.c) with which
+ * programs (programs.c), how one server is made, started and stopped (server.c), all of them at
+ * once (boot.c), the map that it is used with (usemap.c), and what is kept of it in its folder
+ * (state.c). */
 #ifndef AGDB_CLI_CLUSTER_H
 #define AGDB_CLI_CLUSTER_H
 

@@ -162,17 +162,13 @@ static found_t look(stamp_t *stamp)
 /* Whether every user of the map may read the stamp already. */
 static bool is_readable(stamp_t *stamp, names_t users)
 {
-    size_t i;
+    const agdb_value_t names = agdb_text_array(users.items, users.count);
 
-    for (i = 0; i < users.count; i++) {
-        const agdb_value_t user = agdb_text(users.items[i]);
-        if (!is_true(stamp,
-                     "SELECT has_schema_privilege($1, 'agencydb', 'USAGE')"
-                     " AND has_table_privilege($1, 'agencydb.identity', 'SELECT')",
-                     &user, 1))
-            return false;
-    }
-    return true;
+    return is_true(stamp,
+                   "SELECT bool_and(has_schema_privilege(name, 'agencydb', 'USAGE')"
+                   " AND has_table_privilege(name, 'agencydb.identity', 'SELECT'))"
+                   " FROM unnest($1::text[]) name",
+                   &names, 1);
 }
 
 /* --- stamping --------------------------------------------------------------------------------- */

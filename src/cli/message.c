@@ -7,18 +7,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-bool cli_colour(int fd)
+/* Whether people who read standard error want colour. */
+static bool wants_colour(void)
 {
     const char *none = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    return isatty(fd) && (none == NULL || none[0] == '\0') && term != NULL &&
+    return isatty(STDERR_FILENO) && (none == NULL || none[0] == '\0') && term != NULL &&
            strcmp(term, "dumb") != 0;
 }
 
 void cli_error(const char *format, ...)
 {
-    bool colour = cli_colour(STDERR_FILENO);
+    bool colour = wants_colour();
     va_list list;
 
     fflush(stdout);
@@ -99,7 +100,7 @@ void cli_report_json(cli_json_t *json, const char *name, const agdb_error_t *err
 
 void cli_diagnostics(const agdb_diagnostics_t *diag)
 {
-    bool colour = cli_colour(STDERR_FILENO);
+    bool colour = wants_colour();
     size_t i;
 
     for (i = 0; i < agdb_diagnostics_count(diag); i++) {

@@ -9,9 +9,6 @@ void cli_error(const char *format, ...) AGDB_PRINTF(1, 2);
 /* A line that is shown on a terminal only. */
 void cli_progress(const char *format, ...) AGDB_PRINTF(1, 2);
 
-/* Whether `fd` is a terminal that wants colour (NO_COLOR is not set). */
-bool cli_colour(int fd);
-
 /* All that the library says of an error: message, outcome, SQLSTATE, detail, hint, parts. */
 void cli_report(const agdb_error_t *error);
 /* The same as a member of a JSON object. */

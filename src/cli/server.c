@@ -31,34 +31,33 @@ static char *conninfo_value(const char *text)
 
 static char *configuration(const cli_cluster_t *cluster, const cli_server_t *server)
 {
-    cli_buf_t out = {0};
+    static const char k_format[] = "# Written by agencydb up; read by postgresql.conf.\n"
+                                   "listen_addresses = %s\n"
+                                   "port = %u\n"
+                                   "unix_socket_directories = %s\n"
+                                   "fsync = %s\n"
+                                   "shared_buffers = 32MB\n"
+                                   "dynamic_shared_memory_type = mmap\n" /* goes with the folder */
+                                   "max_connections = 200\n"
+                                   "max_wal_size = 256MB\n"
+                                   "wal_level = replica\n"
+                                   "wal_log_hints = on\n"
+                                   "wal_keep_size = 64MB\n"
+                                   "max_wal_senders = 20\n"
+                                   "max_replication_slots = 20\n"
+                                   "hot_standby = on\n"
+                                   "wal_receiver_status_interval = 1s\n"
+                                   "wal_retrieve_retry_interval = 200ms\n"
+                                   "password_encryption = scram-sha-256\n"
+                                   "log_line_prefix = '%%m [%%p] '\n"
+                                   "logging_collector = off\n"
+                                   "log_destination = stderr\n"
+                                   "timezone = UTC\n";
 
-    cli_buf_text(&out, "# Written by agencydb up; read by postgresql.conf.\n");
-    cli_buf_format(&out, "listen_addresses = %s\n",
-                   cli_quoted(server->host[0] == '/' ? "" : server->host, '\''));
-    cli_buf_format(&out, "port = %u\n", server->port);
-    /* a list, whose items are quoted too */
-    cli_buf_format(&out, "unix_socket_directories = %s\n",
-                   cli_quoted(cli_quoted(server->socket, '"'), '\''));
-    cli_buf_format(&out, "fsync = %s\n", cluster->durable ? "on" : "off");
-    cli_buf_text(&out, "shared_buffers = 32MB\n"
-                       "dynamic_shared_memory_type = mmap\n" /* goes with the folder */
-                       "max_connections = 200\n"
-                       "max_wal_size = 256MB\n"
-                       "wal_level = replica\n"
-                       "wal_log_hints = on\n"
-                       "wal_keep_size = 64MB\n"
-                       "max_wal_senders = 20\n"
-                       "max_replication_slots = 20\n"
-                       "hot_standby = on\n"
-                       "wal_receiver_status_interval = 1s\n"
-                       "wal_retrieve_retry_interval = 200ms\n"
-                       "password_encryption = scram-sha-256\n"
-                       "log_line_prefix = '%m [%p] '\n"
-                       "logging_collector = off\n"
-                       "log_destination = stderr\n"
-                       "timezone = UTC\n");
-    return out.data;
+    return cli_format(
+        k_format, cli_quoted(server->host[0] == '/' ? "" : server->host, '\''), server->port,
+        /* a list, whose items are quoted too */
+        cli_quoted(cli_quoted(server->socket, '"'), '\''), cluster->durable ? "on" : "off");
 }
 
 static const char k_hba[] =

@@ -122,36 +122,40 @@ static bool check_root(const char *dir, const char *map_path)
     return false;
 }
 
-/* The folder on the way to `dir` that the user may not enter; NULL: the way is free. */
-static char *closed_folder(const cli_user_t *user, const char *dir)
+/* Whether the servers' user may enter `dir`, and all folders on the way; else says which not. */
+static bool may_enter(const cli_user_t *user, const char *dir)
 {
     size_t len;
 
     for (len = 1; len <= strlen(dir); len++) {
         char *part = cli_copy_n(dir, len);
-        pid_t pid;
-        if (dir[len] != '/' && dir[len] != '\0')
+        if ((dir[len] != '/' && dir[len] != '\0') || access(part, X_OK) == 0)
             continue;
-        fflush(NULL);
-        pid = fork();
-        if (pid == 0)
-            _exit(cli_become(user) && access(part, X_OK) == 0 ? 0 : 1);
-        if (pid < 0 || cli_wait(pid) != 0)
-            return part;
+        cli_error("user '%s', who runs the servers, may not enter %s; use another folder with "
+                  "'--dir', or 'chmod o+x %s'",
+                  user->name, part, part);
+        return false;
     }
-    return NULL;
+    return true;
 }
 
 static bool check_way(const cli_cluster_t *cluster)
 {
-    char *closed = cluster->user.change ? closed_folder(&cluster->user, cluster->dir) : NULL;
+    const cli_user_t *user = &cluster->user;
+    pid_t pid;
 
-    if (closed == NULL || cli_interrupted())
+    if (!user->change)
         return true;
-    cli_error("user '%s', who runs the servers, may not enter %s; use another folder with '--dir', "
-              "or 'chmod o+x %s'",
-              cluster->user.name, closed, closed);
-    return false;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        if (!cli_become(user))
+            cli_error("cannot become user '%s': %s", user->name, strerror(errno));
+        else if (may_enter(user, cluster->dir))
+            _exit(0);
+        _exit(1);
+    }
+    return pid > 0 && (cli_wait(pid) == 0 || cli_interrupted());
 }
 
 /* Unix sockets have short names: 107 bytes on Linux. NULL with errno. */

@@ -25,15 +25,37 @@ static void drain_wake(agdb_t *db)
     (void)atomic_exchange_explicit(&db->woken, false, memory_order_acq_rel);
 }
 
+/* A server's probe logs in as its first endpoint does. When that is refused, the others take their
+ * turns, so that one wrong database name or password does not take the server's other databases
+ * along. */
+static void take_turns(agdb__topology_t *t, uint32_t number)
+{
+    agdb__server_t *server = &t->servers[number];
+    unsigned count = 0;
+    unsigned turn;
+    size_t i;
+
+    if (server->probe.health != AGDB__HEALTH_REFUSED || server->probe.conn != NULL)
+        return;
+    for (i = 0; i < t->nendpoints; i++)
+        count += t->endpoints[i].server == number;
+    turn = server->probe.failures % count;
+    for (i = 0; i < t->nendpoints; i++)
+        if (t->endpoints[i].server == number && turn-- == 0)
+            agdb__topology_probe_as(server, &t->endpoints[i]);
+}
+
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
-    size_t i;
+    uint32_t i;
 
     for (i = 0; i < t->nendpoints; i++)
         if (agdb__pool_take_suspicion(t->endpoints[i].pool))
             agdb__probe_hurry(&t->servers[t->endpoints[i].server].probe);
-    for (i = 0; i < t->nservers; i++)
+    for (i = 0; i < t->nservers; i++) {
+        take_turns(t, i);
         t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
+    }
 }
 
 static void step_pools(agdb__topology_t *t, uint64_t now_us)

@@ -3,23 +3,32 @@
 #include "base/error.h"
 #include "client/event.h"
 
-/* A node is what its server's probe says, unless its own database has not been proven or is
- * refused: then what its pool says. */
+/* The probe may have logged in for another database: the refusal of this one's own login counts. */
+static agdb__health_t health_when_refused(const agdb__pool_health_t *pool,
+                                          const agdb_error_t **ret_error)
+{
+    if (pool->error == NULL)
+        return pool->verified ? AGDB__HEALTH_DOWN : AGDB__HEALTH_UNSEEN;
+    *ret_error = pool->error;
+    return agdb__probe_judge(pool->error->status);
+}
+
+/* A node is what its server's probe says, unless its own database has not been proven or cannot be
+ * had: then what its pool says. A login that fails beside open connections takes nothing away from
+ * them; one that meets another shard does. */
 static agdb__health_t node_health(const agdb__server_t *server, const agdb__endpoint_t *endpoint,
                                   const agdb_error_t **ret_error)
 {
     agdb__pool_health_t pool = agdb__pool_health(endpoint->pool);
 
     *ret_error = server->probe.error;
+    if (server->probe.health == AGDB__HEALTH_REFUSED)
+        return health_when_refused(&pool, ret_error);
     if (server->probe.health != AGDB__HEALTH_UP)
         return server->probe.health;
     *ret_error = pool.error;
-    if (pool.error != NULL) {
-        agdb__health_t judged = agdb__probe_judge(pool.error->status);
-
-        if (judged == AGDB__HEALTH_REFUSED || !pool.verified)
-            return judged;
-    }
+    if (pool.error != NULL && (pool.cut || pool.error->status == AGDB_E_WRONG_SHARD))
+        return agdb__probe_judge(pool.error->status);
     *ret_error = NULL;
     return pool.verified ? AGDB__HEALTH_UP : AGDB__HEALTH_UNSEEN;
 }
@@ -64,6 +73,41 @@ static void tell_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
     }
 }
 
+/* Why a node that answers is neither primary nor replica; NULL: it is. */
+static agdb_error_t *why_unused(const agdb__observation_t *node, const agdb__view_memory_t *memory)
+{
+    agdb_error_t *error = NULL;
+
+    if (node->out)
+        (void)agdb__fail(&error, AGDB_E_NO_PRIMARY, "is out of service (state: out in the map)");
+    else if (memory->system_identifier != 0 && node->system_identifier != memory->system_identifier)
+        (void)agdb__fail(&error, AGDB_E_NO_PRIMARY,
+                         "belongs to another cluster (system identifier %llu, the shard's is %llu)",
+                         (unsigned long long)node->system_identifier,
+                         (unsigned long long)memory->system_identifier);
+    else if (!node->in_recovery && node->timeline < memory->timeline)
+        (void)agdb__fail(&error, AGDB_E_NO_PRIMARY,
+                         "was the primary until timeline %u; timeline %u has been seen",
+                         node->timeline, memory->timeline);
+    return error;
+}
+
+static void note_nodes(agdb__shard_entry_t *entry, const agdb__observation_t *seen,
+                       const agdb_error_t *const *error)
+{
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        agdb_error_t *unused = NULL;
+
+        if (seen[i].health == AGDB__HEALTH_UP)
+            unused = why_unused(&seen[i], &entry->view_memory);
+        agdb__board_note(&entry->shard.board, i, seen[i].health,
+                         unused != NULL ? unused : error[i]);
+        agdb__error_free(unused);
+    }
+}
+
 static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
@@ -71,11 +115,10 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     agdb__view_t view;
     uint32_t i;
 
-    for (i = 0; i < entry->shard.nnodes; i++) {
+    for (i = 0; i < entry->shard.nnodes; i++)
         seen[i] = observe(&db->topology, entry, i, &error[i]);
-        agdb__board_note(&entry->shard.board, i, seen[i].health, error[i]);
-    }
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
+    note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);
     for (i = 0; i < entry->shard.nnodes; i++)
         tell_node(db, entry, i, &seen[i], error[i]);

@@ -145,6 +145,14 @@ static bool expect_identity(const agdb__topology_t *t, agdb__endpoint_t *e,
     return true;
 }
 
+void agdb__topology_probe_as(agdb__server_t *server, const agdb__endpoint_t *endpoint)
+{
+    server->login = endpoint->login;
+    server->login.expect = NULL;
+    server->login.nexpect = 0;
+    server->login.allow_unstamped = true;
+}
+
 static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
                      agdb__shard_entry_t *entry, uint32_t i, const agdb__topology_env_t *env)
 {
@@ -161,8 +169,7 @@ static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
 
             server->host = node->host;
             server->port = node->port;
-            server->login = e->login;
-            server->login.allow_unstamped = true;
+            agdb__topology_probe_as(server, e);
             agdb__probe_init(&server->probe, &server->login, env->resolver);
         }
     }

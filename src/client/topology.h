@@ -13,7 +13,7 @@ enum { AGDB__LOGIN_OPTIONS = 16 };
 typedef struct agdb__server {
     const char *host;
     uint16_t port;
-    agdb__login_t login; /* the probe's: the first endpoint's, without an identity to expect */
+    agdb__login_t login; /* the probe's: an endpoint's, without an identity to expect */
     agdb__probe_t probe;
     bool changed;
 } agdb__server_t;
@@ -73,6 +73,8 @@ typedef struct agdb__topology_env {
 agdb_status_t agdb__topology_build(const agdb_map_t *map, const agdb__topology_env_t *env,
                                    agdb__topology_t *ret, agdb_error_t **reterr);
 void agdb__topology_fini(agdb__topology_t *topology);
+/* The server's probe logs in as this endpoint does. It has no connection meanwhile. */
+void agdb__topology_probe_as(agdb__server_t *server, const agdb__endpoint_t *endpoint);
 
 static inline agdb__shard_t *agdb__topology_shard(const agdb__topology_t *t, size_t keyspace,
                                                   size_t shard)

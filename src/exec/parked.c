@@ -76,10 +76,16 @@ agdb_status_t agdb__fail_parked(agdb__shard_t *shard, uint64_t waited_us, agdb_e
 
 agdb_status_t agdb__fail_refused(agdb__shard_t *shard, agdb_error_t **reterr)
 {
-    agdb_error_t *first = agdb__board_reason(&shard->board, 0);
-    agdb_status_t status = first != NULL ? first->status : AGDB_E_NO_PRIMARY;
+    agdb_status_t status = AGDB_E_NO_PRIMARY;
+    uint32_t i;
 
-    agdb__error_free(first);
+    for (i = 0; i < shard->nnodes && status == AGDB_E_NO_PRIMARY; i++) {
+        agdb_error_t *reason = agdb__board_reason(&shard->board, i);
+
+        if (reason != NULL && agdb__board_health(&shard->board, i) == AGDB__HEALTH_REFUSED)
+            status = reason->status;
+        agdb__error_free(reason);
+    }
     fail_with_nodes(shard, status, "no node may be used", reterr);
     return status;
 }

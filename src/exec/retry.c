@@ -1,7 +1,12 @@
 #include "exec/retry.h"
 
 /* A serialization failure or deadlock is tried this often. */
-enum { CONFLICT_ATTEMPTS = 6, STALE_ATTEMPTS = 2, WAIT_MS = 50 };
+enum { CONFLICT_ATTEMPTS = 6, WAIT_MS = 50 };
+
+/* A statement gone stale is so on each of a pool's connections, which forget it one by one. A
+ * primary that will not write although it is asked anew is none that was demoted: somebody has
+ * fenced it. */
+enum { STALE_ATTEMPTS = 20, FENCED_ATTEMPTS = 6 };
 
 static const agdb__retry_t k_no = {AGDB__RETRY_NO, 0, false};
 
@@ -21,12 +26,17 @@ static agdb__retry_t decide_not_sent(const agdb__attempt_t *a)
         return move_on(a, true);
     case AGDB_E_CONNECT:
         return move_on(a, false);
+    case AGDB_E_NO_PRIMARY: /* noticed between choosing and sending */
+        return (agdb__retry_t){AGDB__RETRY_NOW, 0, false};
     case AGDB_E_AUTH:
     case AGDB_E_TLS:
     case AGDB_E_WRONG_SHARD:
     case AGDB_E_BUSY:
-    case AGDB_E_TIMEOUT: /* of one stage; the deadline of the call is the driver's business */
         return a->on_primary ? k_no : move_on(a, false);
+    case AGDB_E_TIMEOUT: /* of one stage; the deadline of the call is the driver's business */
+        if (a->on_primary && a->stage != AGDB_STAGE_RESOLVE && a->stage != AGDB_STAGE_CONNECT)
+            return k_no;
+        return move_on(a, false);
     default:
         return k_no;
     }
@@ -58,11 +68,11 @@ static agdb__retry_t decide_rejected(const agdb__attempt_t *a)
             return move_on(a, false);
         return (agdb__retry_t){AGDB__RETRY_LATER, 1u << (a->number - 1), false};
     case AGDB__SQL_NOT_PRIMARY:
-        return a->read_only ? k_no : move_on(a, true);
-    case AGDB__SQL_GOING_AWAY:
-        return move_on(a, true);
+        return a->read_only || a->number >= FENCED_ATTEMPTS ? k_no : move_on(a, true);
     case AGDB__SQL_STALE_STATEMENT:
         return a->number < STALE_ATTEMPTS ? (agdb__retry_t){AGDB__RETRY_NOW, 0, false} : k_no;
+    case AGDB__SQL_GOING_AWAY: /* yet the connection stands: the SQL itself has raised it (dblink)
+                                */
     case AGDB__SQL_CALLER:
     case AGDB__SQL_OVERLOAD:
     case AGDB__SQL_AUTH:

@@ -25,7 +25,8 @@ typedef struct run {
     uint64_t park_end_us; /* 0: not parked yet */
     uint64_t exec_us;     /* of the last attempt */
     unsigned attempts;
-    uint32_t tried; /* nodes not to try again before the view changes */
+    unsigned version; /* of the view that this round goes by */
+    uint32_t tried;   /* nodes not to try again before the view changes */
     bool may_have_happened;
     agdb_error_t *error; /* of the last attempt */
 } run_t;
@@ -49,21 +50,104 @@ static agdb_status_t wrap_result(run_t *run, const agdb__node_t *node, bool in_r
     return AGDB_OK;
 }
 
-/* One attempt on one node. On failure run->error says all. */
-static agdb_status_t attempt(run_t *run, const agdb__node_t *node, uint64_t now_us,
-                             agdb_result_t **ret)
+/* Claiming may take long. What was chosen as the primary must still be it when the statement goes.
+ */
+static agdb_status_t check_chosen(run_t *run, uint8_t i, bool on_primary)
 {
+    agdb__shard_t *shard = run->shard;
+    agdb__view_t view;
+
+    if (!on_primary || agdb__board_version(&shard->board) == run->version)
+        return AGDB_OK;
+    view = agdb__board_view(&shard->board);
+    if (view.state == AGDB__SHARD_READY && view.primary == i)
+        return AGDB_OK;
+    (void)agdb__fail(&run->error, AGDB_E_NO_PRIMARY, "is not the primary any more");
+    agdb__error_stage(&run->error, AGDB_STAGE_PARK);
+    agdb__error_outcome(&run->error, AGDB_OUTCOME_NOT_SENT);
+    return AGDB_E_NO_PRIMARY;
+}
+
+/* A write that was confirmed after another primary was seen may be undone with its node. */
+static agdb_status_t check_confirmed(run_t *run, uint8_t i, agdb_result_t **ret)
+{
+    agdb__shard_t *shard = run->shard;
+    agdb__view_t view;
+
+    if (run->access != AGDB_WRITE || agdb__board_version(&shard->board) == run->version)
+        return AGDB_OK;
+    view = agdb__board_view(&shard->board);
+    if (view.state != AGDB__SHARD_SPLIT && (view.state != AGDB__SHARD_READY || view.primary == i))
+        return AGDB_OK;
+    agdb__result_free(*ret);
+    *ret = NULL;
+    (void)agdb__fail(&run->error, AGDB_E_LOST,
+                     "confirmed the write, but was no longer the primary: it may be undone");
+    agdb__error_stage(&run->error, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(&run->error, AGDB_OUTCOME_UNKNOWN);
+    return AGDB_E_LOST;
+}
+
+/* A read: alone or together with others. One that the node answered when it was the primary no more
+ * is asked again. */
+static agdb_status_t attempt_read(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
+                                  agdb_result_t **ret)
+{
+    const agdb__node_t *node = &run->shard->nodes[i];
     struct pg_result *rows = NULL;
     agdb__ran_t ran;
-    agdb_status_t st;
+    agdb_status_t st = agdb__pool_run(node->pool, &run->statement, now_us, run->deadline_us, &ran,
+                                      &rows, &run->error);
 
-    run->attempts++;
-    st = agdb__pool_run(node->pool, &run->statement, now_us, run->deadline_us, &ran, &rows,
-                        &run->error);
     run->exec_us = ran.exec_us;
     if (st == AGDB_OK)
         st = wrap_result(run, node, ran.in_recovery, rows, ret);
-    agdb__error_place(&run->error, run->shard->name, node->name);
+    if (st == AGDB_OK)
+        st = check_chosen(run, i, on_primary);
+    if (st != AGDB_OK) {
+        agdb__result_free(*ret);
+        *ret = NULL;
+    }
+    return st;
+}
+
+/* A write has a connection to itself. */
+static agdb_status_t attempt_write(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
+                                   agdb_result_t **ret)
+{
+    const agdb__node_t *node = &run->shard->nodes[i];
+    struct pg_result *rows = NULL;
+    agdb__lease_t lease;
+    agdb_status_t st =
+        agdb__pool_claim(node->pool, false, now_us, run->deadline_us, &lease, &run->error);
+    bool in_recovery;
+
+    if (st != AGDB_OK)
+        return st;
+    st = check_chosen(run, i, on_primary);
+    if (st == AGDB_OK)
+        st = agdb__conn_run(lease.conn, &run->statement, run->deadline_us, &rows, &run->error);
+    in_recovery = agdb__conn_in_recovery(lease.conn);
+    now_us = agdb__now_us();
+    run->exec_us = now_us - lease.since_us;
+    agdb__pool_release(node->pool, &lease, now_us);
+    if (st == AGDB_OK)
+        st = wrap_result(run, node, in_recovery, rows, ret);
+    return st == AGDB_OK ? check_confirmed(run, i, ret) : st;
+}
+
+/* One attempt on one node. On failure run->error says all. */
+static agdb_status_t attempt(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
+                             agdb_result_t **ret)
+{
+    agdb_status_t st;
+
+    run->attempts++;
+    if (run->statement.read_only)
+        st = attempt_read(run, i, on_primary, now_us, ret);
+    else
+        st = attempt_write(run, i, on_primary, now_us, ret);
+    agdb__error_place(&run->error, run->shard->name, run->shard->nodes[i].name);
     return st;
 }
 
@@ -136,10 +220,15 @@ static bool round_once(run_t *run, uint64_t now_us, agdb_result_t **ret)
     agdb__shard_t *shard = run->shard;
     unsigned version = agdb__board_version(&shard->board);
     agdb__view_t view = agdb__board_view(&shard->board);
-    agdb__choice_t choice =
-        agdb__choose(view, run->access, run->tried, now_us + agdb__thread_number());
+    agdb__choice_t choice;
     agdb_status_t st;
+    bool on_primary;
 
+    if (version != run->version)
+        run->tried = 0;
+    run->version = version;
+    choice = agdb__choose(view, run->access, run->tried, now_us + agdb__thread_number());
+    on_primary = choice.node == view.primary;
     switch (choice.kind) {
     case AGDB__CHOOSE_PARK:
         return !park(run, version);
@@ -152,10 +241,10 @@ static bool round_once(run_t *run, uint64_t now_us, agdb_result_t **ret)
     case AGDB__CHOOSE_NODE:
         break;
     }
-    st = attempt(run, &shard->nodes[choice.node], now_us, ret);
+    st = attempt(run, choice.node, on_primary, now_us, ret);
     if (st == AGDB_OK)
         return true;
-    return !go_on(run, judge(run, st, choice.node == view.primary), choice.node, version);
+    return !go_on(run, judge(run, st, on_primary), choice.node, version);
 }
 
 static agdb_status_t finish(run_t *run, agdb_error_t **reterr)

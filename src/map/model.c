@@ -2,6 +2,8 @@
 
 #include "map/arena.h"
 
+#include <stdlib.h>
+
 agdb_map_t *agdb__map_ref(agdb_map_t *map)
 {
     atomic_fetch_add_explicit(&map->refs, 1, memory_order_relaxed);
@@ -14,40 +16,31 @@ void agdb__map_unref(agdb_map_t *map)
         agdb__arena_free(map->arena);
 }
 
+/* Keyspaces and shards begin with their name. */
+_Static_assert(offsetof(agdb__map_keyspace_t, name) == 0, "by_name reads it");
+_Static_assert(offsetof(agdb__map_shard_t, name) == 0, "by_name reads it");
+
+static int by_name(const void *name, const void *element)
+{
+    return strcmp(name, *(const char *const *)element);
+}
+
 int agdb__map_keyspace(const agdb_map_t *map, const char *name)
 {
-    size_t low = 0;
-    size_t high = map->nkeyspaces;
+    const agdb__map_keyspace_t *found = NULL;
 
     if (name == NULL)
         return map->default_keyspace;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, map->keyspaces[middle].name);
-        if (order == 0)
-            return (int)middle;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return -1;
+    if (map->nkeyspaces > 0)
+        found = bsearch(name, map->keyspaces, map->nkeyspaces, sizeof *found, by_name);
+    return found != NULL ? (int)(found - map->keyspaces) : -1;
 }
 
 int agdb__map_shard(const agdb__map_keyspace_t *keyspace, const char *name)
 {
-    size_t low = 0;
-    size_t high = keyspace->nshards;
+    const agdb__map_shard_t *found = NULL;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, keyspace->shards[middle].name);
-        if (order == 0)
-            return (int)middle;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return -1;
+    if (keyspace->nshards > 0)
+        found = bsearch(name, keyspace->shards, keyspace->nshards, sizeof *found, by_name);
+    return found != NULL ? (int)(found - keyspace->shards) : -1;
 }

@@ -54,14 +54,20 @@ static agdb_status_t rewrite_node(rewriter_t *r, const agdb__map_shard_t *shard,
     return AGDB_OK;
 }
 
+static void *copied(rewriter_t *r, const void *from, size_t count, size_t size)
+{
+    void *copy = agdb__arena_array(r->arena, count, size);
+
+    if (copy != NULL)
+        memcpy(copy, from, count * size);
+    return copy;
+}
+
 static agdb_status_t rewrite_shard(rewriter_t *r, agdb__map_shard_t *shard, agdb_error_t **reterr)
 {
-    agdb__map_node_t *nodes = agdb__arena_array(r->arena, shard->nnodes, sizeof *nodes);
-    agdb_status_t st = AGDB_OK;
+    agdb__map_node_t *nodes = copied(r, shard->nodes, shard->nnodes, sizeof *nodes);
+    agdb_status_t st = nodes != NULL ? AGDB_OK : agdb__fail_nomem(reterr);
 
-    if (nodes == NULL)
-        return agdb__fail_nomem(reterr);
-    memcpy(nodes, shard->nodes, shard->nnodes * sizeof *nodes);
     shard->nodes = nodes;
     for (r->at.node = 0; r->at.node < shard->nnodes && st == AGDB_OK; r->at.node++)
         st = rewrite_node(r, shard, &nodes[r->at.node], reterr);
@@ -71,12 +77,9 @@ static agdb_status_t rewrite_shard(rewriter_t *r, agdb__map_shard_t *shard, agdb
 static agdb_status_t rewrite_keyspace(rewriter_t *r, agdb__map_keyspace_t *keyspace,
                                       agdb_error_t **reterr)
 {
-    agdb__map_shard_t *shards = agdb__arena_array(r->arena, keyspace->nshards, sizeof *shards);
-    agdb_status_t st = AGDB_OK;
+    agdb__map_shard_t *shards = copied(r, keyspace->shards, keyspace->nshards, sizeof *shards);
+    agdb_status_t st = shards != NULL ? AGDB_OK : agdb__fail_nomem(reterr);
 
-    if (shards == NULL)
-        return agdb__fail_nomem(reterr);
-    memcpy(shards, keyspace->shards, keyspace->nshards * sizeof *shards);
     keyspace->shards = shards;
     for (r->at.shard = 0; r->at.shard < keyspace->nshards && st == AGDB_OK; r->at.shard++)
         st = rewrite_shard(r, &shards[r->at.shard], reterr);
@@ -88,15 +91,12 @@ agdb_status_t agdb__map_rewrite(const agdb_map_t *map, agdb_map_rewrite_fn fn, v
                                 agdb_error_t **reterr)
 {
     rewriter_t r = {.arena = arena, .fn = fn, .user = user};
-    agdb__map_keyspace_t *keyspaces = agdb__arena_array(arena, map->nkeyspaces, sizeof *keyspaces);
-    agdb_status_t st = AGDB_OK;
+    agdb__map_keyspace_t *copy = copied(&r, map->keyspaces, map->nkeyspaces, sizeof *copy);
+    agdb_status_t st = copy != NULL ? AGDB_OK : agdb__fail_nomem(reterr);
 
-    if (keyspaces == NULL)
-        return agdb__fail_nomem(reterr);
-    memcpy(keyspaces, map->keyspaces, map->nkeyspaces * sizeof *keyspaces);
     for (r.at.keyspace = 0; r.at.keyspace < map->nkeyspaces && st == AGDB_OK; r.at.keyspace++)
-        st = rewrite_keyspace(&r, &keyspaces[r.at.keyspace], reterr);
+        st = rewrite_keyspace(&r, &copy[r.at.keyspace], reterr);
     if (st == AGDB_OK)
-        *ret = keyspaces;
+        *ret = copy;
     return st;
 }

@@ -12,6 +12,8 @@ unsigned agdb__pool_growth(const agdb__pool_limits_t *limits, const agdb__pool_l
 
     if (total < floor && floor - total > want)
         want = floor - total;
+    if (load->doubted && want == 0 && load->connecting == 0)
+        want = 1;
     if (total >= limits->max || load->connecting >= limits->handshakes)
         return 0;
     if (want > limits->max - total)

@@ -23,6 +23,8 @@ typedef struct agdb__pool_load {
     unsigned connecting;
     unsigned waiting;
     bool verified; /* the last attempt has proven the server's identity */
+    bool
+        doubted; /* the last attempt met another shard: only a new one can tell that it is mended */
 } agdb__pool_load_t;
 
 /* Connections to start now: one for each waiter and up to `min`, one at least to prove the

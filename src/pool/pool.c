@@ -11,6 +11,9 @@
  * meanwhile has closed the socket, and the request need not be lost on it. */
 enum { LOOK_AFTER_IDLE_US = 20000 };
 
+/* Connections are dropped on suspicion this often at most. */
+enum { DROP_EVERY_US = 1000000 };
+
 agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
                              agdb__resolver_t *resolver, void (*wake)(void *user), void *user)
 {
@@ -37,7 +40,6 @@ agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits
         agdb__line_fini(&pool->line);
         goto nomem;
     }
-    pool->reserved = limits->grouping && limits->max > 1 ? 1 : 0;
     atomic_init(&pool->width, limits->max < AGDB__WIDTH_DEEP ? limits->max : AGDB__WIDTH_DEEP);
     return pool;
 nomem:
@@ -65,11 +67,30 @@ void agdb__pool_free(agdb__pool_t *pool)
     agdb__free(pool);
 }
 
+/* The first slot is left to short reads as long as there is another one, so that statements of any
+ * length never hold all. */
+static uint32_t reserved(agdb__pool_t *pool)
+{
+    return pool->limits.grouping && atomic_load_explicit(&pool->open, memory_order_relaxed) > 1 ? 1
+                                                                                                : 0;
+}
+
+/* A BUSY slot is given away or emptied: it is no lane any more. */
+static void end_lane(agdb__pool_t *pool, agdb__slot_t *slot)
+{
+    if (slot->is_lane)
+        atomic_fetch_sub_explicit(&pool->lanes, 1, memory_order_seq_cst);
+    slot->is_lane = false;
+}
+
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
 {
+    end_lane(pool, &pool->slots.slot[i]);
     agdb__conn_close(pool->slots.slot[i].conn);
     agdb__slots_empty(&pool->slots, i);
-    atomic_fetch_sub_explicit(&pool->open, 1, memory_order_relaxed);
+    /* Less open first, the waiters second, as in agdb__pool_give: the keeper reads them the other
+     * way round. */
+    atomic_fetch_sub_explicit(&pool->open, 1, memory_order_seq_cst);
     atomic_fetch_add_explicit(&pool->closed, 1, memory_order_relaxed);
     if (agdb__waiters_count(&pool->waiters) > 0)
         pool->wake(pool->wake_user);
@@ -79,14 +100,15 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
 {
     /* Stores "free" first and reads the waiters second; a waiter counts itself first and looks for
      * a free slot second. In one total order, one of the two sees the other. */
+    end_lane(pool, &pool->slots.slot[i]);
     agdb__slots_give(&pool->slots, i);
-    if (agdb__waiters_count(&pool->waiters) > 0) {
-        agdb__lock(&pool->lock);
-        agdb__waiters_serve(&pool->waiters, &pool->slots, pool->reserved);
-        agdb__unlock(&pool->lock);
-    }
     if (agdb__line_count(&pool->line) > 0)
         agdb__lane_serve(pool);
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        return;
+    agdb__lock(&pool->lock);
+    agdb__waiters_serve(&pool->waiters, &pool->slots, reserved(pool));
+    agdb__unlock(&pool->lock);
 }
 
 /* A thread comes back to the connection that it had last: its backend is then on the processor
@@ -132,7 +154,9 @@ static bool is_hopeless_locked(const agdb__pool_t *pool, uint64_t now_us)
 
 agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr)
 {
-    return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    (void)agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
+    return AGDB_E_CLOSING;
 }
 
 /* Says which stage used up the time: a queue before busy connections, or none that came to be. */
@@ -156,7 +180,7 @@ agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us, ag
     return AGDB_E_TIMEOUT;
 }
 
-agdb_status_t agdb__pool_refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
+static agdb_status_t refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
 {
     unsigned waiting = agdb__waiters_count(&pool->waiters) + agdb__line_count(&pool->line);
 
@@ -175,6 +199,20 @@ agdb_status_t agdb__pool_refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb
     return AGDB_OK;
 }
 
+agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
+{
+    agdb_status_t st;
+
+    if (!atomic_load_explicit(&pool->troubled, memory_order_acquire) &&
+        !atomic_load_explicit(&pool->shut, memory_order_relaxed) &&
+        agdb__line_count(&pool->line) < pool->limits.queue)
+        return AGDB_OK; /* the lock is for what seldom happens */
+    agdb__lock(&pool->lock);
+    st = refuse_locked(pool, now_us, reterr);
+    agdb__unlock(&pool->lock);
+    return st;
+}
+
 /* Waits under the lock until served, sent away, or out of time. While the node has connections the
  * queue limit counts as well; while it has none the attempt to make one has a limit of its own. */
 static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us,
@@ -186,10 +224,19 @@ static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us
         bool has_open = atomic_load_explicit(&pool->open, memory_order_relaxed) > 0;
         uint64_t until_us = has_open ? agdb__min_us(deadline_us, queue_end_us) : deadline_us;
 
-        if (!agdb__cond_wait(&w->served, &pool->lock, until_us) && agdb__now_us() >= until_us)
+        if (agdb__now_us() >= until_us)
             break;
+        (void)agdb__cond_wait(&w->served, &pool->lock, until_us);
     }
     agdb__waiters_remove(&pool->waiters, w);
+}
+
+/* For one more connection. A full pool has none to give: whoever closes one calls the keeper then.
+ */
+static void call_keeper(agdb__pool_t *pool)
+{
+    if (atomic_load_explicit(&pool->open, memory_order_seq_cst) < pool->limits.max)
+        pool->wake(pool->wake_user);
 }
 
 /* Queues behind the others. On success *ret is BUSY and the caller's. */
@@ -202,12 +249,12 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     if (!agdb__waiter_init(&w))
         return agdb__fail_nomem(reterr);
     agdb__lock(&pool->lock);
-    st = agdb__pool_refuse_locked(pool, now_us, reterr);
+    st = refuse_locked(pool, now_us, reterr);
     if (st == AGDB_OK) {
         agdb__waiters_append(&pool->waiters, &w);
-        agdb__waiters_serve(&pool->waiters, &pool->slots, pool->reserved);
+        agdb__waiters_serve(&pool->waiters, &pool->slots, reserved(pool));
         if (w.slot == AGDB__NO_SLOT) {
-            pool->wake(pool->wake_user);
+            call_keeper(pool);
             wait_locked(pool, &w, now_us, deadline_us);
         }
         if (w.slot != AGDB__NO_SLOT) {
@@ -238,7 +285,7 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     for (;;) {
         i = AGDB__NO_SLOT;
         if (agdb__waiters_count(&pool->waiters) == 0)
-            i = agdb__slots_take(&pool->slots, pool->reserved, pool->slots.count, start, read_only);
+            i = agdb__slots_take(&pool->slots, reserved(pool), pool->slots.count, start, read_only);
         if (i == AGDB__NO_SLOT) {
             st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
             if (st != AGDB_OK) {
@@ -252,28 +299,36 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
         agdb__pool_discard(pool, i);
     }
     agdb__pool_prefer(pool, i);
-    *ret = (agdb__lease_t){pool->slots.slot[i].conn, i};
+    *ret = (agdb__lease_t){pool->slots.slot[i].conn, i, now_us};
     return AGDB_OK;
 }
 
+/* Short reads keep to the first `width` slots, so that they meet in groups; when longer statements
+ * have all of these, any other slot will do. */
 uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us)
 {
-    uint32_t width = atomic_load_explicit(&pool->width, memory_order_relaxed);
-
     for (;;) {
-        uint32_t i = agdb__slots_take(&pool->slots, 0, width, start, true);
+        uint32_t end = atomic_load_explicit(&pool->lanes, memory_order_seq_cst) > 0
+                           ? atomic_load_explicit(&pool->width, memory_order_relaxed)
+                           : pool->slots.count;
+        uint32_t i = agdb__slots_take(&pool->slots, 0, end, start, true);
 
-        if (i == AGDB__NO_SLOT || is_usable(pool, i, now_us))
+        if (i == AGDB__NO_SLOT)
             return i;
+        if (is_usable(pool, i, now_us)) {
+            pool->slots.slot[i].is_lane = true;
+            atomic_fetch_add_explicit(&pool->lanes, 1, memory_order_seq_cst);
+            return i;
+        }
         agdb__pool_discard(pool, i);
     }
 }
 
 void agdb__pool_want_lanes(agdb__pool_t *pool)
 {
-    if (atomic_load_explicit(&pool->open, memory_order_relaxed) <
+    if (atomic_load_explicit(&pool->lanes, memory_order_relaxed) <
         atomic_load_explicit(&pool->width, memory_order_relaxed))
-        pool->wake(pool->wake_user);
+        call_keeper(pool);
 }
 
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us)
@@ -297,7 +352,13 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 
 void agdb__pool_suspect(agdb__pool_t *pool)
 {
-    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    const unsigned long long now_us = agdb__now_us();
+    unsigned long long last_us = atomic_load_explicit(&pool->dropped_us, memory_order_relaxed);
+
+    if (now_us >= last_us + DROP_EVERY_US &&
+        atomic_compare_exchange_strong_explicit(&pool->dropped_us, &last_us, now_us,
+                                                memory_order_relaxed, memory_order_relaxed))
+        atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
     atomic_store_explicit(&pool->suspected, true, memory_order_release);
     pool->wake(pool->wake_user);
 }

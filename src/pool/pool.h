@@ -18,6 +18,7 @@ typedef struct agdb__pool agdb__pool_t;
 typedef struct agdb__lease {
     agdb__conn_t *conn;
     uint32_t slot;
+    uint64_t since_us; /* when it was claimed, if that took any time */
 } agdb__lease_t;
 
 /* `wake` calls the keeper; it must be quick and may run on any thread. `login` and `resolver` are
@@ -36,8 +37,9 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
 /* Gives it back, or closes it when it is not clean, too old, or of an earlier generation. */
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us);
 
-/* The node is not what it was: idle connections are dropped, claimed ones will not come back. The
- * keeper is woken; agdb__pool_take_suspicion tells it once. @threads any */
+/* The node is not what it was: idle connections are dropped, claimed ones will not come back; once
+ * a second at most, so that callers who agree do not drop what was made anew. The keeper is woken;
+ * agdb__pool_take_suspicion tells it once. @threads any */
 void agdb__pool_suspect(agdb__pool_t *pool);
 bool agdb__pool_take_suspicion(agdb__pool_t *pool);
 
@@ -48,6 +50,7 @@ void agdb__pool_shut(agdb__pool_t *pool);
 typedef struct agdb__pool_health {
     bool verified;             /* a connection was made, and the server is the right one */
     const agdb_error_t *error; /* why the last attempt failed; NULL after a success */
+    bool cut;                  /* it failed and there was no other connection */
 } agdb__pool_health_t;
 
 /* The keeper's only: */

@@ -25,10 +25,12 @@ struct agdb__pool {
 
     atomic_uint generation;
     atomic_bool suspected;
-    atomic_bool shut;       /* set under the lock */
-    atomic_uint open;       /* slots FREE or BUSY */
-    atomic_uint connecting; /* slots MAKING; written by the keeper */
-    atomic_int stage;       /* of the oldest attempt; written by the keeper */
+    atomic_bool troubled;     /* the last attempt to connect failed */
+    atomic_ullong dropped_us; /* when the generation changed last */
+    atomic_bool shut;         /* set under the lock */
+    atomic_uint open;         /* slots FREE or BUSY */
+    atomic_uint connecting;   /* slots MAKING; written by the keeper */
+    atomic_int stage;         /* of the oldest attempt; written by the keeper */
     atomic_ullong opened;
     atomic_ullong closed;
 
@@ -36,7 +38,7 @@ struct agdb__pool {
     agdb__learn_t learn;
     agdb__lane_t **lane; /* of each slot; made when it first carries a group */
     atomic_uint width;   /* the first so many slots are lanes */
-    uint32_t reserved;   /* the first so many are for short reads only */
+    atomic_uint lanes;   /* slots that short reads have now */
     atomic_ullong groups;
     atomic_ullong riders;
 
@@ -49,6 +51,7 @@ struct agdb__pool {
     agdb__rng_t rng;
     unsigned failures;
     bool verified;
+    bool cut;          /* the last attempt failed, and there was no other connection */
     uint64_t sweep_us; /* next look through */
     unsigned swept_generation;
 };
@@ -64,8 +67,8 @@ uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
 void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
 /* Calls the keeper when there are fewer connections than lanes. */
 void agdb__pool_want_lanes(agdb__pool_t *pool);
-/* Why nobody may wait now; AGDB_OK when one may. The lock is held. */
-agdb_status_t agdb__pool_refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
+/* Why nobody may wait now; AGDB_OK when one may. */
+agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
 /* What used up the time of one who waited: the queue, or connections that did not come to be. */
 agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us,
                                       agdb_error_t **reterr);

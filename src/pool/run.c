@@ -173,9 +173,7 @@ static agdb_status_t ride(call_t *c, bool *ret_alone)
     agdb__ride_t *ride;
     agdb_status_t st;
 
-    agdb__lock(&pool->lock);
-    st = agdb__pool_refuse_locked(pool, c->now_us, c->reterr);
-    agdb__unlock(&pool->lock);
+    st = agdb__pool_refuse(pool, c->now_us, c->reterr);
     if (st != AGDB_OK) {
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
         return st;

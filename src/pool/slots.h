@@ -24,6 +24,7 @@ typedef enum agdb__slot_state {
 typedef struct agdb__slot {
     _Alignas(AGDB__CACHE_LINE) atomic_uint state;
     unsigned generation; /* of the pool when the connection was made */
+    bool is_lane;        /* taken for short reads */
     agdb__conn_t *conn;
     uint64_t used_us;    /* last given back */
     uint64_t expires_us; /* end of its lifetime */

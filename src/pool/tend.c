@@ -21,9 +21,11 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     agdb_error_t *copy = agdb__error_dup(error);
 
     pool->failures++;
+    pool->cut = atomic_load_explicit(&pool->open, memory_order_relaxed) == 0;
     agdb__lock(&pool->lock);
     agdb__error_free(pool->error);
     pool->error = copy;
+    atomic_store_explicit(&pool->troubled, true, memory_order_release);
     pool->retry_us =
         agdb__after_ms(now_us, agdb__connect_backoff_ms(&pool->rng, pool->failures, overloaded));
     if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
@@ -37,9 +39,11 @@ static void note_success(agdb__pool_t *pool)
 {
     pool->failures = 0;
     pool->verified = true;
+    pool->cut = false;
     agdb__lock(&pool->lock);
     agdb__error_free(pool->error);
     pool->error = NULL;
+    atomic_store_explicit(&pool->troubled, false, memory_order_release);
     pool->retry_us = 0;
     agdb__unlock(&pool->lock);
 }
@@ -141,16 +145,9 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
 static unsigned lanes_wanted(agdb__pool_t *pool)
 {
     unsigned width = atomic_load_explicit(&pool->width, memory_order_relaxed);
-    unsigned wanted = 0;
-    uint32_t i;
+    unsigned lanes = atomic_load_explicit(&pool->lanes, memory_order_relaxed);
 
-    if (agdb__line_count(&pool->line) == 0)
-        return 0;
-    for (i = 0; i < width; i++)
-        if (agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_EMPTY) ||
-            agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_MAKING))
-            wanted++;
-    return wanted;
+    return agdb__line_count(&pool->line) > 0 && lanes < width ? width - lanes : 0;
 }
 
 /* Fits the number of lanes to how large the groups have been since the last time. */
@@ -167,13 +164,14 @@ static void adapt_width(agdb__pool_t *pool)
 static void grow(agdb__pool_t *pool, uint64_t now_us)
 {
     agdb__pool_load_t load = {
-        .open = atomic_load_explicit(&pool->open, memory_order_relaxed),
-        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
         .waiting = agdb__waiters_count(&pool->waiters) + lanes_wanted(pool),
+        .connecting = atomic_load_explicit(&pool->connecting, memory_order_relaxed),
         .verified = pool->verified && pool->error == NULL,
+        .doubted = pool->error != NULL && pool->error->status == AGDB_E_WRONG_SHARD,
     };
     unsigned n;
 
+    load.open = atomic_load_explicit(&pool->open, memory_order_seq_cst); /* after the waiters */
     if (atomic_load_explicit(&pool->shut, memory_order_relaxed) || now_us < pool->retry_us)
         return;
     for (n = agdb__pool_growth(&pool->limits, &load); n > 0; n--)
@@ -184,6 +182,7 @@ static void grow(agdb__pool_t *pool, uint64_t now_us)
 bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
 {
     bool was_verified = pool->verified;
+    bool was_cut = pool->cut;
     agdb_status_t before = pool->error != NULL ? pool->error->status : AGDB_OK;
 
     step_making(pool, now_us);
@@ -195,7 +194,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
         adapt_width(pool);
     }
     grow(pool, now_us);
-    return was_verified != pool->verified ||
+    return was_verified != pool->verified || was_cut != pool->cut ||
            before != (pool->error != NULL ? pool->error->status : AGDB_OK);
 }
 
@@ -220,5 +219,5 @@ void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
 
 agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool)
 {
-    return (agdb__pool_health_t){pool->verified, pool->error};
+    return (agdb__pool_health_t){pool->verified, pool->error, pool->cut};
 }

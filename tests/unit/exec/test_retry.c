@@ -24,6 +24,7 @@ static void verdicts_follow_the_rule(void **state)
         {AGDB_E_AUTH, AGDB_OUTCOME_NOT_SENT, 0, REPLICA | RO, 1, AGDB__RETRY_ELSEWHERE, false},
         {AGDB_E_TIMEOUT, AGDB_OUTCOME_NOT_SENT, 0, 0, 1, AGDB__RETRY_NO, false},
         {AGDB_E_TIMEOUT, AGDB_OUTCOME_NOT_SENT, 0, REPLICA | RO, 1, AGDB__RETRY_ELSEWHERE, false},
+        {AGDB_E_NO_PRIMARY, AGDB_OUTCOME_NOT_SENT, 0, 0, 1, AGDB__RETRY_NOW, false},
         {AGDB_E_CLOSING, AGDB_OUTCOME_NOT_SENT, 0, 0, 1, AGDB__RETRY_NO, false},
         {AGDB_E_INVAL, AGDB_OUTCOME_NOT_SENT, 0, 0, 1, AGDB__RETRY_NO, false},
         {AGDB_E_UNSUPPORTED, AGDB_OUTCOME_NOT_SENT, 0, REPLICA | RO, 1, AGDB__RETRY_NO, false},
@@ -49,11 +50,16 @@ static void verdicts_follow_the_rule(void **state)
          true},
         {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_NOT_PRIMARY, RO, 1, AGDB__RETRY_NO,
          false}, /* the caller said it reads */
-        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_GOING_AWAY, 0, 3, AGDB__RETRY_LATER, true},
+        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_NOT_PRIMARY, 0, 6, AGDB__RETRY_NO,
+         false}, /* fenced, not demoted */
+        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_GOING_AWAY, 0, 1, AGDB__RETRY_NO,
+         false}, /* raised by the SQL: the connection stands */
         {AGDB_E_LOST, AGDB_OUTCOME_REJECTED, AGDB__SQL_GOING_AWAY, 0, 3, AGDB__RETRY_LATER, true},
         {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_STALE_STATEMENT, 0, 1, AGDB__RETRY_NOW,
          false},
-        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_STALE_STATEMENT, 0, 2, AGDB__RETRY_NO,
+        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_STALE_STATEMENT, 0, 8, AGDB__RETRY_NOW,
+         false}, /* stale on each connection of the pool */
+        {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_STALE_STATEMENT, 0, 20, AGDB__RETRY_NO,
          false},
         {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_TIMEOUT, IDEM, 1, AGDB__RETRY_NO, false},
         {AGDB_E_INVAL, AGDB_OUTCOME_NONE, 0, 0, 1, AGDB__RETRY_NO, false},
@@ -76,6 +82,22 @@ static void verdicts_follow_the_rule(void **state)
     }
 }
 
+static void a_connection_that_did_not_come_to_be_parks_the_call(void **state)
+{
+    agdb__attempt_t a = {.status = AGDB_E_TIMEOUT,
+                         .outcome = AGDB_OUTCOME_NOT_SENT,
+                         .on_primary = true,
+                         .number = 1};
+
+    (void)state;
+    a.stage = AGDB_STAGE_CONNECT;
+    assert_int_equal(agdb__retry_decide(&a).kind, AGDB__RETRY_LATER);
+    a.stage = AGDB_STAGE_RESOLVE;
+    assert_int_equal(agdb__retry_decide(&a).kind, AGDB__RETRY_LATER);
+    a.stage = AGDB_STAGE_QUEUE; /* the node is up, and busy: that is for the caller to hear */
+    assert_int_equal(agdb__retry_decide(&a).kind, AGDB__RETRY_NO);
+}
+
 static void a_write_of_unknown_outcome_is_never_repeated(void **state)
 {
     int status;
@@ -95,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_follow_the_rule),
+        cmocka_unit_test(a_connection_that_did_not_come_to_be_parks_the_call),
         cmocka_unit_test(a_write_of_unknown_outcome_is_never_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

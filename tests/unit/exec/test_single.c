@@ -239,6 +239,146 @@ static void a_serialization_failure_is_tried_again(void **state)
     agdb__result_free(res);
 }
 
+static agdb__lease_t hold(uint32_t i)
+{
+    uint64_t now = agdb__now_us();
+    agdb__lease_t lease = {0};
+
+    assert_int_equal(agdb__pool_claim(g_nodes[i].pool, false, now, now + 1000000, &lease, NULL),
+                     AGDB_OK);
+    return lease;
+}
+
+static void *fail_over_then_give_back(void *arg)
+{
+    agdb__lease_t *lease = arg;
+
+    while (agdb__pool_counts(g_nodes[0].pool).waiting == 0)
+        continue;
+    publish(AGDB__SHARD_READY, 2, 0);
+    agdb__pool_release(g_nodes[0].pool, lease, agdb__now_us());
+    return NULL;
+}
+
+static void a_write_that_waited_goes_to_who_is_the_primary_then(void **state)
+{
+    agdb_result_t *res = NULL;
+    agdb__lease_t lease = hold(0);
+    pthread_t thread;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    assert_true(agdb__thread_start(&thread, false, fail_over_then_give_back, &lease));
+    assert_int_equal(run(AGDB_WRITE, false, &res, NULL), AGDB_OK);
+    pthread_join(thread, NULL);
+    assert_string_equal(res->node, "db-3");
+    assert_int_equal(g_fake.runs, 1);
+    agdb__result_free(res);
+}
+
+static void *wait_then_give_back(void *arg)
+{
+    agdb__lease_t *lease = arg;
+    uint64_t until = agdb__now_us() + 60000;
+
+    while (agdb__now_us() < until)
+        continue;
+    agdb__pool_release(g_nodes[0].pool, lease, agdb__now_us());
+    return NULL;
+}
+
+static void waiting_for_a_connection_does_not_count_as_executing(void **state)
+{
+    agdb_result_t *res = NULL;
+    agdb__lease_t lease = hold(0);
+    pthread_t thread;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    assert_true(agdb__thread_start(&thread, false, wait_then_give_back, &lease));
+    assert_int_equal(run(AGDB_WRITE, false, &res, NULL), AGDB_OK);
+    pthread_join(thread, NULL);
+    assert_true(res->timing.wait_us >= 40000);
+    assert_true(res->timing.exec_us < 40000);
+    agdb__result_free(res);
+}
+
+static agdb_status_t confirm_after_failover(agdb__conn_t *conn, const agdb__statement_t *statement,
+                                            agdb_error_t **reterr)
+{
+    (void)statement;
+    (void)reterr;
+    if (strcmp(fake_node(conn), "db-1") == 0)
+        publish(AGDB__SHARD_READY, 2, 0);
+    return AGDB_OK;
+}
+
+static void a_write_confirmed_by_a_replaced_primary_is_unknown(void **state)
+{
+    agdb_error_t *error = NULL;
+    agdb_result_t *res = NULL;
+
+    (void)state;
+    g_fake.run = confirm_after_failover;
+    publish(AGDB__SHARD_READY, 0, 0);
+    assert_int_equal(run(AGDB_WRITE, false, &res, &error), AGDB_E_LOST);
+    assert_null(res);
+    assert_int_equal(error->outcome, AGDB_OUTCOME_UNKNOWN);
+    assert_string_equal(error->node, "db-1");
+    assert_int_equal(g_fake.runs, 1);
+    agdb__error_free(error);
+}
+
+static agdb_status_t promote_when_lost(agdb__conn_t *conn, const agdb__statement_t *statement,
+                                       agdb_error_t **reterr)
+{
+    if (g_fake.runs > 1)
+        return AGDB_OK;
+    publish(AGDB__SHARD_READY, 2, 0);
+    return lose(conn, statement, reterr);
+}
+
+static void *keep(void *arg)
+{
+    atomic_bool *stop = arg;
+
+    while (!atomic_load(stop))
+        (void)agdb__pool_tend(g_nodes[2].pool, agdb__now_us());
+    return NULL;
+}
+
+static void a_replica_that_failed_and_was_promoted_is_tried_again(void **state)
+{
+    agdb_result_t *res = NULL;
+    atomic_bool stop = false;
+    pthread_t keeper;
+
+    (void)state;
+    assert_true(agdb__thread_start(&keeper, false, keep, &stop));
+    g_fake.run = promote_when_lost;
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 4);
+    assert_int_equal(run(AGDB_READ_REPLICA_OK, false, &res, NULL), AGDB_OK);
+    atomic_store(&stop, true);
+    pthread_join(keeper, NULL);
+    assert_string_equal(res->node, "db-3");
+    agdb__result_free(res);
+}
+
+static void the_refusal_is_told_although_another_node_is_out(void **state)
+{
+    agdb_error_t *error = NULL;
+    agdb_error_t *auth = NULL;
+
+    (void)state;
+    assert_int_equal(agdb__fail(&auth, AGDB_E_AUTH, "password is wrong"), AGDB_E_AUTH);
+    agdb__board_note(&g_shard.board, 0, AGDB__HEALTH_UP, NULL);
+    agdb__board_note(&g_shard.board, 1, AGDB__HEALTH_REFUSED, auth);
+    agdb__error_free(auth);
+    publish(AGDB__SHARD_REFUSED, AGDB__NO_NODE, 0);
+    assert_int_equal(run(AGDB_WRITE, false, NULL, &error), AGDB_E_AUTH);
+    agdb__error_free(error);
+}
+
 static void a_closing_client_wakes_parked_calls(void **state)
 {
     agdb_error_t *error = NULL;
@@ -262,6 +402,11 @@ int main(void)
         LIVE(a_lost_read_goes_on_to_the_next_node),
         LIVE(what_may_have_happened_stays_unknown),
         LIVE(a_serialization_failure_is_tried_again),
+        LIVE(a_write_that_waited_goes_to_who_is_the_primary_then),
+        LIVE(waiting_for_a_connection_does_not_count_as_executing),
+        LIVE(a_write_confirmed_by_a_replaced_primary_is_unknown),
+        LIVE(a_replica_that_failed_and_was_promoted_is_tried_again),
+        LIVE(the_refusal_is_told_although_another_node_is_out),
         LIVE(a_closing_client_wakes_parked_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

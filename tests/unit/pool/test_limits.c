@@ -29,12 +29,27 @@ static void growth_follows_waiters_min_and_bounds(void **state)
     for (i = 0; i < AGDB_COUNT(rows); i++) {
         agdb__pool_limits_t limits = {
             .min = rows[i].min, .max = rows[i].max, .handshakes = rows[i].handshakes};
-        agdb__pool_load_t load = {rows[i].open, rows[i].connecting, rows[i].waiting,
-                                  rows[i].verified};
+        agdb__pool_load_t load = {.open = rows[i].open,
+                                  .connecting = rows[i].connecting,
+                                  .waiting = rows[i].waiting,
+                                  .verified = rows[i].verified};
 
         if (agdb__pool_growth(&limits, &load) != rows[i].want)
             fail_msg("row %zu: %u, not %u", i, agdb__pool_growth(&limits, &load), rows[i].want);
     }
+}
+
+static void a_doubted_server_is_tried_again_although_nobody_waits(void **state)
+{
+    agdb__pool_limits_t limits = {.min = 1, .max = 2, .handshakes = 4};
+    agdb__pool_load_t load = {.open = 1, .doubted = true};
+
+    (void)state;
+    assert_int_equal(agdb__pool_growth(&limits, &load), 1);
+    load.connecting = 1;
+    assert_int_equal(agdb__pool_growth(&limits, &load), 0);
+    load = (agdb__pool_load_t){.open = 2, .doubted = true};
+    assert_int_equal(agdb__pool_growth(&limits, &load), 0);
 }
 
 static void backoff_grows_and_stays_bounded(void **state)
@@ -68,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(growth_follows_waiters_min_and_bounds),
+        cmocka_unit_test(a_doubted_server_is_tried_again_although_nobody_waits),
         cmocka_unit_test(backoff_grows_and_stays_bounded),
         cmocka_unit_test(spent_is_idle_above_min_or_end_of_life),
     };

@@ -129,7 +129,9 @@ static void claim_when_all_are_busy_times_out_in_the_queue(void **state)
     (void)agdb__pool_tend(pool, agdb__now_us());
     (void)agdb__pool_tend(pool, agdb__now_us());
     lease = claim(pool);
+    atomic_store(&g_wakes, 0);
     assert_int_equal(claim_fails(pool, 5000, &error), AGDB_E_TIMEOUT); /* after queue_ms */
+    assert_int_equal(atomic_load(&g_wakes), 0); /* the keeper could not help */
     assert_int_equal(error->stage, AGDB_STAGE_QUEUE);
     assert_int_equal(error->outcome, AGDB_OUTCOME_NOT_SENT);
     assert_non_null(strstr(error->message, "1 of 1 busy"));
@@ -214,6 +216,50 @@ static void suspicion_drops_idle_and_claimed_connections(void **state)
     assert_int_equal(agdb__pool_counts(pool).open, 1); /* the claimed one */
     agdb__pool_release(pool, &lease, agdb__now_us());
     assert_int_equal(agdb__pool_counts(pool).open, 0);
+    agdb__pool_free(pool);
+}
+
+static void callers_who_agree_drop_the_connections_once(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    int i;
+
+    (void)state;
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    for (i = 0; i < 50; i++) {
+        agdb__pool_suspect(pool);
+        assert_true(agdb__pool_take_suspicion(pool)); /* each of them has the server asked */
+        (void)agdb__pool_tend(pool, agdb__now_us());
+        (void)agdb__pool_tend(pool, agdb__now_us());
+    }
+    assert_int_equal(g_fake.opened, 2);
+    agdb__pool_free(pool);
+}
+
+static void a_failed_login_beside_an_open_connection_does_not_cut_the_pool(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    uint64_t now = agdb__now_us();
+    agdb__lease_t lease;
+
+    (void)state;
+    (void)agdb__pool_tend(pool, now);
+    (void)agdb__pool_tend(pool, now);
+    lease = claim(pool);
+    g_fake.refuse = AGDB_E_AUTH;
+    assert_int_equal(claim_fails(pool, 1, NULL), AGDB_E_TIMEOUT);
+    assert_false(agdb__pool_health(pool).cut);
+    fake_set_clean(lease.conn, false);
+    agdb__pool_release(pool, &lease, now); /* the last one: now nobody gets in */
+    (void)agdb__pool_tend(pool, now);
+    assert_true(agdb__pool_tend(pool, now));
+    assert_true(agdb__pool_health(pool).cut);
+    g_fake.refuse = AGDB_OK;
+    now = agdb__after_ms(now, 2000);
+    (void)agdb__pool_tend(pool, now);
+    assert_true(agdb__pool_tend(pool, now));
+    assert_false(agdb__pool_health(pool).cut);
     agdb__pool_free(pool);
 }
 
@@ -353,6 +399,9 @@ int main(void)
         cmocka_unit_test_setup(claim_past_the_queue_limit_is_busy, reset),
         cmocka_unit_test_setup(claim_after_a_failed_connect_gets_its_reason_at_once, reset),
         cmocka_unit_test_setup(suspicion_drops_idle_and_claimed_connections, reset),
+        cmocka_unit_test_setup(callers_who_agree_drop_the_connections_once, reset),
+        cmocka_unit_test_setup(a_failed_login_beside_an_open_connection_does_not_cut_the_pool,
+                               reset),
         cmocka_unit_test_setup(dead_idle_connections_are_not_handed_out, reset),
         cmocka_unit_test_setup(old_connections_are_replaced, reset),
         cmocka_unit_test_setup(many_threads_share_two_connections, reset),

@@ -259,7 +259,7 @@ static void a_leader_out_of_time_leaves_its_group_to_a_member(void **state)
     begin = agdb__now_us();
     agdb__pool_give_back(g_pool, slot, agdb__now_us());
     pthread_join(c[0].thread, NULL);
-    assert_true(agdb__now_us() - begin < 110000);
+    assert_true(agdb__now_us() - begin < 250000); /* long before the other one */
     assert_int_equal(c[0].status, AGDB_E_TIMEOUT);
     assert_int_equal(c[0].error->outcome, AGDB_OUTCOME_UNKNOWN);
     pthread_join(c[1].thread, NULL);
