@@ -6,62 +6,52 @@
 #include "base/wait.h"
 #include "pool/pool_impl.h"
 
-/* LEAD_ANSWERS: others' answers for which a leader keeps its caller waiting; more would move the
- * delay from the many to the one. STUCK: a group that takes this long beyond what it should have
- * taken is on a connection of no use. SLOW: a group over this multiple is timed again. */
-enum { LEAD_ANSWERS = 64, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+/* STUCK: a group that takes this long beyond what it should have taken is on a connection of no
+ * use. SLOW: a group over this multiple of its time is timed again. */
+enum { STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
 
 typedef struct leader {
     agdb__pool_t *pool;
     agdb__lane_t *lane;
     uint32_t slot;
     agdb__conn_t *conn;
-    agdb__ride_t *own; /* until it is DONE or ABANDONED */
+    agdb__ride_t *own; /* until it is DONE or left */
     agdb__led_t led;
     uint64_t deadline_us;
-    unsigned answers; /* given to others so far */
-    agdb__ride_t *wake[AGDB__GROUP_MAX];
+    unsigned answers;                   /* given to others so far */
+    atomic_uint *wake[AGDB__GROUP_MAX]; /* states of rides that are DONE: addresses only */
     size_t nwake;
 } leader_t;
 
 /* --- ends of a ride ----------------------------------------------------------------------------
  */
 
-static void recycle(agdb__pool_t *pool, agdb__ride_t *ride)
-{
-    agdb__rows_free(ride->rows);
-    agdb__error_free(ride->error);
-    agdb__lock(&pool->line.lock);
-    agdb__line_recycle_locked(&pool->line, ride);
-    agdb__unlock(&pool->line.lock);
-}
-
-/* From SENT (or ours) to `to`; false: its caller has left, and the ride is the lane's. */
-static bool move_on(leader_t *l, agdb__ride_t *ride, agdb__ride_state_t to)
-{
-    unsigned sent = AGDB__RIDE_SENT;
-
-    if (ride == l->own) {
-        atomic_store_explicit(&ride->state, (unsigned)to, memory_order_release);
-        return true;
-    }
-    return atomic_compare_exchange_strong_explicit(&ride->state, &sent, (unsigned)to,
-                                                   memory_order_acq_rel, memory_order_acquire);
-}
-
+/* The ride is over, and its caller's again: it must not be touched from here on. */
 static void finish(leader_t *l, agdb__ride_t *ride)
 {
-    if (!move_on(l, ride, AGDB__RIDE_DONE)) {
-        recycle(l->pool, ride);
-        return;
-    }
+    agdb__ride_set(ride, AGDB__RIDE_DONE);
     if (ride == l->own) {
         l->own = NULL;
         l->led = AGDB__LED_DONE;
     } else {
-        l->wake[l->nwake++] = ride;
-        l->answers++;
+        l->wake[l->nwake++] = &ride->state;
     }
+}
+
+bool agdb__lane_leave(agdb__pool_t *pool, agdb__ride_t *ride)
+{
+    agdb__lane_t *lane = pool->lane[ride->slot];
+    bool left = false;
+    size_t i;
+
+    agdb__lock(&lane->lock);
+    for (i = 0; i < lane->count && !left; i++) {
+        left = lane->member[i] == ride && agdb__ride_state(ride) == AGDB__RIDE_SENT;
+        if (left)
+            lane->member[i] = NULL;
+    }
+    agdb__unlock(&lane->lock);
+    return left;
 }
 
 static void wake_all(leader_t *l)
@@ -69,7 +59,7 @@ static void wake_all(leader_t *l)
     size_t i;
 
     for (i = 0; i < l->nwake; i++)
-        agdb__wake_word(&l->wake[i]->state);
+        agdb__wake_word(l->wake[i]);
     l->nwake = 0;
 }
 
@@ -81,7 +71,7 @@ static void requeue(leader_t *l, agdb__ride_t **ride, size_t n)
 {
     agdb__lock(&l->pool->line.lock);
     while (n-- > 0) {
-        atomic_store_explicit(&ride[n]->state, AGDB__RIDE_QUEUED, memory_order_release);
+        agdb__ride_set(ride[n], AGDB__RIDE_QUEUED);
         agdb__line_push_front_locked(&l->pool->line, ride[n]);
     }
     agdb__unlock(&l->pool->line.lock);
@@ -89,7 +79,6 @@ static void requeue(leader_t *l, agdb__ride_t **ride, size_t n)
 
 static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error_t *take_error)
 {
-    atomic_store_explicit(&ride->state, AGDB__RIDE_SENT, memory_order_release);
     ride->status = st;
     ride->error = take_error;
     if (st == AGDB_E_UNSUPPORTED) { /* not what it was learnt to be: on its own it may do */
@@ -99,15 +88,13 @@ static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error
     finish(l, ride);
 }
 
-/* Sends what is in `ride`; members that cannot be sent are finished. False: the connection died. */
-static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
+/* Puts as many of `ride` as it will take into the connection's buffers; members that cannot be sent
+ * are finished. False: the connection died. */
+static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
 {
     agdb__lane_t *lane = l->lane;
     size_t i;
 
-    lane->count = 0;
-    lane->expected_us = 0;
-    agdb__conn_group_begin(l->conn);
     for (i = 0; i < n; i++) {
         agdb_error_t *error = NULL;
         agdb_status_t st = agdb__conn_group_add(l->conn, ride[i]->statement, &error);
@@ -125,13 +112,31 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
             refuse(l, ride[i], st, error);
         }
     }
-    (void)agdb__conn_group_end(l->conn);
+    return true;
+}
+
+static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
+{
+    agdb__lane_t *lane = l->lane;
+    bool sent;
+    size_t i;
+
+    agdb__lock(&lane->lock);
+    lane->count = 0;
+    lane->expected_us = 0;
+    agdb__conn_group_begin(l->conn);
+    sent = fill(l, ride, n);
+    if (sent)
+        (void)agdb__conn_group_end(l->conn);
+    for (i = 0; i < lane->count; i++) {
+        lane->member[i]->slot = l->slot;
+        agdb__ride_set(lane->member[i], AGDB__RIDE_SENT);
+    }
+    agdb__unlock(&lane->lock);
     lane->sent_us = agdb__now_us();
     atomic_fetch_add_explicit(&l->pool->groups, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&l->pool->riders, lane->count, memory_order_relaxed);
-    for (i = 0; i < lane->count; i++)
-        atomic_store_explicit(&lane->member[i]->state, AGDB__RIDE_SENT, memory_order_release);
-    return true;
+    return sent && lane->count > 0;
 }
 
 /* Takes the next group, with the own ride first, and sends it. False: nothing was sent. */
@@ -147,7 +152,7 @@ static bool load(leader_t *l, agdb__ride_t *own)
     agdb__unlock(&l->pool->line.lock);
     if (n == 0)
         return false;
-    return send_group(l, ride, n) && l->lane->count > 0;
+    return send_group(l, ride, n);
 }
 
 /* --- and back ----------------------------------------------------------------------------------
@@ -183,6 +188,36 @@ static void take_failure(agdb__ride_t *ride)
     }
 }
 
+/* Takes the answer of member `i`. True: it was not executed and goes again. */
+static bool take_member(leader_t *l, size_t i, bool in_recovery, bool slow)
+{
+    agdb__ride_t *ride = l->lane->member[i];
+    agdb_error_t *error = NULL;
+    struct pg_result *rows = NULL;
+    agdb__member_fate_t fate = agdb__conn_group_receive(l->conn, i, &rows, &error);
+
+    if (ride == NULL) { /* nobody wants it any more */
+        agdb__rows_free(rows);
+        agdb__error_free(error);
+        return false;
+    }
+    ride->in_recovery = in_recovery;
+    ride->rows = rows;
+    ride->error = error;
+    if (slow)
+        agdb__learn_slow(ride->learnt);
+    if (fate == AGDB__MEMBER_NOT_EXECUTED) {
+        agdb__ride_set(ride, AGDB__RIDE_SENDING); /* its caller stays */
+        return true;
+    }
+    if (fate == AGDB__MEMBER_ANSWERED)
+        ride->status = AGDB_OK;
+    else
+        take_failure(ride);
+    finish(l, ride);
+    return false;
+}
+
 /* What became of each member; those that were not executed go back to the front. */
 static void collect(leader_t *l)
 {
@@ -194,27 +229,12 @@ static void collect(leader_t *l)
     size_t nagain = 0;
     size_t i;
 
-    for (i = 0; i < lane->count; i++) {
-        agdb__ride_t *ride = lane->member[i];
-        agdb__member_fate_t fate = agdb__conn_group_receive(l->conn, i, &ride->rows, &ride->error);
-
-        ride->in_recovery = in_recovery;
-        if (slow)
-            agdb__learn_slow(ride->learnt);
-        if (fate == AGDB__MEMBER_NOT_EXECUTED) {
-            if (move_on(l, ride, AGDB__RIDE_SENDING)) /* its caller stays */
-                again[nagain++] = ride;
-            else
-                recycle(l->pool, ride);
-            continue;
-        }
-        if (fate == AGDB__MEMBER_ANSWERED)
-            ride->status = AGDB_OK;
-        else
-            take_failure(ride);
-        finish(l, ride);
-    }
+    agdb__lock(&lane->lock);
+    for (i = 0; i < lane->count; i++)
+        if (take_member(l, i, in_recovery, slow))
+            again[nagain++] = lane->member[i];
     lane->count = 0;
+    agdb__unlock(&lane->lock);
     if (nagain > 0)
         requeue(l, again, nagain);
 }
@@ -246,33 +266,36 @@ static drive_end_t drive(leader_t *l)
 /* --- handing over ------------------------------------------------------------------------------
  */
 
-/* The leader's time is over and a group is in flight: one of its members goes on. */
+/* The leader's time is over and a group is in flight: the member with the most time goes on, and
+ * the own ride is left. False: there is no such member. */
 static bool hand_over_in_flight(leader_t *l)
 {
-    uint64_t now_us = agdb__now_us();
+    agdb__lane_t *lane = l->lane;
+    uint64_t latest_us = agdb__now_us();
     agdb__ride_t *heir = NULL;
     size_t i;
 
-    for (i = 0; i < l->lane->count; i++) {
-        agdb__ride_t *ride = l->lane->member[i];
+    agdb__lock(&lane->lock);
+    for (i = 0; i < lane->count; i++) {
+        agdb__ride_t *ride = lane->member[i];
 
-        /* Read without owning it: a ride is freed with its pool only, and a wrong guess costs a
-         * round. */
-        if (ride != l->own && agdb__ride_state(ride) == AGDB__RIDE_SENT &&
-            ride->deadline_us > now_us && (heir == NULL || ride->deadline_us > heir->deadline_us))
+        if (ride != NULL && ride != l->own && ride->deadline_us > latest_us) {
             heir = ride;
+            latest_us = ride->deadline_us;
+        }
     }
+    for (i = 0; i < lane->count && heir != NULL && l->own != NULL; i++)
+        if (lane->member[i] == l->own)
+            lane->member[i] = NULL;
+    if (heir != NULL)
+        agdb__ride_set(heir, AGDB__RIDE_DRIVE);
+    agdb__unlock(&lane->lock);
     if (heir == NULL)
         return false;
-    heir->slot = l->slot;
-    if (l->own != NULL) {
-        atomic_store_explicit(&l->own->state, AGDB__RIDE_ABANDONED, memory_order_release);
-        l->own = NULL;
-        l->led = AGDB__LED_LEFT;
-    }
-    if (!move_on(l, heir, AGDB__RIDE_DRIVE))
-        return hand_over_in_flight(l);
     agdb__wake_word(&heir->state);
+    if (l->own != NULL)
+        l->led = AGDB__LED_LEFT;
+    l->own = NULL;
     return true;
 }
 
@@ -280,18 +303,20 @@ static bool hand_over_in_flight(leader_t *l)
 static void hand_over(leader_t *l)
 {
     agdb__pool_t *pool = l->pool;
+    atomic_uint *wake = NULL;
     agdb__ride_t *heir;
 
     agdb__lock(&pool->line.lock);
-    heir = pool->line.head;
+    heir = agdb__line_first_locked(&pool->line);
     if (heir != NULL) {
         agdb__line_remove_locked(&pool->line, heir);
         heir->slot = l->slot;
-        atomic_store_explicit(&heir->state, AGDB__RIDE_LEAD, memory_order_release);
+        wake = &heir->state;
+        agdb__ride_set(heir, AGDB__RIDE_LEAD);
     }
     agdb__unlock(&pool->line.lock);
     if (heir != NULL)
-        agdb__wake_word(&heir->state);
+        agdb__wake_word(wake);
     else
         agdb__pool_give_back(pool, l->slot, agdb__now_us());
 }
@@ -316,21 +341,32 @@ static void give_up(leader_t *l)
     let_go(l);
 }
 
-static bool goes_on(const leader_t *l)
-{
-    if (l->own != NULL)
-        return true;
-    return l->answers < LEAD_ANSWERS && agdb__now_us() < l->deadline_us;
-}
-
 static bool make_lane(agdb__pool_t *pool, uint32_t i)
 {
-    if (pool->lane[i] == NULL)
-        pool->lane[i] = agdb__calloc(1, sizeof *pool->lane[i]);
-    return pool->lane[i] != NULL;
+    agdb__lane_t *lane = pool->lane[i];
+
+    if (lane != NULL)
+        return true;
+    lane = agdb__calloc(1, sizeof *lane);
+    if (lane == NULL || !agdb__mutex_init(&lane->lock)) {
+        agdb__free(lane);
+        return false;
+    }
+    pool->lane[i] = lane;
+    return true;
 }
 
-/* Rounds of: a group comes back, the next one leaves, the first one's callers are woken. */
+void agdb__lane_free(agdb__pool_t *pool, uint32_t i)
+{
+    if (pool->lane[i] == NULL)
+        return;
+    agdb__mutex_fini(&pool->lane[i]->lock);
+    agdb__free(pool->lane[i]);
+    pool->lane[i] = NULL;
+}
+
+/* Rounds of: a group comes back, the next one leaves, the first one's callers are woken. Who has
+ * his own answer leaves the next group to one of its members, who had to be woken in any case. */
 static void lead_groups(leader_t *l)
 {
     for (;;) {
@@ -345,8 +381,12 @@ static void lead_groups(leader_t *l)
         collect(l);
         if (!agdb__conn_is_clean(l->conn))
             break;
-        if (!goes_on(l) || !load(l, NULL))
+        if (!load(l, NULL))
             break;
+        if (l->own == NULL && hand_over_in_flight(l)) {
+            wake_all(l);
+            return;
+        }
         wake_all(l);
     }
     wake_all(l);
@@ -366,7 +406,7 @@ agdb__led_t agdb__lane_lead(agdb__pool_t *pool, uint32_t i, agdb__ride_t *own, u
     if (!make_lane(pool, i)) {
         if (own != NULL) {
             own->run_alone = true; /* that needs no lane */
-            atomic_store_explicit(&own->state, AGDB__RIDE_DONE, memory_order_release);
+            agdb__ride_set(own, AGDB__RIDE_DONE);
         }
         agdb__pool_give_back(pool, i, agdb__now_us());
         return AGDB__LED_DONE;

@@ -2,9 +2,10 @@
  * a time. Sent together, answered together; the next group leaves before the callers of the last
  * one are woken.
  *
- * Who drives is called the leader. It leads for a bounded number of others' answers, or until its
- * own time is over, and then hands over to the first in the line (LEAD), or, with a group in
- * flight, to one of that group (DRIVE). */
+ * Who drives is called the leader. It leads the group of its own statement; then the next group has
+ * left already, and one of its members drives it (DRIVE): it had to be woken for its answer anyway,
+ * and is on its way to the socket while the server works. A leader whose time is over hands over in
+ * the same way. A lane without a group is given to the first in the line (LEAD). */
 #ifndef AGDB_POOL_LANE_H
 #define AGDB_POOL_LANE_H
 
@@ -24,6 +25,12 @@ typedef enum agdb__led {
  * the slot's connection carries); NULL: it only helps. The slot is somebody else's afterwards. */
 agdb__led_t agdb__lane_lead(agdb__pool_t *pool, uint32_t i, struct agdb__ride *own,
                             uint64_t deadline_us, bool in_flight);
+
+/* The caller of a SENT ride leaves it. False: it is not SENT any more. @threads any */
+bool agdb__lane_leave(agdb__pool_t *pool, struct agdb__ride *ride);
+
+/* Frees the lane of slot `i`, which carries nothing. */
+void agdb__lane_free(agdb__pool_t *pool, uint32_t i);
 
 /* Gives a free lane to the first in the line, if there are both. */
 void agdb__lane_serve(agdb__pool_t *pool);

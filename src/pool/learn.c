@@ -7,7 +7,8 @@ enum {
     FIRST_RUNS = 3,       /* on its own, before it may ride */
     SAMPLE_EVERY = 256,   /* rides between two samples */
     FAILURES_JUDGED = 50, /* rides before the share of failures counts */
-    RECHECK_RUNS = 3
+    RECHECK_RUNS = 3,
+    RISE = 16 /* a slower run counts for this part more, at most */
 };
 
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash)
@@ -70,7 +71,9 @@ void agdb__learn_solo(agdb__learnt_t *e, bool plain, uint64_t us)
     if (!plain)
         atomic_store_explicit(&e->banned, true, memory_order_relaxed);
     /* The first run also prepares; it counts only until there is a better one. */
-    set(&e->time_x16, runs < 2 || old_x16 == 0 ? now_x16 : old_x16 - old_x16 / 4 + now_x16 / 4);
+    if (runs > 0 && now_x16 > old_x16 + old_x16 / RISE)
+        now_x16 = old_x16 + old_x16 / RISE;
+    set(&e->time_x16, now_x16);
     if (runs < FIRST_RUNS)
         set(&e->solo_runs, runs + 1);
 }

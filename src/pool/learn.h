@@ -2,9 +2,10 @@
  *
  * Only a statement that is short, harmless and seldom fails rides in a group. How long it takes is
  * learnt from runs on its own, the first three and then every 256th: inside a group single times
- * cannot be seen. A table of atomics, found by the text's hash; two texts of one hash (or a full
- * table) make riding a little wiser or less wise, never wrong: whether a text is harmless is
- * checked again, by its full text, on the connection. */
+ * cannot be seen. What counts is how fast it can be: on a busy server every single run is slow, and
+ * riding is what makes it less busy. A table of atomics, found by the text's hash; two texts of one
+ * hash (or a full table) make riding a little wiser or less wise, never wrong: whether a text is
+ * harmless is checked again, by its full text, on the connection. */
 #ifndef AGDB_POOL_LEARN_H
 #define AGDB_POOL_LEARN_H
 
@@ -17,7 +18,7 @@ enum { AGDB__LEARN_ENTRIES = 1024, AGDB__RIDE_LIMIT_US = 200 };
 typedef struct agdb__learnt {
     atomic_ullong hash;    /* 0: free */
     atomic_uint solo_runs; /* on its own, up to 3 */
-    atomic_uint time_x16;  /* moving average of its time alone, in 1/16 microseconds */
+    atomic_uint time_x16;  /* its time alone, in 1/16 microseconds: falls at once, rises slowly */
     atomic_uint rides;
     atomic_uint failures; /* among the rides */
     atomic_uint alone;    /* runs that it still has to make on its own */

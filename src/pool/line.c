@@ -1,6 +1,5 @@
 #include "pool/line.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/wait.h"
 
@@ -15,35 +14,21 @@ bool agdb__line_init(agdb__line_t *line)
 
 void agdb__line_fini(agdb__line_t *line)
 {
-    while (line->spare != NULL) {
-        agdb__ride_t *ride = line->spare;
-
-        line->spare = ride->next;
-        agdb__free(ride);
-    }
     agdb__mutex_fini(&line->lock);
 }
 
-agdb__ride_t *agdb__line_new_ride_locked(agdb__line_t *line)
+void agdb__line_join(agdb__line_t *line, agdb__ride_t *ride)
 {
-    agdb__ride_t *ride = line->spare;
+    agdb__ride_t *newest = atomic_load_explicit(&line->arrivals, memory_order_relaxed);
 
-    if (ride != NULL)
-        line->spare = ride->next;
-    else
-        ride = agdb__malloc(sizeof *ride);
-    if (ride != NULL)
-        *ride = (agdb__ride_t){0};
-    return ride;
+    do
+        ride->next = newest;
+    while (!atomic_compare_exchange_weak_explicit(&line->arrivals, &newest, ride,
+                                                  memory_order_release, memory_order_relaxed));
+    atomic_fetch_add_explicit(&line->count, 1, memory_order_seq_cst);
 }
 
-void agdb__line_recycle_locked(agdb__line_t *line, agdb__ride_t *ride)
-{
-    ride->next = line->spare;
-    line->spare = ride;
-}
-
-void agdb__line_append_locked(agdb__line_t *line, agdb__ride_t *ride)
+static void append(agdb__line_t *line, agdb__ride_t *ride)
 {
     ride->next = NULL;
     ride->prev = line->tail;
@@ -52,7 +37,33 @@ void agdb__line_append_locked(agdb__line_t *line, agdb__ride_t *ride)
     else
         line->head = ride;
     line->tail = ride;
-    atomic_fetch_add_explicit(&line->count, 1, memory_order_seq_cst);
+}
+
+/* Puts those who have arrived meanwhile behind the others, in the order of their arrival. */
+static void admit(agdb__line_t *line)
+{
+    agdb__ride_t *newest = atomic_exchange_explicit(&line->arrivals, NULL, memory_order_acquire);
+    agdb__ride_t *oldest = NULL;
+
+    while (newest != NULL) {
+        agdb__ride_t *ride = newest;
+
+        newest = ride->next;
+        ride->next = oldest;
+        oldest = ride;
+    }
+    while (oldest != NULL) {
+        agdb__ride_t *ride = oldest;
+
+        oldest = ride->next;
+        append(line, ride);
+    }
+}
+
+agdb__ride_t *agdb__line_first_locked(agdb__line_t *line)
+{
+    admit(line);
+    return line->head;
 }
 
 void agdb__line_push_front_locked(agdb__line_t *line, agdb__ride_t *ride)
@@ -69,6 +80,7 @@ void agdb__line_push_front_locked(agdb__line_t *line, agdb__ride_t *ride)
 
 void agdb__line_remove_locked(agdb__line_t *line, agdb__ride_t *ride)
 {
+    admit(line);
     if (ride->prev != NULL)
         ride->prev->next = ride->next;
     else
@@ -87,12 +99,13 @@ size_t agdb__line_take_locked(agdb__line_t *line, agdb__ride_t **ret, size_t max
     uint64_t sum_us = 0;
     size_t n = 0;
 
+    admit(line);
     while (n < max && line->head != NULL && (n == 0 || sum_us < GROUP_TIME_US)) {
         agdb__ride_t *ride = line->head;
 
         agdb__line_remove_locked(line, ride);
         sum_us += ride->expected_us;
-        atomic_store_explicit(&ride->state, AGDB__RIDE_SENDING, memory_order_relaxed);
+        agdb__ride_set(ride, AGDB__RIDE_SENDING);
         ret[n++] = ride;
     }
     return n;
@@ -101,14 +114,14 @@ size_t agdb__line_take_locked(agdb__line_t *line, agdb__ride_t **ret, size_t max
 void agdb__line_dismiss(agdb__line_t *line, agdb_status_t status, const agdb_error_t *error)
 {
     agdb__lock(&line->lock);
-    while (line->head != NULL) {
+    while (agdb__line_first_locked(line) != NULL) {
         agdb__ride_t *ride = line->head;
 
         agdb__line_remove_locked(line, ride);
         ride->status = status;
         ride->error = agdb__error_dup(error);
         ride->dismissed = true;
-        atomic_store_explicit(&ride->state, AGDB__RIDE_DONE, memory_order_release);
+        agdb__ride_set(ride, AGDB__RIDE_DONE);
         agdb__wake_word(&ride->state);
     }
     agdb__unlock(&line->lock);

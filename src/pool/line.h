@@ -1,10 +1,14 @@
 /* Short reads that wait for a place in a group, in order of arrival.
  *
- * A ride is QUEUED, then SENDING while its statement is copied into a connection's buffers, then
- * SENT, then DONE. Its caller may leave while it is QUEUED (taken out) or SENT (ABANDONED: the lane
- * drops the answer and owns the ride from then on); SENDING takes microseconds. A caller may be
- * told to LEAD: it was given a connection, and its own ride is the first of the next group; or to
- * DRIVE: its ride is in flight on a connection whose leader has run out of time. */
+ * A ride lives on its caller's stack. It is QUEUED in the line, then SENDING while its statement is
+ * copied into a connection's buffers, then SENT and a member of a lane, then DONE. Its caller may
+ * leave while it is QUEUED (under the line's lock) or SENT (under the lane's lock; the lane drops
+ * the answer); SENDING takes microseconds. A caller may be told to LEAD: it was given a connection,
+ * and its own ride is the first of the next group; or to DRIVE: its ride is in flight on a
+ * connection whose leader has run out of time.
+ *
+ * A ride's state is changed by who has the lock of where the ride is; nobody touches a ride after
+ * DONE but its caller (waking it needs its address only). */
 #ifndef AGDB_POOL_LINE_H
 #define AGDB_POOL_LINE_H
 
@@ -19,18 +23,17 @@ typedef enum agdb__ride_state {
     AGDB__RIDE_SENDING,
     AGDB__RIDE_SENT,
     AGDB__RIDE_DONE,
-    AGDB__RIDE_ABANDONED,
     AGDB__RIDE_LEAD,
     AGDB__RIDE_DRIVE
 } agdb__ride_state_t;
 
 typedef struct agdb__ride {
-    struct agdb__ride *next; /* in the line, or among the spare ones */
+    struct agdb__ride *next; /* in the line */
     struct agdb__ride *prev;
     atomic_uint state;
-    uint32_t slot; /* LEAD, DRIVE: the connection */
+    uint32_t slot; /* SENT, LEAD, DRIVE: the connection */
     uint64_t deadline_us;
-    const agdb__statement_t *statement; /* the caller's; not to be touched once SENT */
+    const agdb__statement_t *statement;
     agdb__learnt_t *learnt;
     uint64_t expected_us;
 
@@ -43,12 +46,15 @@ typedef struct agdb__ride {
     bool dismissed; /* sent away while it was queued */
 } agdb__ride_t;
 
+/* Callers join by one compare-and-swap on `arrivals` (newest first): with a lock there, sixteen
+ * that are woken together stand in each other's way more than the database does. Who has the lock
+ * moves the arrivals to the end of the ordered part. */
 typedef struct agdb__line {
+    _Atomic(agdb__ride_t *) arrivals;
+    atomic_int count; /* both parts; read without the lock, for a moment too small */
     agdb__mutex_t lock;
     agdb__ride_t *head;
     agdb__ride_t *tail;
-    agdb__ride_t *spare;
-    atomic_uint count; /* read without the lock */
 } agdb__line_t;
 
 bool agdb__line_init(agdb__line_t *line);
@@ -56,7 +62,17 @@ void agdb__line_fini(agdb__line_t *line);
 
 static inline unsigned agdb__line_count(agdb__line_t *line)
 {
-    return atomic_load_explicit(&line->count, memory_order_seq_cst);
+    int count = atomic_load_explicit(&line->count, memory_order_seq_cst);
+
+    return count > 0 ? (unsigned)count : 0;
+}
+
+/* Joins at the end. */
+void agdb__line_join(agdb__line_t *line, agdb__ride_t *ride);
+
+static inline void agdb__ride_set(agdb__ride_t *ride, agdb__ride_state_t state)
+{
+    atomic_store_explicit(&ride->state, (unsigned)state, memory_order_release);
 }
 
 static inline agdb__ride_state_t agdb__ride_state(agdb__ride_t *ride)
@@ -65,15 +81,12 @@ static inline agdb__ride_state_t agdb__ride_state(agdb__ride_t *ride)
 }
 
 /* All with the lock held. */
-agdb__ride_t *agdb__line_new_ride_locked(agdb__line_t *line); /* NULL: no memory */
-void agdb__line_append_locked(agdb__line_t *line, agdb__ride_t *ride);
+agdb__ride_t *agdb__line_first_locked(agdb__line_t *line); /* NULL: nobody */
 void agdb__line_push_front_locked(agdb__line_t *line, agdb__ride_t *ride);
 void agdb__line_remove_locked(agdb__line_t *line, agdb__ride_t *ride);
 /* Takes the first rides out for a group: up to `max`, and up to an expected time in sum; they are
  * SENDING then. */
 size_t agdb__line_take_locked(agdb__line_t *line, agdb__ride_t **ret, size_t max);
-/* Makes a ride that nobody needs any more a spare one. */
-void agdb__line_recycle_locked(agdb__line_t *line, agdb__ride_t *ride);
 
 /* Ends everybody who is still queued; each gets a copy of the error. */
 void agdb__line_dismiss(agdb__line_t *line, agdb_status_t status, const agdb_error_t *error);

@@ -57,7 +57,7 @@ void agdb__pool_free(agdb__pool_t *pool)
         return;
     for (i = 0; i < pool->slots.count; i++) {
         agdb__conn_close(pool->slots.slot[i].conn);
-        agdb__free(pool->lane[i]);
+        agdb__lane_free(pool, i);
     }
     agdb__free(pool->lane);
     agdb__line_fini(&pool->line);

@@ -6,9 +6,10 @@
 #include "pool/pool.h"
 #include "pool/waiters.h"
 
-/* The group that a connection carries. The leader's. */
+/* The group that a connection carries. The leader's, but for `member`, which is under the lock. */
 typedef struct agdb__lane {
-    agdb__ride_t *member[AGDB__GROUP_MAX];
+    agdb__mutex_t lock;
+    agdb__ride_t *member[AGDB__GROUP_MAX]; /* NULL: its caller has left */
     size_t count;
     uint64_t sent_us;
     uint64_t expected_us;

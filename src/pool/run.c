@@ -59,13 +59,6 @@ static agdb_status_t run_alone(call_t *c)
 /* --- in a group ----------------------------------------------------------------------------------
  */
 
-static void recycle(agdb__pool_t *pool, agdb__ride_t *ride)
-{
-    agdb__lock(&pool->line.lock);
-    agdb__line_recycle_locked(&pool->line, ride);
-    agdb__unlock(&pool->line.lock);
-}
-
 static agdb_status_t fail_late(call_t *c)
 {
     (void)agdb__fail(c->reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
@@ -93,7 +86,6 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
         agdb__error_move(c->reterr, ride->error);
     if (ride->dismissed)
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
-    recycle(c->pool, ride);
     if (*ret == AGDB_E_LOST && agdb__now_us() >= c->deadline_us)
         *ret = fail_late(c);
     return alone;
@@ -102,21 +94,19 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 /* Leaves the line, or the group; false when it is too late for that. */
 static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 {
-    unsigned sent = AGDB__RIDE_SENT;
+    bool queued;
 
-    if (atomic_compare_exchange_strong_explicit(&ride->state, &sent, AGDB__RIDE_ABANDONED,
-                                                memory_order_acq_rel, memory_order_acquire)) {
-        *ret = fail_late(c);
-        return true;
+    if (agdb__ride_state(ride) == AGDB__RIDE_SENT) {
+        *ret = agdb__lane_leave(c->pool, ride) ? fail_late(c) : AGDB_OK;
+        return *ret != AGDB_OK;
     }
     agdb__lock(&c->pool->line.lock);
-    if (agdb__ride_state(ride) != AGDB__RIDE_QUEUED) {
-        agdb__unlock(&c->pool->line.lock);
-        return false;
-    }
-    agdb__line_remove_locked(&c->pool->line, ride);
-    agdb__line_recycle_locked(&c->pool->line, ride);
+    queued = agdb__ride_state(ride) == AGDB__RIDE_QUEUED;
+    if (queued)
+        agdb__line_remove_locked(&c->pool->line, ride);
     agdb__unlock(&c->pool->line.lock);
+    if (!queued)
+        return false;
     *ret = agdb__pool_fail_timeout(c->pool, agdb__now_us() - c->now_us, c->reterr);
     agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
     return true;
@@ -170,33 +160,23 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
 static agdb_status_t ride(call_t *c, bool *ret_alone)
 {
     agdb__pool_t *pool = c->pool;
-    agdb__ride_t *ride;
-    agdb_status_t st;
+    agdb__ride_t ride = {.statement = c->statement,
+                         .learnt = c->learnt,
+                         .expected_us = agdb__learn_expected_us(c->learnt),
+                         .deadline_us = c->deadline_us};
+    agdb_status_t st = agdb__pool_refuse(pool, c->now_us, c->reterr);
 
-    st = agdb__pool_refuse(pool, c->now_us, c->reterr);
     if (st != AGDB_OK) {
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
         return st;
     }
-    agdb__lock(&pool->line.lock);
-    ride = agdb__line_new_ride_locked(&pool->line);
-    if (ride == NULL) {
-        agdb__unlock(&pool->line.lock);
-        *ret_alone = true;
-        return AGDB_OK;
-    }
-    ride->statement = c->statement;
-    ride->learnt = c->learnt;
-    ride->expected_us = agdb__learn_expected_us(c->learnt);
-    ride->deadline_us = c->deadline_us;
-    agdb__line_append_locked(&pool->line, ride);
-    agdb__unlock(&pool->line.lock);
+    agdb__line_join(&pool->line, &ride);
     /* It is counted in the line now: whoever frees a lane from here on sees it. For those who did
      * before: */
     agdb__lane_serve(pool);
-    if (agdb__ride_state(ride) == AGDB__RIDE_QUEUED)
+    if (agdb__ride_state(&ride) == AGDB__RIDE_QUEUED)
         agdb__pool_want_lanes(pool);
-    return ride_along(c, ride, ret_alone);
+    return ride_along(c, &ride, ret_alone);
 }
 
 /* --- which of both -------------------------------------------------------------------------------
