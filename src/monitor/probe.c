@@ -16,6 +16,7 @@ enum {
     INTERVAL_MS = 1000,
     RETRY_FIRST_MS = 50,
     RETRY_LAST_MS = 500,
+    REFUSED_MS = 3000, /* a login costs both sides, and a person must act */
     DOUBLINGS = 4
 };
 
@@ -94,6 +95,7 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
     const agdb_error_t *error = agdb__conn_error(probe->conn);
     agdb_status_t before = probe->error != NULL ? probe->error->status : AGDB_OK;
     agdb__health_t health = agdb__probe_judge(error != NULL ? error->status : AGDB_E_NOMEM);
+    uint64_t wait_ms;
     bool changed;
 
     if (stood && error != NULL && error->status == AGDB_E_LOST) {
@@ -105,7 +107,11 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
     probe->error = agdb__error_dup(error);
     probe->health = health;
     probe->failures++;
-    drop(probe, agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, probe->failures)));
+    if (health == AGDB__HEALTH_REFUSED && probe->failures > DOUBLINGS)
+        wait_ms = agdb__rng_jitter(&probe->rng, REFUSED_MS);
+    else
+        wait_ms = agdb__probe_interval_ms(&probe->rng, probe->failures);
+    drop(probe, agdb__after_ms(now_us, wait_ms));
     return changed;
 }
 

@@ -107,6 +107,18 @@ static void a_hung_server_is_down_after_the_answer_is_overdue(void **state)
     assert_int_equal(g_probe.health, AGDB__HEALTH_DOWN);
 }
 
+static void a_refused_login_is_tried_seldom(void **state)
+{
+    uint64_t now = 0;
+    int i;
+
+    (void)state;
+    g_fake.refuse = AGDB_E_AUTH;
+    for (i = 0; i < 60000; i++)
+        (void)agdb__probe_step(&g_probe, now += 1000); /* a minute */
+    assert_in_range(g_fake.opened, 15, 35);
+}
+
 static void what_a_person_must_mend_is_refused(void **state)
 {
     (void)state;
@@ -145,6 +157,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hung_server_is_down_after_the_answer_is_overdue, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_refused_login_is_tried_seldom, setup, teardown),
         cmocka_unit_test(what_a_person_must_mend_is_refused),
         cmocka_unit_test(the_interval_is_jittered_and_grows_with_failures),
     };
