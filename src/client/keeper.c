@@ -45,6 +45,16 @@ static void take_turns(agdb__topology_t *t, uint32_t number)
             agdb__topology_probe_as(server, &t->endpoints[i]);
 }
 
+/* Another server behind the same name, while the old one is up: what stands is with the old one. */
+static void drop_connections(agdb__topology_t *t, uint32_t server)
+{
+    size_t i;
+
+    for (i = 0; i < t->nendpoints; i++)
+        if (t->endpoints[i].server == server)
+            agdb__pool_suspect(t->endpoints[i].pool);
+}
+
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
     uint32_t i;
@@ -55,6 +65,8 @@ static void step_servers(agdb__topology_t *t, uint64_t now_us)
     for (i = 0; i < t->nservers; i++) {
         take_turns(t, i);
         t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
+        if (agdb__probe_take_move(&t->servers[i].probe))
+            drop_connections(t, i);
     }
 }
 

@@ -85,7 +85,6 @@ static void fill_endpoint(agdb__endpoint_t *e, const agdb__map_keyspace_t *keysp
         .connect_ms = (uint32_t)number(node, AGDB_S_TIMEOUT_CONNECT),
         .server_ms = (uint32_t)number(node, AGDB_S_TIMEOUT_SERVER),
         .pgbouncer = keyspace->via_pgbouncer,
-        .allow_unstamped = true,
     };
     add_options(e, node);
     set_password_source(&e->login, node, env);
@@ -131,14 +130,16 @@ static uint32_t find_server(const agdb__topology_t *t, const agdb__map_node_t *n
 /* One database may hold shards of several keyspaces: its stamp must agree with each. A keyspace of
  * one shard cannot mix rows up, so there a server without a stamp will do. */
 static bool expect_identity(const agdb__topology_t *t, agdb__endpoint_t *e,
-                            const agdb__map_keyspace_t *keyspace, const agdb__map_shard_t *shard)
+                            const agdb__map_keyspace_t *keyspace, const agdb__map_shard_t *shard,
+                            bool allow_unstamped)
 {
+    const bool required = keyspace->nshards > 1 && !allow_unstamped;
     size_t n = e->login.nexpect;
     agdb__identity_t *grown = agdb__realloc(e->expect, (n + 1) * sizeof *grown);
 
     if (grown == NULL)
         return false;
-    grown[n] = (agdb__identity_t){keyspace->name, shard->name, t->map->slots};
+    grown[n] = (agdb__identity_t){keyspace->name, shard->name, t->map->slots, required};
     e->expect = grown;
     e->login.expect = grown;
     e->login.nexpect = n + 1;
@@ -150,7 +151,6 @@ void agdb__topology_probe_as(agdb__server_t *server, const agdb__endpoint_t *end
     server->login = endpoint->login;
     server->login.expect = NULL;
     server->login.nexpect = 0;
-    server->login.allow_unstamped = true;
 }
 
 static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
@@ -173,11 +173,9 @@ static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
             agdb__probe_init(&server->probe, &server->login, env->resolver);
         }
     }
-    if (keyspace->nshards > 1)
-        e->login.allow_unstamped = env->allow_unstamped;
     entry->endpoint[i] = at;
     entry->shard.nodes[i].name = node->name;
-    return expect_identity(t, e, keyspace, entry->map);
+    return expect_identity(t, e, keyspace, entry->map, env->allow_unstamped);
 }
 
 /* --- shards ----------------------------------------------------------------------------------- */

@@ -96,6 +96,7 @@ static void read_keyspace(agdb__load_t *l, agdb__tree_t *key, agdb__map_keyspace
     via = agdb__at(key->of, "via");
     if (via != NULL)
         ret->via_pgbouncer = agdb__value_word(l, via, "via", "pgbouncer") == 0;
+    l->via_pgbouncer = ret->via_pgbouncer;
     agdb__level_read(l, key->of, &level);
     read_shards(l, key, what, &level, ret);
 }

@@ -2,7 +2,7 @@
 #ifndef AGDB_MAP_LEVEL_H
 #define AGDB_MAP_LEVEL_H
 
-#include "map/settings.h"
+#include "map/model.h"
 #include "map/tree.h"
 
 struct agdb__load;
@@ -33,6 +33,11 @@ void agdb__level_read(struct agdb__load *l, const agdb__tree_t *mapping, agdb__l
  * stand in a remark; `at` is blamed for what is built in. */
 void agdb__level_check(struct agdb__load *l, const agdb__level_t *level, const char *host,
                        const char *shown, agdb__tree_t *at);
+
+/* Nodes of several keyspaces with one server, database and user share their connections at run
+ * time: remarks on settings that would make two kinds of connections. */
+void agdb__level_check_shared(struct agdb__load *l, const agdb__level_t *level,
+                              const agdb__map_node_t *node, const char *shown, agdb__tree_t *at);
 
 /* Durations with their unit: ms, s, m, h, d. */
 enum { AGDB__MSEC_SIZE = 32 };

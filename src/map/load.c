@@ -183,6 +183,7 @@ static agdb_status_t load(const char *text, size_t len, const char *path, agdb_d
 
     l.arena = agdb__arena_new();
     l.scratch = agdb__arena_new();
+    l.logins.arena = l.scratch;
     if (!has_folder || l.arena == NULL || l.scratch == NULL) {
         st = agdb__fail_nomem(reterr);
         goto out;

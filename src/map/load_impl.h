@@ -16,6 +16,8 @@ typedef struct agdb__load {
     uint16_t *pins;            /* of the agency that is being read */
     const uint16_t *last_pins; /* of the one before: neighbours often say the same */
     uint16_t *single_owner;    /* of all keyspaces with one shard */
+    agdb__set_t logins;        /* server, database and user: the first node with them */
+    bool via_pgbouncer;        /* of the keyspace that is being read */
 } agdb__load_t;
 
 /* --- expand.c: the only place that reads the environment ------------------------------------- */

@@ -171,7 +171,7 @@ typedef struct endpoint_use {
 } endpoint_use_t;
 
 /* One database holds the rows of one shard: two of a keyspace would mix them. */
-static void check_across(agdb__load_t *l, const agdb__tree_t *shard_key, agdb__set_t *endpoints,
+static bool check_across(agdb__load_t *l, const agdb__tree_t *shard_key, agdb__set_t *endpoints,
                          const draft_t *d)
 {
     const char *dbname = d->node->settings.text[AGDB_S_DBNAME];
@@ -182,18 +182,20 @@ static void check_across(agdb__load_t *l, const agdb__tree_t *shard_key, agdb__s
     size_t i;
 
     if (key == NULL || use == NULL)
-        return;
+        return false;
     *use = (endpoint_use_t){d->at, shard_key};
     snprintf(key, size, "%s\n%u\n%s", d->node->host, (unsigned)d->node->port, dbname);
     for (i = 0; key[i] != '\n'; i++)
         if (key[i] >= 'A' && key[i] <= 'Z')
             key[i] = (char)(key[i] - 'A' + 'a');
     other = agdb__set_put(endpoints, key, strlen(key), use);
-    if (other != NULL && other->shard_key != shard_key)
-        agdb__diag_error(l->diag, d->at->line, d->at->column,
-                         "node %s is in shard '%s' on line %u already, with the same database: two "
-                         "shards of a keyspace cannot share one",
-                         AGDB__SHOWN(d->label), other->shard_key->text, other->at->line);
+    if (other == NULL || other->shard_key == shard_key)
+        return true;
+    agdb__diag_error(l->diag, d->at->line, d->at->column,
+                     "node %s is in shard '%s' on line %u already, with the same database: two "
+                     "shards of a keyspace cannot share one",
+                     AGDB__SHOWN(d->label), other->shard_key->text, other->at->line);
+    return false;
 }
 
 void agdb__load_nodes(agdb__load_t *l, const agdb__tree_t *shard_key, const agdb__level_t *level,
@@ -229,8 +231,8 @@ void agdb__load_nodes(agdb__load_t *l, const agdb__tree_t *shard_key, const agdb
         read_node(l, &draft[n], &own);
         if (!draft[n].ok)
             continue;
-        if (check_within(l, draft, &draft[n]))
-            check_across(l, shard_key, endpoints, &draft[n]);
+        if (check_within(l, draft, &draft[n]) && check_across(l, shard_key, endpoints, &draft[n]))
+            agdb__level_check_shared(l, &own, draft[n].node, AGDB__SHOWN(draft[n].label), item);
     }
     ret->nodes = nodes;
     ret->nnodes = n;

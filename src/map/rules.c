@@ -3,6 +3,8 @@
 #include "map/host.h"
 #include "map/load_impl.h"
 
+#include <stdio.h>
+
 /* One remark for each place in the file, however many nodes it spoils. */
 static bool blame_once(agdb__tree_t *place)
 {
@@ -85,4 +87,79 @@ void agdb__level_check(agdb__load_t *l, const agdb__level_t *level, const char *
     check_tls(l, level, host, shown, at);
     check_certificate(l, level);
     check_pool(l, level);
+}
+
+/* --- shared connections ----------------------------------------------------------------------- */
+
+/* What stands in the set of logins: the first node there. */
+typedef struct login_use {
+    const agdb__tree_t *at;
+    const agdb__map_node_t *node;
+    bool via_pgbouncer;
+} login_use_t;
+
+/* Whether a connection is another one with another value. */
+static bool shapes_connections(agdb__setting_t id)
+{
+    return id != AGDB_S_INSECURE && id != AGDB_S_TIMEOUT_CALL && id != AGDB_S_TIMEOUT_PARK;
+}
+
+static bool is_same_value(const agdb__settings_t *a, const agdb__settings_t *b, size_t id)
+{
+    if (a->text[id] == NULL || b->text[id] == NULL)
+        return a->text[id] == b->text[id] && a->number[id] == b->number[id];
+    return strcmp(a->text[id], b->text[id]) == 0;
+}
+
+/* The first setting in which two nodes differ; AGDB_S__COUNT: none. */
+static size_t first_difference(const agdb__map_node_t *a, const agdb__map_node_t *b)
+{
+    size_t id;
+
+    for (id = 0; id < AGDB_S__COUNT; id++)
+        if (shapes_connections((agdb__setting_t)id) &&
+            !is_same_value(&a->settings, &b->settings, id))
+            break;
+    return id;
+}
+
+/* The first node with this node's login; NULL: it is the first, or memory is out. */
+static const login_use_t *find_login(agdb__load_t *l, const agdb__map_node_t *node,
+                                     const agdb__tree_t *at)
+{
+    const char *dbname = node->settings.text[AGDB_S_DBNAME];
+    const char *user = node->settings.text[AGDB_S_USER];
+    size_t size = strlen(node->host) + strlen(dbname) + strlen(user) + 16;
+    char *key = agdb__arena_alloc(l->scratch, size);
+    login_use_t *use = agdb__arena_alloc(l->scratch, sizeof *use);
+
+    if (key == NULL || use == NULL)
+        return NULL;
+    *use = (login_use_t){at, node, l->via_pgbouncer};
+    snprintf(key, size, "%s\n%u\n%s\n%s", node->host, (unsigned)node->port, dbname, user);
+    return agdb__set_put(&l->logins, key, strlen(key), use);
+}
+
+void agdb__level_check_shared(agdb__load_t *l, const agdb__level_t *level,
+                              const agdb__map_node_t *node, const char *shown, agdb__tree_t *at)
+{
+    const login_use_t *first = find_login(l, node, at);
+    agdb__tree_t *place = at;
+    const char *what = "via";
+    size_t id;
+
+    if (first == NULL)
+        return;
+    id = first_difference(first->node, node);
+    if (id < AGDB_S__COUNT) {
+        what = agdb__setting_rows[id].name;
+        place = level->from[id] != NULL ? level->from[id] : at;
+    } else if (first->via_pgbouncer == l->via_pgbouncer) {
+        return;
+    }
+    if (blame_once(place))
+        agdb__diag_error(l->diag, at->line, at->column,
+                         "node %s is the server, database and user of line %u with another %s: "
+                         "they share connections, so both must say the same",
+                         shown, first->at->line, what);
 }

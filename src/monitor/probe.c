@@ -4,7 +4,11 @@
  *   being made        step it; READY is an observation, DEAD is one, too
  *   ready             at next_us: ask again; closed by the server: connect again at once
  *   in flight         step it; back in READY is an observation; lost: connect again at once, and
- *                     the server counts as down only when that fails as well */
+ *                     the server counts as down only when that fails as well
+ *
+ * A connection stays with its server wherever the name leads meanwhile. So it is renewed: a fresh
+ * one is made beside it, and takes its place when it is ready. One that fails takes nothing away.
+ */
 #include "monitor/probe.h"
 
 #include "base/clock.h"
@@ -16,6 +20,9 @@ enum {
     INTERVAL_MS = 1000,
     RETRY_FIRST_MS = 50,
     RETRY_LAST_MS = 500,
+    REFUSED_MS = 3000, /* a login costs both sides, and a person must act */
+    RENEW_MS = 60000,
+    RENEW_AGAIN_MS = 10000, /* when that has failed */
     DOUBLINGS = 4
 };
 
@@ -28,6 +35,7 @@ void agdb__probe_init(agdb__probe_t *probe, const agdb__login_t *login, agdb__re
 void agdb__probe_fini(agdb__probe_t *probe)
 {
     agdb__conn_close(probe->conn);
+    agdb__conn_close(probe->fresh);
     agdb__error_free(probe->error);
 }
 
@@ -84,7 +92,9 @@ static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
 static void drop(agdb__probe_t *probe, uint64_t next_us)
 {
     agdb__conn_close(probe->conn);
+    agdb__conn_close(probe->fresh);
     probe->conn = NULL;
+    probe->fresh = NULL;
     probe->hurried = false;
     probe->next_us = next_us;
 }
@@ -94,6 +104,7 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
     const agdb_error_t *error = agdb__conn_error(probe->conn);
     agdb_status_t before = probe->error != NULL ? probe->error->status : AGDB_OK;
     agdb__health_t health = agdb__probe_judge(error != NULL ? error->status : AGDB_E_NOMEM);
+    uint64_t wait_ms;
     bool changed;
 
     if (stood && error != NULL && error->status == AGDB_E_LOST) {
@@ -105,7 +116,11 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
     probe->error = agdb__error_dup(error);
     probe->health = health;
     probe->failures++;
-    drop(probe, agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, probe->failures)));
+    if (health == AGDB__HEALTH_REFUSED && probe->failures > DOUBLINGS)
+        wait_ms = agdb__rng_jitter(&probe->rng, REFUSED_MS);
+    else
+        wait_ms = agdb__probe_interval_ms(&probe->rng, probe->failures);
+    drop(probe, agdb__after_ms(now_us, wait_ms));
     return changed;
 }
 
@@ -116,6 +131,7 @@ static void ask(agdb__probe_t *probe, uint64_t now_us)
 
     if (probe->conn == NULL) {
         probe->conn = agdb__conn_open(probe->login, probe->resolver, now_us, deadline_us);
+        probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
         if (probe->conn == NULL)
             probe->next_us = agdb__after_ms(now_us, RETRY_LAST_MS);
     } else {
@@ -132,7 +148,51 @@ static bool is_idle(const agdb__probe_t *probe)
     return probe->conn == NULL || agdb__conn_state(probe->conn) == AGDB__CONN_READY;
 }
 
-bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us)
+/* --- renewal ---------------------------------------------------------------------------------- */
+
+static void renew(agdb__probe_t *probe, uint64_t now_us)
+{
+    probe->fresh = agdb__conn_open(probe->login, probe->resolver, now_us,
+                                   agdb__after_ms(now_us, probe->login->connect_ms));
+    probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_AGAIN_MS));
+}
+
+static bool adopt(agdb__probe_t *probe, uint64_t now_us)
+{
+    const uint64_t due_us = probe->next_us; /* an answer asked for on suspicion is still due */
+    bool changed;
+
+    agdb__conn_close(probe->conn);
+    probe->conn = probe->fresh;
+    probe->fresh = NULL;
+    probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
+    changed = observe_up(probe, now_us);
+    probe->next_us = agdb__min_us(due_us, probe->next_us);
+    probe->moved = probe->moved || changed;
+    return changed;
+}
+
+static bool step_fresh(agdb__probe_t *probe, uint64_t now_us)
+{
+    if (probe->fresh == NULL && probe->conn != NULL && is_idle(probe) && now_us >= probe->renew_us)
+        renew(probe, now_us);
+    if (probe->fresh == NULL)
+        return false;
+    switch (agdb__conn_step(probe->fresh, now_us)) {
+    case AGDB__CONN_READY:
+        return adopt(probe, now_us);
+    case AGDB__CONN_DEAD:
+        agdb__conn_close(probe->fresh);
+        probe->fresh = NULL;
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static bool step_standing(agdb__probe_t *probe, uint64_t now_us)
 {
     bool changed = false;
     bool stood;
@@ -157,10 +217,25 @@ bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us)
     return changed;
 }
 
+bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us)
+{
+    bool changed = step_standing(probe, now_us);
+
+    return step_fresh(probe, now_us) || changed;
+}
+
 void agdb__probe_hurry(agdb__probe_t *probe)
 {
     probe->next_us = 0;
-    probe->hurried = !is_idle(probe);
+    probe->hurried = !is_idle(probe) || probe->fresh != NULL;
+}
+
+bool agdb__probe_take_move(agdb__probe_t *probe)
+{
+    bool moved = probe->moved;
+
+    probe->moved = false;
+    return moved;
 }
 
 void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set)
@@ -169,6 +244,12 @@ void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set)
         agdb__pollset_wake(set, probe->next_us);
     if (probe->conn == NULL)
         return;
+    if (probe->fresh != NULL) {
+        agdb__pollset_add(set, agdb__conn_fd(probe->fresh), agdb__conn_events(probe->fresh));
+        agdb__pollset_wake(set, agdb__conn_wake_us(probe->fresh));
+    } else if (is_idle(probe)) {
+        agdb__pollset_wake(set, probe->renew_us);
+    }
     if (is_idle(probe)) {
         agdb__pollset_add(set, agdb__conn_fd(probe->conn), POLLIN);
         return;

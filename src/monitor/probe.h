@@ -13,8 +13,11 @@ typedef struct agdb__probe {
     const agdb__login_t *login; /* borrowed */
     agdb__resolver_t *resolver; /* borrowed */
     agdb__conn_t *conn;
+    agdb__conn_t *fresh; /* being made, to take conn's place */
     agdb__rng_t rng;
     uint64_t next_us;  /* when to ask or connect again */
+    uint64_t renew_us; /* when to make a fresh connection */
+    bool moved;        /* the fresh one met another server or role than conn */
     bool hurried;      /* the answer under way may be of before: ask once more */
     unsigned failures; /* in a row */
     agdb__health_t health;
@@ -28,6 +31,9 @@ void agdb__probe_fini(agdb__probe_t *probe);
 bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us);
 /* Asks at once instead of at the next regular time. */
 void agdb__probe_hurry(agdb__probe_t *probe);
+/* True once when a renewed connection has found another server or role than the one before: the
+ * name may lead elsewhere now, and connections made before may be with the old server. */
+bool agdb__probe_take_move(agdb__probe_t *probe);
 void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set);
 
 /* The time to the next question: 1 s while all is well, faster after a failure. Pure. */

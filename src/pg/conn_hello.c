@@ -103,15 +103,25 @@ static bool read_hello(agdb__hello_t *hello, const PGresult *rows)
 }
 
 /* No stamp for an expected keyspace. False: that is not allowed, DEAD. */
-static bool accept_unstamped(agdb__conn_t *conn, const char *keyspace)
+static bool accept_unstamped(agdb__conn_t *conn, const agdb__identity_t *expect)
 {
     conn->hello.stamped = false;
-    if (conn->login->allow_unstamped)
+    if (!expect->required)
         return true;
     agdb__conn_die(conn, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT,
                    "node %s:%u has no identity for keyspace '%s', run: agencydb init MAP",
-                   conn->login->host, conn->login->port, keyspace);
+                   conn->login->host, conn->login->port, expect->keyspace);
     return false;
+}
+
+static bool accept_no_stamp_at_all(agdb__conn_t *conn)
+{
+    size_t i;
+
+    for (i = 0; i < conn->login->nexpect; i++)
+        if (!accept_unstamped(conn, &conn->login->expect[i]))
+            return false;
+    return true;
 }
 
 static bool check_row(agdb__conn_t *conn, const agdb__identity_t *expect, int row)
@@ -154,7 +164,7 @@ static bool check_identity(agdb__conn_t *conn)
             if (strcmp(PQgetvalue(rows, row, IDENTITY_KEYSPACE), expect->keyspace) == 0)
                 break;
         if (row == PQntuples(rows)) {
-            if (!accept_unstamped(conn, expect->keyspace))
+            if (!accept_unstamped(conn, expect))
                 return false;
         } else if (!check_row(conn, expect, row)) {
             return false;
@@ -181,7 +191,7 @@ bool agdb__conn_take_hello(agdb__conn_t *conn)
         if (conn->login->nexpect == 0)
             done = true;
         else if (!hello.stamped)
-            done = accept_unstamped(conn, conn->login->expect[0].keyspace);
+            done = accept_no_stamp_at_all(conn);
         else if (!queue_identity(conn))
             agdb__conn_die(conn, AGDB_E_NOMEM, AGDB_STAGE_CONNECT, "out of memory");
         else

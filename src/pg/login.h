@@ -10,6 +10,7 @@ typedef struct agdb__identity {
     const char *keyspace;
     const char *shard;
     uint32_t slots;
+    bool required; /* false: a server without a stamp for this keyspace will do */
 } agdb__identity_t;
 
 typedef struct agdb__login {
@@ -33,7 +34,6 @@ typedef struct agdb__login {
     bool pgbouncer;                 /* no prepared statements, no start-up options */
     const agdb__identity_t *expect; /* each must match the server's stamp for its keyspace */
     size_t nexpect;
-    bool allow_unstamped;
 } agdb__login_t;
 
 #endif

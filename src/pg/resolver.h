@@ -1,6 +1,7 @@
 /* Slow preparations of a connection on a few detached helper threads: name look-up and fetching the
  * password. Both can hang for ever, so nothing ever joins or waits for a helper; a job is shared by
- * reference count and outlives whoever asked. */
+ * reference count and outlives whoever asked. One name, file or login that hangs holds up its own
+ * jobs only; jobs that nobody wants any more are dropped. */
 #ifndef AGDB_PG_RESOLVER_H
 #define AGDB_PG_RESOLVER_H
 
@@ -9,7 +10,7 @@
 typedef struct agdb__resolver agdb__resolver_t; /* @threads any */
 typedef struct agdb__resolve agdb__resolve_t;   /* one job. @threads one */
 
-/* `wake` is called on a helper thread when a job is done; it must not block. */
+/* `wake` is called on a helper thread when jobs are done; it must not block. */
 agdb__resolver_t *agdb__resolver_new(void (*wake)(void *user), void *user);
 /* No `wake` is called after this has returned. Helpers that hang keep their own memory. */
 void agdb__resolver_free(agdb__resolver_t *resolver);

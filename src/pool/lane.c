@@ -6,9 +6,10 @@
 #include "base/wait.h"
 #include "pool/pool_impl.h"
 
-/* STUCK: a group that takes this long beyond what it should have taken is on a connection of no
- * use. SLOW: a group over this multiple of its time is timed again. */
-enum { STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+/* LEAD: for so long a caller may be kept from its own answer; more would move the delay from the
+ * many to the one. STUCK: a group that takes this long beyond what it should have taken is on a
+ * connection of no use. SLOW: a group over this multiple of its time is timed again. */
+enum { LEAD_US = 1000, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
 
 typedef struct leader {
     agdb__pool_t *pool;
@@ -18,7 +19,7 @@ typedef struct leader {
     agdb__ride_t *own; /* until it is DONE or left */
     agdb__led_t led;
     uint64_t deadline_us;
-    unsigned answers;                   /* given to others so far */
+    uint64_t answered_us;               /* when the own answer was there; 0: not yet */
     atomic_uint *wake[AGDB__GROUP_MAX]; /* states of rides that are DONE: addresses only */
     size_t nwake;
 } leader_t;
@@ -341,6 +342,19 @@ static void give_up(leader_t *l)
     let_go(l);
 }
 
+/* A leader that has its answer leads on for a while: it is awake, and another would have to be
+ * woken and scheduled before the next group could leave. */
+static bool goes_on(leader_t *l)
+{
+    uint64_t now_us = agdb__now_us();
+
+    if (l->own != NULL)
+        return true;
+    if (l->answered_us == 0)
+        l->answered_us = now_us;
+    return now_us < l->answered_us + LEAD_US && now_us < l->deadline_us;
+}
+
 static bool make_lane(agdb__pool_t *pool, uint32_t i)
 {
     agdb__lane_t *lane = pool->lane[i];
@@ -365,8 +379,7 @@ void agdb__lane_free(agdb__pool_t *pool, uint32_t i)
     pool->lane[i] = NULL;
 }
 
-/* Rounds of: a group comes back, the next one leaves, the first one's callers are woken. Who has
- * his own answer leaves the next group to one of its members, who had to be woken in any case. */
+/* Rounds of: a group comes back, the next one leaves, the first one's callers are woken. */
 static void lead_groups(leader_t *l)
 {
     for (;;) {
@@ -381,12 +394,8 @@ static void lead_groups(leader_t *l)
         collect(l);
         if (!agdb__conn_is_clean(l->conn))
             break;
-        if (!load(l, NULL))
+        if (!goes_on(l) || !load(l, NULL))
             break;
-        if (l->own == NULL && hand_over_in_flight(l)) {
-            wake_all(l);
-            return;
-        }
         wake_all(l);
     }
     wake_all(l);

@@ -2,10 +2,9 @@
  * a time. Sent together, answered together; the next group leaves before the callers of the last
  * one are woken.
  *
- * Who drives is called the leader. It leads the group of its own statement; then the next group has
- * left already, and one of its members drives it (DRIVE): it had to be woken for its answer anyway,
- * and is on its way to the socket while the server works. A leader whose time is over hands over in
- * the same way. A lane without a group is given to the first in the line (LEAD). */
+ * Who drives is called the leader. It leads for a bounded time after it has its own answer, or
+ * until its own time is over, and then hands over to the first in the line (LEAD), or, with a group
+ * in flight, to one of that group (DRIVE). */
 #ifndef AGDB_POOL_LANE_H
 #define AGDB_POOL_LANE_H
 

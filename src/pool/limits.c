@@ -2,7 +2,12 @@
 
 #include "base/clock.h"
 
-enum { BACKOFF_FIRST_MS = 50, BACKOFF_LAST_MS = 1000, BACKOFF_DOUBLINGS = 5 };
+enum {
+    BACKOFF_FIRST_MS = 50,
+    BACKOFF_LAST_MS = 1000,
+    BACKOFF_REFUSED_MS = 3000,
+    BACKOFF_DOUBLINGS = 5
+};
 
 unsigned agdb__pool_growth(const agdb__pool_limits_t *limits, const agdb__pool_load_t *load)
 {
@@ -23,11 +28,12 @@ unsigned agdb__pool_growth(const agdb__pool_limits_t *limits, const agdb__pool_l
     return want;
 }
 
-uint64_t agdb__connect_backoff_ms(agdb__rng_t *rng, unsigned failures, bool overloaded)
+uint64_t agdb__connect_backoff_ms(agdb__rng_t *rng, unsigned failures,
+                                  agdb__connect_trouble_t trouble)
 {
-    uint64_t ms = BACKOFF_LAST_MS;
+    uint64_t ms = trouble == AGDB__TROUBLE_REFUSED ? BACKOFF_REFUSED_MS : BACKOFF_LAST_MS;
 
-    if (!overloaded && failures < BACKOFF_DOUBLINGS)
+    if (trouble != AGDB__TROUBLE_OVERLOAD && failures < BACKOFF_DOUBLINGS)
         ms = (uint64_t)BACKOFF_FIRST_MS << (failures > 0 ? failures - 1 : 0);
     return agdb__rng_jitter(rng, ms);
 }

@@ -31,9 +31,18 @@ typedef struct agdb__pool_load {
  * identity; bounded by `max` and `handshakes`. A full pool starts none. */
 unsigned agdb__pool_growth(const agdb__pool_limits_t *limits, const agdb__pool_load_t *load);
 
+/* What a failed attempt has met. */
+typedef enum agdb__connect_trouble {
+    AGDB__TROUBLE_PASSING = 0,
+    AGDB__TROUBLE_OVERLOAD, /* too many connections already */
+    AGDB__TROUBLE_REFUSED   /* login, TLS or identity: a person must act */
+} agdb__connect_trouble_t;
+
 /* Milliseconds before the next attempt after `failures` failures in a row: exponential from 50 to
- * 1000, jittered; from 1000 when the server is overloaded, so that a storm dies down. */
-uint64_t agdb__connect_backoff_ms(agdb__rng_t *rng, unsigned failures, bool overloaded);
+ * 1000, jittered; from 1000 when the server is overloaded, so that a storm dies down; at last 3000
+ * when it refuses. */
+uint64_t agdb__connect_backoff_ms(agdb__rng_t *rng, unsigned failures,
+                                  agdb__connect_trouble_t trouble);
 
 /* Whether a free connection should be closed. */
 bool agdb__pool_is_spent(const agdb__pool_limits_t *limits, unsigned open, uint64_t now_us,

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/lane.h"
-#include "pool/width.h"
 
 /* A connection that was idle for this long is looked at before it is used: a server that went away
  * meanwhile has closed the socket, and the request need not be lost on it. */
@@ -40,7 +39,7 @@ agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits
         agdb__line_fini(&pool->line);
         goto nomem;
     }
-    atomic_init(&pool->width, limits->max < AGDB__WIDTH_DEEP ? limits->max : AGDB__WIDTH_DEEP);
+    atomic_init(&pool->width, limits->max);
     return pool;
 nomem:
     agdb__free(pool->lane);

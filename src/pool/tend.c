@@ -15,9 +15,24 @@ static agdb__slot_t *making(agdb__pool_t *pool, uint32_t i)
     return agdb__slot_is(slot, AGDB__SLOT_MAKING) ? slot : NULL;
 }
 
+static agdb__connect_trouble_t trouble_of(const agdb_error_t *error)
+{
+    if (error == NULL)
+        return AGDB__TROUBLE_PASSING;
+    switch (error->status) {
+    case AGDB_E_AUTH:
+    case AGDB_E_TLS:
+    case AGDB_E_WRONG_SHARD:
+    case AGDB_E_UNSUPPORTED:
+        return AGDB__TROUBLE_REFUSED;
+    default:
+        return strcmp(error->sqlstate, "53300") == 0 ? AGDB__TROUBLE_OVERLOAD
+                                                     : AGDB__TROUBLE_PASSING;
+    }
+}
+
 static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t now_us)
 {
-    bool overloaded = error != NULL && strcmp(error->sqlstate, "53300") == 0;
     agdb_error_t *copy = agdb__error_dup(error);
 
     pool->failures++;
@@ -26,8 +41,8 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     agdb__error_free(pool->error);
     pool->error = copy;
     atomic_store_explicit(&pool->troubled, true, memory_order_release);
-    pool->retry_us =
-        agdb__after_ms(now_us, agdb__connect_backoff_ms(&pool->rng, pool->failures, overloaded));
+    pool->retry_us = agdb__after_ms(
+        now_us, agdb__connect_backoff_ms(&pool->rng, pool->failures, trouble_of(error)));
     if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
         agdb__waiters_dismiss(&pool->waiters, copy->status, copy);
     agdb__unlock(&pool->lock);

@@ -263,7 +263,7 @@ static void open_refused_login_says_why(void **state)
 
 static void open_unstamped_server_is_refused_unless_allowed(void **state)
 {
-    const agdb__identity_t expect = {"no-such-keyspace", "east-1", 4096};
+    agdb__identity_t expect = {"no-such-keyspace", "east-1", 4096, true};
     agdb__login_t login = s_login;
     agdb__conn_t *conn;
 
@@ -271,11 +271,36 @@ static void open_unstamped_server_is_refused_unless_allowed(void **state)
     login.expect = &expect;
     login.nexpect = 1;
     expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "agencydb init MAP");
-    login.allow_unstamped = true;
+    expect.required = false;
     conn = connect_as(&login);
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
     assert_false(agdb__conn_hello(conn)->stamped);
     agdb__conn_close(conn);
+}
+
+/* One keyspace that need not be in the stamp, and one that must. */
+static void open_each_expected_keyspace_is_required_or_not(void **state)
+{
+    agdb__identity_t expect[2] = {{"no-such-keyspace", "only-1", 4096, false},
+                                  {"nor-this-one", "east-1", 4096, true}};
+    agdb__statement_t s = {.sql = "SELECT keyspace, shard, slots FROM agencydb.identity"};
+    agdb__login_t login = s_login;
+    struct pg_result *rows = NULL;
+    agdb__conn_t *conn;
+
+    (void)state;
+    login.expect = expect;
+    login.nexpect = 2;
+    expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "keyspace 'nor-this-one'");
+    assert_int_equal(run_on(s_conn, &s, &rows, NULL), AGDB_OK);
+    expect[1].keyspace = PQgetvalue(rows, 0, 0);
+    expect[1].shard = PQgetvalue(rows, 0, 1);
+    expect[1].slots = (uint32_t)strtoul(PQgetvalue(rows, 0, 2), NULL, 10);
+    conn = connect_as(&login);
+    assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
+    assert_false(agdb__conn_hello(conn)->stamped);
+    agdb__conn_close(conn);
+    PQclear(rows);
 }
 
 /* The server has been stamped by `agencydb init`. */
@@ -904,6 +929,7 @@ int main(void)
         CONN_TEST(open_hostile_environment_changes_nothing),
         CONN_TEST(open_refused_login_says_why),
         CONN_TEST(open_unstamped_server_is_refused_unless_allowed),
+        CONN_TEST(open_each_expected_keyspace_is_required_or_not),
         CONN_TEST(open_stamped_server_must_be_the_expected_one),
         CONN_TEST(open_first_address_refusing_goes_on_to_the_second),
         CONN_TEST(open_first_address_silent_leaves_time_for_the_second),

@@ -107,6 +107,90 @@ static void a_hung_server_is_down_after_the_answer_is_overdue(void **state)
     assert_int_equal(g_probe.health, AGDB__HEALTH_DOWN);
 }
 
+static void a_refused_login_is_tried_seldom(void **state)
+{
+    uint64_t now = 0;
+    int i;
+
+    (void)state;
+    g_fake.refuse = AGDB_E_AUTH;
+    for (i = 0; i < 60000; i++)
+        (void)agdb__probe_step(&g_probe, now += 1000); /* a minute */
+    assert_in_range(g_fake.opened, 15, 35);
+}
+
+/* Asks for so long, every 100 ms. True: something changed. */
+static bool step_until(uint64_t from_us, uint64_t to_us)
+{
+    bool changed = false;
+    uint64_t now;
+
+    for (now = from_us; now <= to_us; now += 100000)
+        changed = agdb__probe_step(&g_probe, now) || changed;
+    return changed;
+}
+
+static void a_standing_connection_is_renewed_about_once_a_minute(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(step_until(100000, 44000000));
+    assert_int_equal(g_fake.opened, 1);
+    assert_false(step_until(44100000, 76000000)); /* and nothing is forgotten meanwhile */
+    assert_int_equal(g_fake.opened, 2);
+    assert_int_equal(g_fake.closed, 1);
+    assert_false(agdb__probe_take_move(&g_probe)); /* the same server */
+    assert_false(step_until(76100000, 600000000));
+    assert_in_range(g_fake.opened, 8, 14);
+}
+
+static void a_renewed_connection_that_meets_another_server_has_moved(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(step_until(100000, 40000000));
+    g_probe.next_us = 80000000; /* not asked on the old one meanwhile */
+    g_fake.hello.timeline = 2;
+    assert_true(step_until(40100000, 76000000));
+    assert_int_equal(g_probe.hello.timeline, 2);
+    assert_true(agdb__probe_take_move(&g_probe));
+    assert_false(agdb__probe_take_move(&g_probe));
+}
+
+static void a_renewal_that_fails_takes_nothing_away(void **state)
+{
+    agdb__conn_t *standing;
+
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    standing = g_probe.conn;
+    assert_false(step_until(100000, 40000000));
+    g_probe.next_us = 100000000; /* only the renewal meets the refusal */
+    g_fake.refuse = AGDB_E_AUTH;
+    assert_false(step_until(40100000, 99000000));
+    assert_in_range(g_fake.opened, 3, 9); /* tried again meanwhile, but not at once */
+    assert_ptr_equal(g_probe.conn, standing);
+    assert_int_equal(g_probe.health, AGDB__HEALTH_UP);
+}
+
+static void hurry_while_a_renewal_is_under_way_asks_once_more(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(step_until(100000, 40000000));
+    g_probe.next_us = 100000000;
+    g_probe.renew_us = 41000000;
+    g_fake.stall = true;
+    assert_false(agdb__probe_step(&g_probe, 41000000));
+    assert_non_null(g_probe.fresh);
+    agdb__probe_hurry(&g_probe);
+    g_fake.stall = false;
+    (void)agdb__probe_step(&g_probe, 41001000); /* perhaps an answer of before */
+    g_fake.hello.in_recovery = true;
+    assert_true(agdb__probe_step(&g_probe, 41002000));
+    assert_true(g_probe.hello.in_recovery);
+}
+
 static void what_a_person_must_mend_is_refused(void **state)
 {
     (void)state;
@@ -144,6 +228,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_connection_is_down_and_comes_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hung_server_is_down_after_the_answer_is_overdue, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_refused_login_is_tried_seldom, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_standing_connection_is_renewed_about_once_a_minute, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_renewed_connection_that_meets_another_server_has_moved,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_renewal_that_fails_takes_nothing_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(hurry_while_a_renewal_is_under_way_asks_once_more, setup,
                                         teardown),
         cmocka_unit_test(what_a_person_must_mend_is_refused),
         cmocka_unit_test(the_interval_is_jittered_and_grows_with_failures),

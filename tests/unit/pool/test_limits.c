@@ -59,12 +59,14 @@ static void backoff_grows_and_stays_bounded(void **state)
 
     (void)state;
     for (failures = 1; failures < 200; failures++) {
-        uint64_t ms = agdb__connect_backoff_ms(&rng, failures, false);
+        uint64_t ms = agdb__connect_backoff_ms(&rng, failures, AGDB__TROUBLE_PASSING);
         uint64_t base = failures < 5 ? (uint64_t)50 << (failures - 1) : 1000;
 
         assert_in_range(ms, base - base / 4, base + base / 4);
     }
-    assert_in_range(agdb__connect_backoff_ms(&rng, 1, true), 750, 1250);
+    assert_in_range(agdb__connect_backoff_ms(&rng, 1, AGDB__TROUBLE_OVERLOAD), 750, 1250);
+    assert_in_range(agdb__connect_backoff_ms(&rng, 1, AGDB__TROUBLE_REFUSED), 37, 63);
+    assert_in_range(agdb__connect_backoff_ms(&rng, 9, AGDB__TROUBLE_REFUSED), 2250, 3750);
 }
 
 static void spent_is_idle_above_min_or_end_of_life(void **state)

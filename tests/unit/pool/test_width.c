@@ -11,17 +11,14 @@ static void width_follows_the_number_of_callers(void **state)
         uint64_t riders;
         unsigned want;
     } rows[] = {
-        {2, 8, 0, 0, 2},       /* nobody had to share: as it is */
-        {4, 8, 10, 500, 4},    /* too few groups to tell */
-        {2, 8, 1000, 1000, 3}, /* three callers on two */
-        {2, 8, 1000, 1333, 4}, /* four */
-        {3, 8, 1000, 1000, 4},
-        {4, 8, 1000, 1600, 2},  /* eight callers on four: groups are better */
+        {8, 8, 0, 0, 8},        /* nobody had to share: as it is */
+        {8, 8, 10, 500, 8},     /* too few groups to tell */
+        {8, 8, 1000, 1000, 2},  /* one more than there are connections */
+        {2, 8, 1000, 2666, 8},  /* eight callers: a connection each again */
+        {2, 8, 1000, 5333, 2},  /* 16 */
         {2, 8, 1000, 21000, 2}, /* 64 */
-        {4, 8, 1000, 12800, 2},
-        {2, 3, 1000, 1333, 3}, /* no more than there may be */
-        {2, 1, 1000, 30000, 1},
-        {2, 1, 0, 0, 1},
+        {2, 64, 1000, 21000, 64}, {1, 1, 1000, 30000, 1}, /* no more than there may be */
+        {2, 1, 0, 0, 1},          {2, 2, 1000, 30000, 2},
     };
     size_t i;
 
@@ -40,7 +37,7 @@ static void width_settles(void **state)
 
     (void)state;
     for (callers = 1; callers <= 64; callers++) {
-        unsigned width = 2;
+        unsigned width = 8;
         unsigned last = 0;
         unsigned round;
 

@@ -1,0 +1,92 @@
+/* What a map becomes: endpoints and whom they expect. */
+#include "client/topology.h"
+
+#include "base/error.h"
+#include "map/load.h"
+#include "unit.h"
+
+static const char k_shared_database[] =
+    "agencydb: 1\n"
+    "default_keyspace: core\n"
+    "defaults: { connection: { user: app, dbname: agency } }\n"
+    "keyspaces:\n"
+    "  core:\n"
+    "    shards:\n"
+    "      east-1: { slots: [ 0-2047 ], nodes: [ \"127.0.0.1:5001\" ] }\n"
+    "      west-1: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n"
+    "  notes:\n"
+    "    shards: { only-1: { nodes: [ \"127.0.0.1:5001\" ] } }\n";
+
+static void wake(void *user)
+{
+    (void)user;
+}
+
+static agdb_map_t *load(const char *text)
+{
+    agdb_error_t *error = NULL;
+    agdb_map_t *map = NULL;
+
+    if (agdb__map_load_text(text, strlen(text), "test", &map, NULL, &error) != AGDB_OK)
+        fail_msg("%s", error->message);
+    return map;
+}
+
+static agdb__topology_t build(const agdb_map_t *map, bool allow_unstamped)
+{
+    const agdb__topology_env_t env = {
+        .service = "test", .allow_unstamped = allow_unstamped, .wake = wake};
+    agdb__topology_t t = {0};
+
+    assert_int_equal(agdb__topology_build(map, &env, &t, NULL), AGDB_OK);
+    return t;
+}
+
+static const agdb__identity_t *expected(const agdb__topology_t *t, const char *shard)
+{
+    size_t i;
+    size_t n;
+
+    for (i = 0; i < t->nendpoints; i++)
+        for (n = 0; n < t->endpoints[i].login.nexpect; n++)
+            if (strcmp(t->endpoints[i].login.expect[n].shard, shard) == 0)
+                return &t->endpoints[i].login.expect[n];
+    fail_msg("nobody expects '%s'", shard);
+    return NULL;
+}
+
+static void build_keyspace_of_one_shard_beside_another_needs_no_stamp(void **state)
+{
+    agdb_map_t *map = load(k_shared_database);
+    agdb__topology_t t = build(map, false);
+
+    (void)state;
+    assert_int_equal(t.nendpoints, 2);
+    assert_true(expected(&t, "east-1")->required);
+    assert_true(expected(&t, "west-1")->required);
+    assert_false(expected(&t, "only-1")->required);
+    agdb__topology_fini(&t);
+    agdb__map_unref(map);
+}
+
+static void build_for_unstamped_servers_requires_no_stamp(void **state)
+{
+    agdb_map_t *map = load(k_shared_database);
+    agdb__topology_t t = build(map, true);
+
+    (void)state;
+    assert_false(expected(&t, "east-1")->required);
+    assert_false(expected(&t, "only-1")->required);
+    agdb__topology_fini(&t);
+    agdb__map_unref(map);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(build_keyspace_of_one_shard_beside_another_needs_no_stamp),
+        cmocka_unit_test(build_for_unstamped_servers_requires_no_stamp),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
