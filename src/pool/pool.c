@@ -265,6 +265,15 @@ bool agdb__pool_take_suspicion(agdb__pool_t *pool)
     return atomic_exchange_explicit(&pool->suspected, false, memory_order_acquire);
 }
 
+void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error)
+{
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        return;
+    agdb__lock(&pool->lock);
+    agdb__waiters_dismiss(&pool->waiters, error->status, error);
+    agdb__unlock(&pool->lock);
+}
+
 void agdb__pool_shut(agdb__pool_t *pool)
 {
     agdb__lock(&pool->lock);

@@ -388,6 +388,30 @@ static void shut_sends_waiters_away(void **state)
     agdb__pool_free(pool);
 }
 
+static void dismiss_sends_waiters_away_and_serves_who_comes_later(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    agdb_error_t *error = NULL;
+    agdb__lease_t lease;
+    pthread_t thread;
+    void *st;
+
+    (void)state;
+    assert_true(agdb__thread_start(&thread, false, wait_for_connection, pool));
+    while (agdb__pool_counts(pool).waiting == 0)
+        continue;
+    (void)agdb__fail(&error, AGDB_E_CONNECT, "is down");
+    agdb__pool_dismiss(pool, error);
+    agdb__error_free(error);
+    pthread_join(thread, &st);
+    assert_int_equal(*(agdb_status_t *)st, AGDB_E_CONNECT);
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    lease = claim(pool);
+    agdb__pool_release(pool, &lease, agdb__now_us());
+    agdb__pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup(old_connections_are_replaced, reset),
         cmocka_unit_test_setup(many_threads_share_two_connections, reset),
         cmocka_unit_test_setup(shut_sends_waiters_away, reset),
+        cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
