@@ -299,6 +299,26 @@ static void a_primary_that_is_out_says_so(void **state)
     cluster_close(db);
 }
 
+static void what_is_missing_is_not_what_stands_aside(void **state)
+{
+    char keyspaces[512];
+    agdb_error_t *error = NULL;
+    agdb_t *db;
+
+    (void)state;
+    snprintf(keyspaces, sizeof keyspaces,
+             "  core: { shards: { east-1: { nodes: [ { host: 127.0.0.1, port: %d }, "
+             "{ host: 127.0.0.1, port: 1, name: aside, state: out }, "
+             "{ host: 127.0.0.1, port: 2, name: gone } ] } } }\n",
+             port_of("core", "east-1", "primary"));
+    db = open_map("min: 1", keyspaces, NULL);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, 1500, &error), AGDB_E_TIMEOUT);
+    assert_int_equal(agdb_error_child_count(error), 1);
+    assert_non_null(strstr(agdb_error_message(agdb_error_child(error, 0)), "gone"));
+    agdb_error_clear(&error);
+    cluster_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +329,7 @@ int main(void)
         cmocka_unit_test(reads_go_past_replicas_that_take_none),
         cmocka_unit_test(readers_queued_at_a_replica_that_hangs_go_to_the_primary),
         cmocka_unit_test(a_primary_that_is_out_says_so),
+        cmocka_unit_test(what_is_missing_is_not_what_stands_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
