@@ -180,10 +180,15 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     if (!agdb__waiter_init(&w))
         return agdb__fail_nomem(reterr);
     agdb__lock(&pool->lock);
-    st = refuse_locked(pool, now_us, reterr);
+    /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        w.slot = agdb__slots_take(&pool->slots, 0, false);
+    st = w.slot == AGDB__NO_SLOT ? refuse_locked(pool, now_us, reterr) : AGDB_OK;
     if (st == AGDB_OK) {
-        agdb__waiters_append(&pool->waiters, &w);
-        agdb__waiters_serve(&pool->waiters, &pool->slots);
+        if (w.slot == AGDB__NO_SLOT) {
+            agdb__waiters_append(&pool->waiters, &w);
+            agdb__waiters_serve(&pool->waiters, &pool->slots);
+        }
         if (w.slot == AGDB__NO_SLOT) {
             call_keeper(pool);
             wait_locked(pool, &w, now_us, deadline_us);
