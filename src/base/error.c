@@ -62,14 +62,16 @@ static agdb_error_t *error_new(agdb_status_t status, char *take_message)
 
 agdb_status_t agdb__fail(agdb_error_t **reterr, agdb_status_t status, const char *format, ...)
 {
+    agdb_error_t *before;
     va_list args;
 
     if (reterr == NULL)
         return status;
-    agdb__error_free(*reterr);
+    before = *reterr;
     va_start(args, format);
     *reterr = error_new(status, format_text(format, args));
     va_end(args);
+    agdb__error_free(before); /* the arguments may point into it */
     return status;
 }
 

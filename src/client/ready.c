@@ -24,7 +24,7 @@ static bool is_ready(agdb__shard_entry_t *entry, agdb_ready_t what)
     return view.state == AGDB__SHARD_READY;
 }
 
-/* One child for each node that is not up; for the shard when all of them are. */
+/* One child for each node that should be up and is not; one for a shard without a primary. */
 static void add_missing(agdb__shard_entry_t *entry, agdb_error_t **reterr)
 {
     agdb__shard_t *shard = &entry->shard;
@@ -33,7 +33,8 @@ static void add_missing(agdb__shard_entry_t *entry, agdb_error_t **reterr)
     for (i = 0; i < shard->nnodes; i++) {
         agdb_error_t *child;
 
-        if (agdb__board_health(&shard->board, i) == AGDB__HEALTH_UP)
+        if (entry->map->nodes[i].state == AGDB__NODE_OUT ||
+            agdb__board_health(&shard->board, i) == AGDB__HEALTH_UP)
             continue;
         child = agdb__describe_node(shard, i);
         agdb__error_place(&child, shard->name, NULL);

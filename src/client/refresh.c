@@ -108,10 +108,31 @@ static void note_nodes(agdb__shard_entry_t *entry, const agdb__observation_t *se
     }
 }
 
+/* Those who wait for a connection of a node that has left its place look at the view again. */
+static void dismiss_waiters(const agdb__shard_entry_t *entry, uint32_t leavers,
+                            const agdb_error_t *const *error)
+{
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        agdb_error_t *left = NULL;
+
+        if ((leavers >> i & 1) == 0)
+            continue;
+        (void)agdb__fail(&left, AGDB_E_CONNECT, "left its place while calls waited for it%s%s",
+                         error[i] != NULL ? ": " : "", error[i] != NULL ? error[i]->message : "");
+        agdb__error_stage(&left, AGDB_STAGE_QUEUE);
+        agdb__error_retriable(&left, true, 0);
+        agdb__pool_dismiss(entry->shard.nodes[i].pool, left);
+        agdb__error_free(left);
+    }
+}
+
 static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
     const agdb_error_t *error[AGDB__VIEW_NODES_MAX];
+    const agdb__view_t before = agdb__board_view(&entry->shard.board);
     agdb__view_t view;
     uint32_t i;
 
@@ -120,6 +141,7 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
     note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);
+    dismiss_waiters(entry, agdb__view_leavers(before, view), error);
     for (i = 0; i < entry->shard.nnodes; i++)
         tell_node(db, entry, i, &seen[i], error[i]);
     if (view.state == AGDB__SHARD_SPLIT && !entry->was_split)

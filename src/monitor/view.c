@@ -73,6 +73,15 @@ agdb__view_t agdb__view_compute(const agdb__observation_t *nodes, uint32_t count
     return view;
 }
 
+uint32_t agdb__view_leavers(agdb__view_t before, agdb__view_t now)
+{
+    uint32_t was_primary =
+        before.primary != AGDB__NO_NODE ? (uint32_t)1 << before.primary : (uint32_t)0;
+    uint32_t is_primary = now.primary != AGDB__NO_NODE ? (uint32_t)1 << now.primary : (uint32_t)0;
+
+    return (was_primary & ~is_primary) | (before.replicas & ~(now.replicas | is_primary));
+}
+
 uint64_t agdb__view_pack(agdb__view_t view)
 {
     return (uint64_t)view.replicas << 32 | (uint64_t)view.primary << 8 | (uint64_t)view.state;

@@ -51,6 +51,10 @@ typedef struct agdb__view {
 agdb__view_t agdb__view_compute(const agdb__observation_t *nodes, uint32_t count,
                                 agdb__view_memory_t *memory);
 
+/* Nodes, a bit each, that are no longer what the view before had them for: not the primary any
+ * more, or neither replica nor primary. Who waits for one of them waits in vain. Pure. */
+uint32_t agdb__view_leavers(agdb__view_t before, agdb__view_t now);
+
 /* A view in one word, for atomic publication. */
 uint64_t agdb__view_pack(agdb__view_t view);
 agdb__view_t agdb__view_unpack(uint64_t word);

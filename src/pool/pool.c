@@ -66,9 +66,7 @@ void agdb__pool_free(agdb__pool_t *pool)
     agdb__free(pool);
 }
 
-/* The first slot is left to short reads as long as there is another one, so that statements of any
- * length never hold all. */
-static uint32_t reserved(agdb__pool_t *pool)
+uint32_t agdb__pool_reserved(agdb__pool_t *pool)
 {
     return pool->limits.grouping && atomic_load_explicit(&pool->open, memory_order_relaxed) > 1 ? 1
                                                                                                 : 0;
@@ -106,7 +104,7 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
     if (agdb__waiters_count(&pool->waiters) == 0)
         return;
     agdb__lock(&pool->lock);
-    agdb__waiters_serve(&pool->waiters, &pool->slots, reserved(pool));
+    agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
     agdb__unlock(&pool->lock);
 }
 
@@ -248,10 +246,16 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     if (!agdb__waiter_init(&w))
         return agdb__fail_nomem(reterr);
     agdb__lock(&pool->lock);
-    st = refuse_locked(pool, now_us, reterr);
+    /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        w.slot =
+            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, 0, false);
+    st = w.slot == AGDB__NO_SLOT ? refuse_locked(pool, now_us, reterr) : AGDB_OK;
     if (st == AGDB_OK) {
-        agdb__waiters_append(&pool->waiters, &w);
-        agdb__waiters_serve(&pool->waiters, &pool->slots, reserved(pool));
+        if (w.slot == AGDB__NO_SLOT) {
+            agdb__waiters_append(&pool->waiters, &w);
+            agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
+        }
         if (w.slot == AGDB__NO_SLOT) {
             call_keeper(pool);
             wait_locked(pool, &w, now_us, deadline_us);
@@ -284,7 +288,8 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     for (;;) {
         i = AGDB__NO_SLOT;
         if (agdb__waiters_count(&pool->waiters) == 0)
-            i = agdb__slots_take(&pool->slots, reserved(pool), pool->slots.count, start, read_only);
+            i = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, start,
+                                 read_only);
         if (i == AGDB__NO_SLOT) {
             st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
             if (st != AGDB_OK) {
@@ -365,6 +370,17 @@ void agdb__pool_suspect(agdb__pool_t *pool)
 bool agdb__pool_take_suspicion(agdb__pool_t *pool)
 {
     return atomic_exchange_explicit(&pool->suspected, false, memory_order_acquire);
+}
+
+void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error)
+{
+    if (agdb__line_count(&pool->line) > 0)
+        agdb__line_dismiss(&pool->line, error->status, error);
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        return;
+    agdb__lock(&pool->lock);
+    agdb__waiters_dismiss(&pool->waiters, error->status, error);
+    agdb__unlock(&pool->lock);
 }
 
 void agdb__pool_shut(agdb__pool_t *pool)

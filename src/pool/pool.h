@@ -43,6 +43,10 @@ void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_u
 void agdb__pool_suspect(agdb__pool_t *pool);
 bool agdb__pool_take_suspicion(agdb__pool_t *pool);
 
+/* Sends those who wait away, each with a copy of the error: the node is not what they chose it for.
+ * Who comes later may wait again. */
+void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error);
+
 /* From now on claims and waiters get CLOSING. @threads any */
 void agdb__pool_shut(agdb__pool_t *pool);
 

@@ -63,6 +63,9 @@ void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
 void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
 /* Makes a free lane BUSY, looking from `start` on; AGDB__NO_SLOT when there is none. */
 uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us);
+/* How many slots, from the first on, are left to short reads: one as long as there is another, so
+ * that statements of any length never hold all. */
+uint32_t agdb__pool_reserved(agdb__pool_t *pool);
 /* Where the calling thread looks for a connection first. */
 uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
 void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);

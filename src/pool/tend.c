@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pool/lane.h"
 #include "pool/width.h"
 
 /* How often a pool is looked through for spent connections. */
@@ -145,14 +146,25 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
     for (i = 0; i < pool->slots.count; i++) {
         agdb__slot_t *slot = &pool->slots.slot[i];
         unsigned open = atomic_load_explicit(&pool->open, memory_order_relaxed);
+        bool spent = false;
 
-        if (!agdb__slots_take_this(&pool->slots, i))
-            continue;
-        if (slot->generation != generation || !agdb__conn_is_alive(slot->conn) ||
-            agdb__pool_is_spent(&pool->limits, open, now_us, slot->used_us, slot->expires_us))
+        /* Under the lock: a caller who finds no free slot meanwhile must not take it for a full
+         * pool. */
+        agdb__lock(&pool->lock);
+        if (agdb__slots_take_this(&pool->slots, i)) {
+            spent =
+                slot->generation != generation || !agdb__conn_is_alive(slot->conn) ||
+                agdb__pool_is_spent(&pool->limits, open, now_us, slot->used_us, slot->expires_us);
+            if (!spent) {
+                agdb__slots_give(&pool->slots, i);
+                agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
+            }
+        }
+        agdb__unlock(&pool->lock);
+        if (spent)
             agdb__pool_discard(pool, i);
-        else
-            agdb__pool_give(pool, i);
+        else if (agdb__line_count(&pool->line) > 0)
+            agdb__lane_serve(pool);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,79 @@ static void reads_go_past_replicas_that_take_none(void **state)
     }
 }
 
+static void *sleep_on_the_replica(void *arg)
+{
+    agdb_error_t *error = NULL;
+
+    if (agdb_query(arg,
+                   AGDB_REQUEST(.sql = "SELECT pg_sleep(8)", .access = AGDB_READ_REPLICA_OK,
+                                .timeout_ms = 8000),
+                   NULL, &error) != AGDB_OK)
+        print_message("%s\n", agdb_error_message(error));
+    agdb_error_clear(&error);
+    return NULL;
+}
+
+/* The replica's clients' processes, stopped or continued. */
+static void signal_backends(const char *pids, int number)
+{
+    const char *at = pids;
+    char *end = NULL;
+
+    while (*at != '\0') {
+        pid_t pid = (pid_t)strtol(at, &end, 10);
+
+        assert_true(pid > 1);
+        assert_int_equal(kill(pid, number), 0);
+        at = *end == ' ' ? end + 1 : end;
+    }
+}
+
+/* The only connection is busy, and the server hangs: no connection breaks, so only the keeper can
+ * tell those who wait for one. */
+static void readers_queued_at_a_replica_that_hangs_go_to_the_primary(void **state)
+{
+    agdb_options_t options = {.struct_size = sizeof options, .service = "queue test"};
+    cluster_node_t replica = cluster_node("core", "east-1", "replica");
+    agdb_t *look = open_one("min: 1", "");
+    char keyspaces[512];
+    pthread_t sleeper;
+    uint64_t start_us;
+    char *pids = NULL;
+    agdb_t *db;
+
+    (void)state;
+    snprintf(keyspaces, sizeof keyspaces,
+             "  core: { timeouts: { queue: 20s }, shards: { east-1: { nodes: [ { host: 127.0.0.1, "
+             "port: %d }, { host: 127.0.0.1, port: %d } ] } } }\n",
+             port_of("core", "east-1", "primary"), replica.port);
+    db = open_map("min: 1, max: 1", keyspaces, &options);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, 5000, NULL), AGDB_OK);
+    assert_int_equal(agdb_wait_ready(look, AGDB_READY_ALL, 5000, NULL), AGDB_OK);
+    assert_true(agdb__thread_start(&sleeper, false, sleep_on_the_replica, db));
+    do {
+        free(pids);
+        pids = cluster_value(
+            look, AGDB_REQUEST(.sql = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity "
+                                      "WHERE application_name = 'queue test' HAVING "
+                                      "bool_or(query LIKE '%pg_sleep%' AND state = 'active')",
+                               .access = AGDB_READ_REPLICA_OK, .timeout_ms = 3000));
+    } while (*pids == '\0');
+    cluster_signal(&replica, SIGSTOP);
+    signal_backends(pids, SIGSTOP);
+    start_us = agdb__now_us();
+    cluster_do(db,
+               AGDB_REQUEST(.sql = "SELECT 1", .access = AGDB_READ_REPLICA_OK, .timeout_ms = 7000));
+    print_message("answered after %llu ms\n",
+                  (unsigned long long)(agdb__now_us() - start_us) / 1000);
+    signal_backends(pids, SIGCONT);
+    cluster_signal(&replica, SIGCONT);
+    pthread_join(sleeper, NULL);
+    free(pids);
+    cluster_close(db);
+    cluster_close(look);
+}
+
 static void a_primary_that_is_out_says_so(void **state)
 {
     char keyspaces[512];
@@ -225,6 +299,26 @@ static void a_primary_that_is_out_says_so(void **state)
     cluster_close(db);
 }
 
+static void what_is_missing_is_not_what_stands_aside(void **state)
+{
+    char keyspaces[512];
+    agdb_error_t *error = NULL;
+    agdb_t *db;
+
+    (void)state;
+    snprintf(keyspaces, sizeof keyspaces,
+             "  core: { shards: { east-1: { nodes: [ { host: 127.0.0.1, port: %d }, "
+             "{ host: 127.0.0.1, port: 1, name: aside, state: out }, "
+             "{ host: 127.0.0.1, port: 2, name: gone } ] } } }\n",
+             port_of("core", "east-1", "primary"));
+    db = open_map("min: 1", keyspaces, NULL);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, 1500, &error), AGDB_E_TIMEOUT);
+    assert_int_equal(agdb_error_child_count(error), 1);
+    assert_non_null(strstr(agdb_error_message(agdb_error_child(error, 0)), "gone"));
+    agdb_error_clear(&error);
+    cluster_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,7 +327,9 @@ int main(void)
         cmocka_unit_test(a_pool_without_a_minimum_empties_and_fills_again),
         cmocka_unit_test(a_single_connection_serves_everybody),
         cmocka_unit_test(reads_go_past_replicas_that_take_none),
+        cmocka_unit_test(readers_queued_at_a_replica_that_hangs_go_to_the_primary),
         cmocka_unit_test(a_primary_that_is_out_says_so),
+        cmocka_unit_test(what_is_missing_is_not_what_stands_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,8 @@ bool agdb__conn_is_clean(const agdb__conn_t *conn)
 
 bool agdb__conn_is_alive(agdb__conn_t *conn)
 {
+    if (g_fake.when_looked_at != NULL)
+        g_fake.when_looked_at();
     return conn->alive;
 }
 

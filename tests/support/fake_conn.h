@@ -9,9 +9,10 @@ typedef struct fake_script {
     bool stall;           /* new connections stay in CONNECTING */
     agdb_status_t refuse; /* not OK: new connections die with it */
     const char *refuse_sqlstate;
-    agdb__hello_t hello;   /* what servers say */
-    bool dead_when_probed; /* a probe of a standing connection ends in LOST */
-    unsigned opened;       /* counted by the fake */
+    agdb__hello_t hello;          /* what servers say */
+    void (*when_looked_at)(void); /* while the owner asks whether a connection is alive; or NULL */
+    bool dead_when_probed;        /* a probe of a standing connection ends in LOST */
+    unsigned opened;              /* counted by the fake */
     unsigned closed;
     unsigned runs;
     /* What a statement does; NULL: succeeds with no rows. */

@@ -3,9 +3,11 @@
 
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -34,6 +36,41 @@ static void fail_again_replaces_the_error_before(void **state)
     assert_int_equal(err->status, AGDB_E_LOST);
     assert_string_equal(err->message, "second");
     agdb__error_free(err);
+}
+
+static void *plain_alloc(size_t size, void *user)
+{
+    (void)user;
+    return malloc(size);
+}
+
+static void *plain_resize(void *block, size_t size, void *user)
+{
+    (void)user;
+    return realloc(block, size);
+}
+
+/* So that who reads freed memory notices. */
+static void wiping_release(void *block, void *user)
+{
+    (void)user;
+    if (block != NULL)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+static void fail_again_may_speak_of_the_error_before(void **state)
+{
+    static const agdb_allocator_t k_wiping = {plain_alloc, plain_resize, wiping_release, NULL};
+    const agdb_allocator_t *before = agdb__alloc_enter(&k_wiping);
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    (void)agdb__fail(&error, AGDB_E_CONNECT, "no route to %s", "host 10.0.0.7, port 5432");
+    (void)agdb__fail(&error, AGDB_E_TIMEOUT, "in vain: %s", error->message);
+    assert_string_equal(error->message, "in vain: no route to host 10.0.0.7, port 5432");
+    agdb__error_free(error);
+    (void)agdb__alloc_enter(before);
 }
 
 static void everything_accepts_that_nobody_wants_the_error(void **state)
@@ -321,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fail_sets_status_and_text),
         cmocka_unit_test(fail_again_replaces_the_error_before),
+        cmocka_unit_test(fail_again_may_speak_of_the_error_before),
         cmocka_unit_test(everything_accepts_that_nobody_wants_the_error),
         cmocka_unit_test(setters_fill_every_field),
         cmocka_unit_test(dup_copies_every_field_and_the_children),

@@ -129,6 +129,27 @@ static void memory_rises_with_the_primary(void **state)
     assert_int_equal(agdb__view_compute(node, 2, &memory).state, AGDB__SHARD_NO_PRIMARY);
 }
 
+static void leavers_are_those_who_lost_what_they_were_chosen_for(void **state)
+{
+    static const struct {
+        agdb__view_t before;
+        agdb__view_t now;
+        uint32_t leavers;
+    } rows[] = {
+        {{AGDB__SHARD_READY, 0, 2}, {AGDB__SHARD_READY, 0, 2}, 0},
+        {{AGDB__SHARD_READY, 0, 2}, {AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 2}, 1},
+        {{AGDB__SHARD_READY, 0, 2}, {AGDB__SHARD_READY, 0, 0}, 2},
+        {{AGDB__SHARD_READY, 0, 2}, {AGDB__SHARD_READY, 1, 1}, 1}, /* promoted, demoted */
+        {{AGDB__SHARD_READY, 31, 6}, {AGDB__SHARD_UNSEEN, AGDB__NO_NODE, 0}, 0x80000006u},
+        {{AGDB__SHARD_UNSEEN, AGDB__NO_NODE, 0}, {AGDB__SHARD_READY, 0, 2}, 0},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(rows); i++)
+        assert_int_equal(agdb__view_leavers(rows[i].before, rows[i].now), rows[i].leavers);
+}
+
 static void pack_and_unpack_keep_everything(void **state)
 {
     agdb__view_t v = {AGDB__SHARD_SPLIT, 31, 0x80000001u};
@@ -145,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views_follow_the_observations),
         cmocka_unit_test(memory_rises_with_the_primary),
+        cmocka_unit_test(leavers_are_those_who_lost_what_they_were_chosen_for),
         cmocka_unit_test(pack_and_unpack_keep_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

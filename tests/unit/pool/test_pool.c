@@ -388,6 +388,92 @@ static void shut_sends_waiters_away(void **state)
     agdb__pool_free(pool);
 }
 
+static void dismiss_sends_waiters_away_and_serves_who_comes_later(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    agdb_error_t *error = NULL;
+    agdb__lease_t lease;
+    pthread_t thread;
+    void *st;
+
+    (void)state;
+    assert_true(agdb__thread_start(&thread, false, wait_for_connection, pool));
+    while (agdb__pool_counts(pool).waiting == 0)
+        continue;
+    (void)agdb__fail(&error, AGDB_E_CONNECT, "is down");
+    agdb__pool_dismiss(pool, error);
+    agdb__error_free(error);
+    pthread_join(thread, &st);
+    assert_int_equal(*(agdb_status_t *)st, AGDB_E_CONNECT);
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    lease = claim(pool);
+    agdb__pool_release(pool, &lease, agdb__now_us());
+    agdb__pool_free(pool);
+}
+
+/* A caller who comes while the keeper looks at the only connection. */
+enum { CALLER_MS = 100 }; /* long enough for a wrong answer */
+static struct {
+    agdb__pool_t *pool;
+    agdb__mutex_t lock;
+    agdb__cond_t ended;
+    pthread_t thread;
+    agdb_status_t status;
+    bool has_ended;
+} g_caller;
+
+static void *call_once(void *arg)
+{
+    uint64_t now = agdb__now_us();
+    agdb__lease_t lease = {0};
+    agdb_status_t st =
+        agdb__pool_claim(g_caller.pool, false, now, agdb__after_ms(now, 20000), &lease, NULL);
+
+    (void)arg;
+    if (st == AGDB_OK)
+        agdb__pool_release(g_caller.pool, &lease, now);
+    agdb__lock(&g_caller.lock);
+    g_caller.status = st;
+    g_caller.has_ended = true;
+    agdb__cond_signal(&g_caller.ended);
+    agdb__unlock(&g_caller.lock);
+    return NULL;
+}
+
+static void call_while_looked_at(void)
+{
+    uint64_t until_us = agdb__after_ms(agdb__now_us(), CALLER_MS);
+
+    g_fake.when_looked_at = NULL;
+    assert_true(agdb__thread_start(&g_caller.thread, false, call_once, NULL));
+    agdb__lock(&g_caller.lock);
+    while (!g_caller.has_ended)
+        if (!agdb__cond_wait(&g_caller.ended, &g_caller.lock, until_us))
+            break;
+    agdb__unlock(&g_caller.lock);
+}
+
+static void claim_without_a_queue_while_the_keeper_looks_is_served(void **state)
+{
+    agdb__pool_limits_t limits = k_limits;
+    uint64_t now = agdb__now_us();
+
+    (void)state;
+    limits.max = 1;
+    limits.queue = 0;
+    g_caller.pool = new_pool(limits);
+    assert_true(agdb__mutex_init(&g_caller.lock) && agdb__cond_init(&g_caller.ended));
+    (void)agdb__pool_tend(g_caller.pool, now);
+    (void)agdb__pool_tend(g_caller.pool, now);
+    g_fake.when_looked_at = call_while_looked_at;
+    (void)agdb__pool_tend(g_caller.pool, now + 1000000);
+    assert_null(g_fake.when_looked_at);
+    pthread_join(g_caller.thread, NULL);
+    assert_int_equal(g_caller.status, AGDB_OK);
+    agdb__pool_free(g_caller.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +492,8 @@ int main(void)
         cmocka_unit_test_setup(old_connections_are_replaced, reset),
         cmocka_unit_test_setup(many_threads_share_two_connections, reset),
         cmocka_unit_test_setup(shut_sends_waiters_away, reset),
+        cmocka_unit_test_setup(claim_without_a_queue_while_the_keeper_looks_is_served, reset),
+        cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
