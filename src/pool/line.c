@@ -8,7 +8,9 @@ enum { GROUP_TIME_US = 4000 };
 
 bool agdb__line_init(agdb__line_t *line)
 {
-    *line = (agdb__line_t){0};
+    *line = (agdb__line_t){.head = NULL, .tail = NULL};
+    atomic_init(&line->arrivals, NULL);
+    atomic_init(&line->count, 0);
     return agdb__mutex_init(&line->lock);
 }
 
