@@ -46,9 +46,9 @@ typedef struct agdb__ride {
     bool dismissed; /* sent away while it was queued */
 } agdb__ride_t;
 
-/* Callers join by one compare-and-swap on `arrivals` (newest first): with a lock there, sixteen
- * that are woken together stand in each other's way more than the database does. Who has the lock
- * moves the arrivals to the end of the ordered part. */
+/* Callers join by one compare-and-swap on `arrivals` (newest first), so that the many who are woken
+ * together do not queue for a lock before they queue here. Who has the lock moves the arrivals to
+ * the end of the ordered part. */
 typedef struct agdb__line {
     _Atomic(agdb__ride_t *) arrivals;
     atomic_int count; /* both parts; read without the lock, for a moment too small */

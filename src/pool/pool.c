@@ -109,9 +109,8 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
 }
 
 /* A thread comes back to the connection that it had last: its backend is then on the processor
- * where its answers are waited for, with its caches warm (two threads that take turns on two
- * connections reach half of what they reach each on its own). A number only, and only a hint: pools
- * share the places of the table, and a connection may have become another. */
+ * where its answers are waited for, with its caches warm. A number only, and only a hint:
+ * pools share the places of the table, and a connection may have become another. */
 enum { HINTS = 64 };
 static _Thread_local uint16_t t_hint[HINTS];
 
