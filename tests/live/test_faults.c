@@ -21,7 +21,6 @@ typedef struct load {
     atomic_uint ok;
     atomic_uint failed;
     atomic_ullong worst_us;
-    atomic_uint late;  /* calls over their deadline + 50 ms */
     atomic_uint wrong; /* an error that does not say where, when, or what became of it */
     char sample[512];
 } load_t;
@@ -58,8 +57,6 @@ static void *call_in_a_loop(void *arg)
             check_error(load, error);
         }
         took = agdb__now_us() - start;
-        if (took >= (CALL_MS + 50) * 1000)
-            atomic_fetch_add(&load->late, 1);
         if (took > atomic_load(&load->worst_us))
             atomic_store(&load->worst_us, took);
     }
@@ -107,8 +104,7 @@ static void end_load(load_t *load, pthread_t *thread)
                  atomic_load(&load->failed), load->sample);
     print_message("ok %u, failed %u, worst call %llu ms\n", atomic_load(&load->ok),
                   atomic_load(&load->failed), atomic_load(&load->worst_us) / 1000);
-    /* A busy machine may wake a thread late once: test_deadlines is exact about it. */
-    assert_true(atomic_load(&load->late) <= 1 && atomic_load(&load->worst_us) < 2 * CALL_MS * 1000);
+    assert_true(atomic_load(&load->worst_us) < (CALL_MS + 50) * 1000);
 }
 
 static void a_killed_replica_costs_its_readers_nothing(void **state)
