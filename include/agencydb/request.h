@@ -233,6 +233,7 @@ typedef struct agdb_request {
     const char *tag;     /* name of the call site, for logs; never a value */
     uint64_t max_rows;   /* more is AGDB_E_TOO_BIG; 0: no limit */
     uint64_t max_bytes;  /* more is AGDB_E_TOO_BIG; 0: AGDB_MAX_BYTES_DEFAULT */
+    bool alone;          /* never in a group with other callers' statements */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

@@ -1,5 +1,5 @@
-/* Waiting for a word to change (Linux futex): for many short waits, each by one thread for one
- * other, where a mutex and a condition variable for each would cost more than the work. */
+/* Waiting for a word to change (Linux futex): many threads may wait on one word, each with marks of
+ * its own, so that one system call wakes those that are meant and leaves the others asleep. */
 #ifndef AGDB_BASE_WAIT_H
 #define AGDB_BASE_WAIT_H
 
@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Returns when *word is no longer `expected`, by chance, or at `until_us` (agdb__now_us time). */
-void agdb__wait_word(atomic_uint *word, unsigned expected, uint64_t until_us);
-/* Wakes the one who waits for *word. The word may be gone already: only its address is used. */
-void agdb__wake_word(atomic_uint *word);
+/* Returns when *word is no longer `expected`, when one of `marks` (not 0) was woken, by chance, or
+ * at `until_us` (agdb__now_us time). */
+void agdb__wait_word(atomic_uint *word, unsigned expected, unsigned marks, uint64_t until_us);
+/* Wakes all who wait for *word with any of these marks. The word may be gone already: only its
+ * address is used. */
+void agdb__wake_word(atomic_uint *word, unsigned marks);
 
 #endif

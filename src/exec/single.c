@@ -20,6 +20,7 @@ typedef struct run {
     agdb__statement_t statement;
     agdb_access_t access;
     bool idempotent;
+    bool alone;
     uint64_t start_us;
     uint64_t deadline_us;
     uint64_t park_end_us; /* 0: not parked yet */
@@ -50,9 +51,8 @@ static agdb_status_t wrap_result(run_t *run, const agdb__node_t *node, bool in_r
     return AGDB_OK;
 }
 
-/* Claiming may take long. What was chosen as the primary must still be it when the statement goes.
- */
-static agdb_status_t check_chosen(run_t *run, uint8_t i, bool on_primary)
+/* A read that the node answered when it was the primary no more is asked again. */
+static agdb_status_t check_answered(run_t *run, uint8_t i, bool on_primary, agdb_result_t **ret)
 {
     agdb__shard_t *shard = run->shard;
     agdb__view_t view;
@@ -62,6 +62,8 @@ static agdb_status_t check_chosen(run_t *run, uint8_t i, bool on_primary)
     view = agdb__board_view(&shard->board);
     if (view.state == AGDB__SHARD_READY && view.primary == i)
         return AGDB_OK;
+    agdb__result_free(*ret);
+    *ret = NULL;
     (void)agdb__fail(&run->error, AGDB_E_NO_PRIMARY, "is not the primary any more");
     agdb__error_stage(&run->error, AGDB_STAGE_PARK);
     agdb__error_outcome(&run->error, AGDB_OUTCOME_NOT_SENT);
@@ -88,52 +90,29 @@ static agdb_status_t check_confirmed(run_t *run, uint8_t i, agdb_result_t **ret)
     return AGDB_E_LOST;
 }
 
-/* A read: alone or together with others. One that the node answered when it was the primary no more
- * is asked again. */
-static agdb_status_t attempt_read(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
-                                  agdb_result_t **ret)
+/* Waiting for a connection may take long: a write goes only while the view stands by which the node
+ * was chosen. */
+static agdb_status_t attempt_on(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
+                                agdb_result_t **ret)
 {
     const agdb__node_t *node = &run->shard->nodes[i];
+    bool is_write = !run->statement.read_only;
+    agdb__run_t what = {.statement = &run->statement,
+                        .now_us = now_us,
+                        .deadline_us = run->deadline_us,
+                        .alone = run->alone,
+                        .standing = is_write ? &run->shard->board.version : NULL,
+                        .stood = run->version};
     struct pg_result *rows = NULL;
     agdb__ran_t ran;
-    agdb_status_t st = agdb__pool_run(node->pool, &run->statement, now_us, run->deadline_us, &ran,
-                                      &rows, &run->error);
+    agdb_status_t st = agdb__pool_run(node->pool, &what, &ran, &rows, &run->error);
 
     run->exec_us = ran.exec_us;
     if (st == AGDB_OK)
         st = wrap_result(run, node, ran.in_recovery, rows, ret);
-    if (st == AGDB_OK)
-        st = check_chosen(run, i, on_primary);
-    if (st != AGDB_OK) {
-        agdb__result_free(*ret);
-        *ret = NULL;
-    }
-    return st;
-}
-
-/* A write has a connection to itself. */
-static agdb_status_t attempt_write(run_t *run, uint8_t i, bool on_primary, uint64_t now_us,
-                                   agdb_result_t **ret)
-{
-    const agdb__node_t *node = &run->shard->nodes[i];
-    struct pg_result *rows = NULL;
-    agdb__lease_t lease;
-    agdb_status_t st =
-        agdb__pool_claim(node->pool, false, now_us, run->deadline_us, &lease, &run->error);
-    bool in_recovery;
-
     if (st != AGDB_OK)
         return st;
-    st = check_chosen(run, i, on_primary);
-    if (st == AGDB_OK)
-        st = agdb__conn_run(lease.conn, &run->statement, run->deadline_us, &rows, &run->error);
-    in_recovery = agdb__conn_in_recovery(lease.conn);
-    now_us = agdb__now_us();
-    run->exec_us = now_us - lease.since_us;
-    agdb__pool_release(node->pool, &lease, now_us);
-    if (st == AGDB_OK)
-        st = wrap_result(run, node, in_recovery, rows, ret);
-    return st == AGDB_OK ? check_confirmed(run, i, ret) : st;
+    return is_write ? check_confirmed(run, i, ret) : check_answered(run, i, on_primary, ret);
 }
 
 /* One attempt on one node. On failure run->error says all. */
@@ -143,10 +122,7 @@ static agdb_status_t attempt(run_t *run, uint8_t i, bool on_primary, uint64_t no
     agdb_status_t st;
 
     run->attempts++;
-    if (run->statement.read_only)
-        st = attempt_read(run, i, on_primary, now_us, ret);
-    else
-        st = attempt_write(run, i, on_primary, now_us, ret);
+    st = attempt_on(run, i, on_primary, now_us, ret);
     agdb__error_place(&run->error, run->shard->name, run->shard->nodes[i].name);
     return st;
 }
@@ -277,6 +253,7 @@ agdb_status_t agdb__single_run(agdb__shard_t *shard, const agdb_request_t *reque
                           request->max_bytes != 0 ? request->max_bytes : AGDB_MAX_BYTES_DEFAULT},
         .access = request->access,
         .idempotent = request->idempotent,
+        .alone = request->alone,
         .start_us = start_us,
         .deadline_us = agdb__after_ms(start_us, ms),
     };

@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/wait.h"
 #include "pool/pool_impl.h"
 
 /* LEAD: for so long a caller may be kept from its own answer; more would move the delay from the
@@ -13,15 +12,15 @@ enum { LEAD_US = 1000, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, S
 
 typedef struct leader {
     agdb__pool_t *pool;
+    agdb__traffic_t *traffic;
     agdb__lane_t *lane;
     uint32_t slot;
     agdb__conn_t *conn;
     agdb__ride_t *own; /* until it is DONE or left */
     agdb__led_t led;
     uint64_t deadline_us;
-    uint64_t answered_us;               /* when the own answer was there; 0: not yet */
-    atomic_uint *wake[AGDB__GROUP_MAX]; /* states of rides that are DONE: addresses only */
-    size_t nwake;
+    uint64_t answered_us; /* when the own answer was there; 0: not yet */
+    agdb__ring_t ring;    /* callers whose rides are DONE */
 } leader_t;
 
 /* --- ends of a ride ----------------------------------------------------------------------------
@@ -30,13 +29,13 @@ typedef struct leader {
 /* The ride is over, and its caller's again: it must not be touched from here on. */
 static void finish(leader_t *l, agdb__ride_t *ride)
 {
-    agdb__ride_set(ride, AGDB__RIDE_DONE);
     if (ride == l->own) {
         l->own = NULL;
         l->led = AGDB__LED_DONE;
     } else {
-        l->wake[l->nwake++] = &ride->state;
+        agdb__ring_add(&l->ring, ride->place);
     }
+    agdb__ride_set(ride, AGDB__RIDE_DONE);
 }
 
 bool agdb__lane_leave(agdb__pool_t *pool, agdb__ride_t *ride)
@@ -55,27 +54,20 @@ bool agdb__lane_leave(agdb__pool_t *pool, agdb__ride_t *ride)
     return left;
 }
 
-static void wake_all(leader_t *l)
-{
-    size_t i;
-
-    for (i = 0; i < l->nwake; i++)
-        agdb__wake_word(l->wake[i]);
-    l->nwake = 0;
-}
-
 /* --- a group's way out -------------------------------------------------------------------------
  */
 
 /* Puts what was taken but not sent back to the front, in its order. */
 static void requeue(leader_t *l, agdb__ride_t **ride, size_t n)
 {
-    agdb__lock(&l->pool->line.lock);
+    agdb__line_t *line = &l->traffic->line;
+
+    agdb__lock(&line->lock);
     while (n-- > 0) {
         agdb__ride_set(ride[n], AGDB__RIDE_QUEUED);
-        agdb__line_push_front_locked(&l->pool->line, ride[n]);
+        agdb__line_push_front_locked(line, ride[n]);
     }
-    agdb__unlock(&l->pool->line.lock);
+    agdb__unlock(&line->lock);
 }
 
 static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error_t *take_error)
@@ -89,6 +81,15 @@ static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error
     finish(l, ride);
 }
 
+/* What was chosen as the primary must still be it when the statement goes. */
+static void refuse_fallen(leader_t *l, agdb__ride_t *ride)
+{
+    agdb_error_t *error = NULL;
+    agdb_status_t st = agdb__pool_fail_fallen(&error);
+
+    refuse(l, ride, st, error);
+}
+
 /* Puts as many of `ride` as it will take into the connection's buffers; members that cannot be sent
  * are finished. False: the connection died. */
 static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
@@ -98,8 +99,13 @@ static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
 
     for (i = 0; i < n; i++) {
         agdb_error_t *error = NULL;
-        agdb_status_t st = agdb__conn_group_add(l->conn, ride[i]->statement, &error);
+        agdb_status_t st;
 
+        if (!agdb__run_stands(ride[i]->run)) {
+            refuse_fallen(l, ride[i]);
+            continue;
+        }
+        st = agdb__conn_group_add(l->conn, ride[i]->run->statement, &error);
         if (st == AGDB_OK) {
             lane->member[lane->count++] = ride[i];
             lane->expected_us += ride[i]->expected_us;
@@ -135,25 +141,26 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     }
     agdb__unlock(&lane->lock);
     lane->sent_us = agdb__now_us();
-    atomic_fetch_add_explicit(&l->pool->groups, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&l->pool->riders, lane->count, memory_order_relaxed);
+    atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
+                          memory_order_relaxed);
+    agdb__traffic_note(l->traffic, &l->pool->slots, lane->count, lane->expected_us);
     return sent && lane->count > 0;
 }
 
-/* Takes the next group, with the own ride first, and sends it. False: nothing was sent. */
-static bool load(leader_t *l, agdb__ride_t *own)
+/* Takes the next group, `first` at its head unless that is NULL, and sends it. False: nothing was
+ * sent. */
+static bool load(leader_t *l, agdb__ride_t *first)
 {
+    agdb__line_t *line = &l->traffic->line;
     agdb__ride_t *ride[AGDB__GROUP_MAX];
     size_t n = 0;
 
-    if (own != NULL)
-        ride[n++] = own;
-    agdb__lock(&l->pool->line.lock);
-    n += agdb__line_take_locked(&l->pool->line, ride + n, AGDB__GROUP_MAX - n);
-    agdb__unlock(&l->pool->line.lock);
-    if (n == 0)
-        return false;
-    return send_group(l, ride, n);
+    if (first != NULL)
+        ride[n++] = first;
+    agdb__lock(&line->lock);
+    n += agdb__line_take_locked(line, ride + n, AGDB__GROUP_MAX - n);
+    agdb__unlock(&line->lock);
+    return n > 0 && send_group(l, ride, n);
 }
 
 /* --- and back ----------------------------------------------------------------------------------
@@ -236,6 +243,7 @@ static void collect(leader_t *l)
             again[nagain++] = lane->member[i];
     lane->count = 0;
     agdb__unlock(&lane->lock);
+    atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, 0, memory_order_relaxed);
     if (nagain > 0)
         requeue(l, again, nagain);
 }
@@ -274,62 +282,43 @@ static bool hand_over_in_flight(leader_t *l)
     agdb__lane_t *lane = l->lane;
     uint64_t latest_us = agdb__now_us();
     agdb__ride_t *heir = NULL;
+    agdb__place_t place;
     size_t i;
 
     agdb__lock(&lane->lock);
     for (i = 0; i < lane->count; i++) {
         agdb__ride_t *ride = lane->member[i];
 
-        if (ride != NULL && ride != l->own && ride->deadline_us > latest_us) {
+        if (ride != NULL && !agdb__ride_leads(ride) && ride->run->deadline_us > latest_us) {
             heir = ride;
-            latest_us = ride->deadline_us;
+            latest_us = ride->run->deadline_us;
         }
     }
     for (i = 0; i < lane->count && heir != NULL && l->own != NULL; i++)
-        if (lane->member[i] == l->own)
+        if (lane->member[i] == l->own) {
             lane->member[i] = NULL;
-    if (heir != NULL)
+            l->led = AGDB__LED_LEFT;
+        }
+    if (heir != NULL) {
+        place = heir->place;
         agdb__ride_set(heir, AGDB__RIDE_DRIVE);
+    }
     agdb__unlock(&lane->lock);
     if (heir == NULL)
         return false;
-    agdb__wake_word(&heir->state);
-    if (l->own != NULL)
-        l->led = AGDB__LED_LEFT;
-    l->own = NULL;
+    agdb__bells_ring_one(&l->traffic->line.bells, place);
     return true;
-}
-
-/* The connection is given to the first in the line, or is free. */
-static void hand_over(leader_t *l)
-{
-    agdb__pool_t *pool = l->pool;
-    atomic_uint *wake = NULL;
-    agdb__ride_t *heir;
-
-    agdb__lock(&pool->line.lock);
-    heir = agdb__line_first_locked(&pool->line);
-    if (heir != NULL) {
-        agdb__line_remove_locked(&pool->line, heir);
-        heir->slot = l->slot;
-        wake = &heir->state;
-        agdb__ride_set(heir, AGDB__RIDE_LEAD);
-    }
-    agdb__unlock(&pool->line.lock);
-    if (heir != NULL)
-        agdb__wake_word(wake);
-    else
-        agdb__pool_give_back(pool, l->slot, agdb__now_us());
 }
 
 static void let_go(leader_t *l)
 {
+    agdb__bells_ring(&l->traffic->line.bells, &l->ring);
     if (agdb__conn_is_clean(l->conn)) {
-        hand_over(l);
+        agdb__pool_give_back(l->pool, l->slot, agdb__now_us());
         return;
     }
     agdb__pool_discard(l->pool, l->slot);
-    agdb__lane_serve(l->pool);
+    agdb__pool_serve(l->pool, true);
 }
 
 /* Nobody can wait for this group any longer, or it has been away for too long: the connection goes,
@@ -338,8 +327,22 @@ static void give_up(leader_t *l)
 {
     agdb__conn_abort(l->conn, "no answer to a group of statements in time");
     collect(l);
-    wake_all(l);
     let_go(l);
+}
+
+/* Somebody wants a connection for himself, and this is one that he may have. */
+static bool is_wanted(const leader_t *l)
+{
+    return agdb__waiters_count(&l->pool->waiters) > 0 && l->slot >= agdb__pool_reserved(l->pool);
+}
+
+/* The own ride may have gone with another leader's group. */
+static void look_after_own(leader_t *l)
+{
+    if (l->own == NULL || agdb__ride_state(l->own) != AGDB__RIDE_DONE)
+        return;
+    l->own = NULL;
+    l->led = AGDB__LED_DONE;
 }
 
 /* A leader that has its answer leads on for a while: it is awake, and another would have to be
@@ -348,11 +351,11 @@ static bool goes_on(leader_t *l)
 {
     uint64_t now_us = agdb__now_us();
 
-    if (l->own != NULL)
-        return true;
-    if (l->answered_us == 0)
+    look_after_own(l);
+    if (l->own == NULL && l->answered_us == 0)
         l->answered_us = now_us;
-    return now_us < l->answered_us + LEAD_US && now_us < l->deadline_us;
+    return now_us < l->deadline_us && (l->own != NULL || now_us < l->answered_us + LEAD_US) &&
+           !is_wanted(l) && agdb__traffic_is_due(l->traffic, &l->pool->slots, l->slot);
 }
 
 static bool make_lane(agdb__pool_t *pool, uint32_t i)
@@ -392,52 +395,89 @@ static void lead_groups(leader_t *l)
             return;
         }
         collect(l);
-        if (!agdb__conn_is_clean(l->conn))
+        if (!agdb__conn_is_clean(l->conn) || !goes_on(l) || !load(l, NULL))
             break;
-        if (!goes_on(l) || !load(l, NULL))
-            break;
-        wake_all(l);
+        agdb__bells_ring(&l->traffic->line.bells, &l->ring);
     }
-    wake_all(l);
     let_go(l);
 }
 
-agdb__led_t agdb__lane_lead(agdb__pool_t *pool, uint32_t i, agdb__ride_t *own, uint64_t deadline_us,
-                            bool in_flight)
+/* There is no memory for a lane: the own ride goes on alone, which needs none. */
+static agdb__led_t lead_nobody(leader_t *l, agdb__lead_t where)
+{
+    if (where == AGDB__LEAD_FIRST) {
+        l->own->run_alone = true;
+        finish(l, l->own);
+    }
+    agdb__pool_give(l->pool, l->slot);
+    return l->led;
+}
+
+agdb__led_t agdb__lane_lead(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t i,
+                            agdb__ride_t *own, agdb__lead_t where)
 {
     leader_t l = {.pool = pool,
+                  .traffic = traffic,
                   .slot = i,
                   .conn = pool->slots.slot[i].conn,
                   .own = own,
-                  .led = own != NULL ? AGDB__LED_WAIT : AGDB__LED_DONE,
-                  .deadline_us = deadline_us};
+                  .led = AGDB__LED_WAIT,
+                  .deadline_us = own->run->deadline_us};
 
-    if (!make_lane(pool, i)) {
-        if (own != NULL) {
-            own->run_alone = true; /* that needs no lane */
-            agdb__ride_set(own, AGDB__RIDE_DONE);
-        }
-        agdb__pool_give_back(pool, i, agdb__now_us());
-        return AGDB__LED_DONE;
-    }
+    if (!make_lane(pool, i))
+        return lead_nobody(&l, where);
     l.lane = pool->lane[i];
-    if (in_flight || load(&l, own)) {
+    atomic_store_explicit(&own->leads, true, memory_order_relaxed);
+    if (where == AGDB__LEAD_IN_FLIGHT || load(&l, where == AGDB__LEAD_FIRST ? own : NULL))
         lead_groups(&l);
-    } else {
-        wake_all(&l);
+    else
         let_go(&l);
-    }
+    atomic_store_explicit(&own->leads, false, memory_order_relaxed);
     return l.led;
 }
 
-void agdb__lane_serve(agdb__pool_t *pool)
+static bool has_heir(agdb__line_t *line)
 {
-    while (agdb__line_count(&pool->line) > 0) {
-        uint32_t i = agdb__pool_take_lane(pool, 0, agdb__now_us());
-        leader_t l = {.pool = pool, .slot = i};
+    bool has;
+
+    agdb__lock(&line->lock);
+    has = agdb__line_heir_locked(line) != NULL;
+    agdb__unlock(&line->lock);
+    return has;
+}
+
+/* The first in the line who sleeps leads on slot `i`. False: there is none. */
+static bool appoint(agdb__traffic_t *traffic, uint32_t i)
+{
+    agdb__line_t *line = &traffic->line;
+    agdb__place_t place;
+    agdb__ride_t *heir;
+
+    agdb__lock(&line->lock);
+    heir = agdb__line_heir_locked(line);
+    if (heir != NULL) {
+        agdb__line_remove_locked(line, heir);
+        place = heir->place;
+        heir->slot = i;
+        agdb__ride_set(heir, AGDB__RIDE_LEAD);
+    }
+    agdb__unlock(&line->lock);
+    if (heir != NULL)
+        agdb__bells_ring_one(&line->bells, place);
+    return heir != NULL;
+}
+
+void agdb__lane_serve(agdb__pool_t *pool, agdb__traffic_t *traffic)
+{
+    while (agdb__traffic_is_due(traffic, &pool->slots, AGDB__NO_SLOT)) {
+        uint32_t i = agdb__pool_take_lane(pool, traffic, 0, agdb__now_us());
 
         if (i == AGDB__NO_SLOT)
             return;
-        hand_over(&l);
+        if (appoint(traffic, i))
+            continue;
+        agdb__slots_give(&pool->slots, i);
+        if (!has_heir(&traffic->line)) /* who joined meanwhile has relied on this lane */
+            return;
     }
 }

@@ -1,7 +1,6 @@
 #include "pool/line.h"
 
 #include "base/error.h"
-#include "base/wait.h"
 
 /* Nobody behind a group waits for longer than this because of it. */
 enum { GROUP_TIME_US = 4000 };
@@ -11,6 +10,7 @@ bool agdb__line_init(agdb__line_t *line)
     *line = (agdb__line_t){.head = NULL, .tail = NULL};
     atomic_init(&line->arrivals, NULL);
     atomic_init(&line->count, 0);
+    agdb__bells_init(&line->bells);
     return agdb__mutex_init(&line->lock);
 }
 
@@ -23,6 +23,7 @@ void agdb__line_join(agdb__line_t *line, agdb__ride_t *ride)
 {
     agdb__ride_t *newest = atomic_load_explicit(&line->arrivals, memory_order_relaxed);
 
+    ride->place = agdb__bells_place(&line->bells);
     do
         ride->next = newest;
     while (!atomic_compare_exchange_weak_explicit(&line->arrivals, &newest, ride,
@@ -66,6 +67,15 @@ agdb__ride_t *agdb__line_first_locked(agdb__line_t *line)
 {
     admit(line);
     return line->head;
+}
+
+agdb__ride_t *agdb__line_heir_locked(agdb__line_t *line)
+{
+    agdb__ride_t *ride = agdb__line_first_locked(line);
+
+    while (ride != NULL && agdb__ride_leads(ride))
+        ride = ride->next;
+    return ride;
 }
 
 void agdb__line_push_front_locked(agdb__line_t *line, agdb__ride_t *ride)
@@ -118,13 +128,14 @@ void agdb__line_dismiss(agdb__line_t *line, agdb_status_t status, const agdb_err
     agdb__lock(&line->lock);
     while (agdb__line_first_locked(line) != NULL) {
         agdb__ride_t *ride = line->head;
+        agdb__place_t place = ride->place;
 
         agdb__line_remove_locked(line, ride);
         ride->status = status;
         ride->error = agdb__error_dup(error);
         ride->dismissed = true;
         agdb__ride_set(ride, AGDB__RIDE_DONE);
-        agdb__wake_word(&ride->state);
+        agdb__bells_ring_one(&line->bells, place);
     }
     agdb__unlock(&line->lock);
 }

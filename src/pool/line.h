@@ -1,4 +1,5 @@
-/* Short reads that wait for a place in a group, in order of arrival.
+/* Short statements of one kind, reads or writes, that wait for a place in a group, in order of
+ * arrival.
  *
  * A ride lives on its caller's stack. It is QUEUED in the line, then SENDING while its statement is
  * copied into a connection's buffers, then SENT and a member of a lane, then DONE. Its caller may
@@ -8,13 +9,15 @@
  * connection whose leader has run out of time.
  *
  * A ride's state is changed by who has the lock of where the ride is; nobody touches a ride after
- * DONE but its caller (waking it needs its address only). */
+ * DONE but its caller: where it sleeps is noted before. */
 #ifndef AGDB_POOL_LINE_H
 #define AGDB_POOL_LINE_H
 
 #include "base/sync.h"
 #include "pg/conn.h"
+#include "pool/bell.h"
 #include "pool/learn.h"
+#include "pool/run.h"
 
 #include <stdatomic.h>
 
@@ -31,9 +34,10 @@ typedef struct agdb__ride {
     struct agdb__ride *next; /* in the line */
     struct agdb__ride *prev;
     atomic_uint state;
-    uint32_t slot; /* SENT, LEAD, DRIVE: the connection */
-    uint64_t deadline_us;
-    const agdb__statement_t *statement;
+    agdb__place_t place; /* where its caller sleeps */
+    atomic_bool leads;   /* its caller does not sleep: it drives some connection */
+    uint32_t slot;       /* SENT, LEAD, DRIVE: the connection */
+    const agdb__run_t *run;
     agdb__learnt_t *learnt;
     uint64_t expected_us;
 
@@ -55,6 +59,7 @@ typedef struct agdb__line {
     agdb__mutex_t lock;
     agdb__ride_t *head;
     agdb__ride_t *tail;
+    agdb__bells_t bells;
 } agdb__line_t;
 
 bool agdb__line_init(agdb__line_t *line);
@@ -80,8 +85,15 @@ static inline agdb__ride_state_t agdb__ride_state(agdb__ride_t *ride)
     return (agdb__ride_state_t)atomic_load_explicit(&ride->state, memory_order_acquire);
 }
 
+static inline bool agdb__ride_leads(agdb__ride_t *ride)
+{
+    return atomic_load_explicit(&ride->leads, memory_order_relaxed);
+}
+
 /* All with the lock held. */
 agdb__ride_t *agdb__line_first_locked(agdb__line_t *line); /* NULL: nobody */
+/* The first whose caller may be told to lead. NULL: nobody. */
+agdb__ride_t *agdb__line_heir_locked(agdb__line_t *line);
 void agdb__line_push_front_locked(agdb__line_t *line, agdb__ride_t *ride);
 void agdb__line_remove_locked(agdb__line_t *line, agdb__ride_t *ride);
 /* Takes the first rides out for a group: up to `max`, and up to an expected time in sum; they are

@@ -18,6 +18,7 @@ agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits
 {
     static atomic_uint last_number;
     agdb__pool_t *pool = agdb__calloc(1, sizeof *pool);
+    agdb__traffic_kind_t kind = 0;
 
     if (pool == NULL)
         return NULL;
@@ -33,14 +34,16 @@ agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits
         return NULL;
     }
     pool->lane = agdb__calloc(limits->max, sizeof(agdb__lane_t *));
-    if (pool->lane == NULL || !agdb__line_init(&pool->line))
+    if (pool->lane == NULL || !agdb__mutex_init(&pool->lock))
         goto nomem;
-    if (!agdb__mutex_init(&pool->lock)) {
-        agdb__line_fini(&pool->line);
-        goto nomem;
-    }
-    atomic_init(&pool->width, limits->max);
+    for (; kind < AGDB__TRAFFICS; kind++)
+        if (!agdb__traffic_init(&pool->traffic[kind], kind, limits->max))
+            goto nolines;
     return pool;
+nolines:
+    while (kind-- > 0)
+        agdb__traffic_fini(&pool->traffic[kind]);
+    agdb__mutex_fini(&pool->lock);
 nomem:
     agdb__free(pool->lane);
     agdb__slots_fini(&pool->slots);
@@ -58,8 +61,9 @@ void agdb__pool_free(agdb__pool_t *pool)
         agdb__conn_close(pool->slots.slot[i].conn);
         agdb__lane_free(pool, i);
     }
+    for (i = 0; i < AGDB__TRAFFICS; i++)
+        agdb__traffic_fini(&pool->traffic[i]);
     agdb__free(pool->lane);
-    agdb__line_fini(&pool->line);
     agdb__slots_fini(&pool->slots);
     agdb__mutex_fini(&pool->lock);
     agdb__error_free(pool->error);
@@ -72,17 +76,8 @@ uint32_t agdb__pool_reserved(agdb__pool_t *pool)
                                                                                                 : 0;
 }
 
-/* A BUSY slot is given away or emptied: it is no lane any more. */
-static void end_lane(agdb__pool_t *pool, agdb__slot_t *slot)
-{
-    if (slot->is_lane)
-        atomic_fetch_sub_explicit(&pool->lanes, 1, memory_order_seq_cst);
-    slot->is_lane = false;
-}
-
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
 {
-    end_lane(pool, &pool->slots.slot[i]);
     agdb__conn_close(pool->slots.slot[i].conn);
     agdb__slots_empty(&pool->slots, i);
     /* Less open first, the waiters second, as in agdb__pool_give: the keeper reads them the other
@@ -93,19 +88,50 @@ void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
         pool->wake(pool->wake_user);
 }
 
-void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
+unsigned agdb__pool_waiting(agdb__pool_t *pool)
 {
-    /* Stores "free" first and reads the waiters second; a waiter counts itself first and looks for
-     * a free slot second. In one total order, one of the two sees the other. */
-    end_lane(pool, &pool->slots.slot[i]);
-    agdb__slots_give(&pool->slots, i);
-    if (agdb__line_count(&pool->line) > 0)
-        agdb__lane_serve(pool);
+    return agdb__waiters_count(&pool->waiters) +
+           agdb__line_count(&pool->traffic[AGDB__TRAFFIC_READS].line) +
+           agdb__line_count(&pool->traffic[AGDB__TRAFFIC_WRITES].line);
+}
+
+static void serve_waiters(agdb__pool_t *pool)
+{
     if (agdb__waiters_count(&pool->waiters) == 0)
         return;
     agdb__lock(&pool->lock);
     agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
     agdb__unlock(&pool->lock);
+}
+
+static void serve_lines(agdb__pool_t *pool)
+{
+    unsigned kind;
+
+    for (kind = 0; kind < AGDB__TRAFFICS; kind++)
+        agdb__lane_serve(pool, &pool->traffic[kind]);
+}
+
+void agdb__pool_serve(agdb__pool_t *pool, bool lines_first)
+{
+    if (lines_first)
+        serve_lines(pool);
+    serve_waiters(pool);
+    if (!lines_first)
+        serve_lines(pool);
+}
+
+void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
+{
+    /* In turn, so that neither those who want a connection for themselves nor those who share one
+     * keep the others from the last connection. */
+    bool lines_first = agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_BUSY);
+
+    /* Stores "free" first and reads who waits second; who waits counts himself first and looks for
+     * a free slot second. In one total order, one of the two sees the other. */
+    agdb__slots_give(&pool->slots, i);
+    if (agdb__pool_waiting(pool) > 0)
+        agdb__pool_serve(pool, lines_first);
 }
 
 /* A thread comes back to the connection that it had last: its backend is then on the processor
@@ -155,6 +181,14 @@ agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr)
     return AGDB_E_CLOSING;
 }
 
+agdb_status_t agdb__pool_fail_fallen(agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_NO_PRIMARY, "is not the primary any more");
+    agdb__error_stage(reterr, AGDB_STAGE_PARK);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return AGDB_E_NO_PRIMARY;
+}
+
 /* Says which stage used up the time: a queue before busy connections, or none that came to be. */
 agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr)
 {
@@ -178,7 +212,7 @@ agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us, ag
 
 static agdb_status_t refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
 {
-    unsigned waiting = agdb__waiters_count(&pool->waiters) + agdb__line_count(&pool->line);
+    unsigned waiting = agdb__pool_waiting(pool);
 
     if (atomic_load_explicit(&pool->shut, memory_order_relaxed))
         return agdb__pool_fail_closing(reterr);
@@ -201,7 +235,7 @@ agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_
 
     if (!atomic_load_explicit(&pool->troubled, memory_order_acquire) &&
         !atomic_load_explicit(&pool->shut, memory_order_relaxed) &&
-        agdb__line_count(&pool->line) < pool->limits.queue)
+        agdb__pool_waiting(pool) < pool->limits.queue)
         return AGDB_OK; /* the lock is for what seldom happens */
     agdb__lock(&pool->lock);
     st = refuse_locked(pool, now_us, reterr);
@@ -227,9 +261,8 @@ static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us
     agdb__waiters_remove(&pool->waiters, w);
 }
 
-/* For one more connection. A full pool has none to give: whoever closes one calls the keeper then.
- */
-static void call_keeper(agdb__pool_t *pool)
+/* A full pool has none to give: whoever closes one calls the keeper then. */
+void agdb__pool_call_keeper(agdb__pool_t *pool)
 {
     if (atomic_load_explicit(&pool->open, memory_order_seq_cst) < pool->limits.max)
         pool->wake(pool->wake_user);
@@ -248,7 +281,7 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
     if (agdb__waiters_count(&pool->waiters) == 0)
         w.slot =
-            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, 0, false);
+            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), 0, AGDB__SLOT_BUSY, false);
     st = w.slot == AGDB__NO_SLOT ? refuse_locked(pool, now_us, reterr) : AGDB_OK;
     if (st == AGDB_OK) {
         if (w.slot == AGDB__NO_SLOT) {
@@ -256,7 +289,7 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
             agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
         }
         if (w.slot == AGDB__NO_SLOT) {
-            call_keeper(pool);
+            agdb__pool_call_keeper(pool);
             wait_locked(pool, &w, now_us, deadline_us);
         }
         if (w.slot != AGDB__NO_SLOT) {
@@ -287,7 +320,7 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     for (;;) {
         i = AGDB__NO_SLOT;
         if (agdb__waiters_count(&pool->waiters) == 0)
-            i = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, start,
+            i = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), start, AGDB__SLOT_BUSY,
                                  read_only);
         if (i == AGDB__NO_SLOT) {
             st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
@@ -306,32 +339,21 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     return AGDB_OK;
 }
 
-/* Short reads keep to the first `width` slots, so that they meet in groups; when longer statements
- * have all of these, any other slot will do. */
-uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us)
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t start,
+                              uint64_t now_us)
 {
     for (;;) {
-        uint32_t end = atomic_load_explicit(&pool->lanes, memory_order_seq_cst) > 0
-                           ? atomic_load_explicit(&pool->width, memory_order_relaxed)
-                           : pool->slots.count;
-        uint32_t i = agdb__slots_take(&pool->slots, 0, end, start, true);
+        uint32_t i = agdb__slots_take(&pool->slots, 0, start, agdb__traffic_state(traffic),
+                                      traffic->kind == AGDB__TRAFFIC_READS);
 
         if (i == AGDB__NO_SLOT)
             return i;
         if (is_usable(pool, i, now_us)) {
-            pool->slots.slot[i].is_lane = true;
-            atomic_fetch_add_explicit(&pool->lanes, 1, memory_order_seq_cst);
+            atomic_store_explicit(&pool->slots.slot[i].riders, 1, memory_order_relaxed);
             return i;
         }
         agdb__pool_discard(pool, i);
     }
-}
-
-void agdb__pool_want_lanes(agdb__pool_t *pool)
-{
-    if (atomic_load_explicit(&pool->lanes, memory_order_relaxed) <
-        atomic_load_explicit(&pool->width, memory_order_relaxed))
-        call_keeper(pool);
 }
 
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us)
@@ -373,8 +395,11 @@ bool agdb__pool_take_suspicion(agdb__pool_t *pool)
 
 void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error)
 {
-    if (agdb__line_count(&pool->line) > 0)
-        agdb__line_dismiss(&pool->line, error->status, error);
+    unsigned kind;
+
+    for (kind = 0; kind < AGDB__TRAFFICS; kind++)
+        if (agdb__line_count(&pool->traffic[kind].line) > 0)
+            agdb__line_dismiss(&pool->traffic[kind].line, error->status, error);
     if (agdb__waiters_count(&pool->waiters) == 0)
         return;
     agdb__lock(&pool->lock);
@@ -384,11 +409,14 @@ void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error)
 
 void agdb__pool_shut(agdb__pool_t *pool)
 {
+    unsigned kind;
+
     agdb__lock(&pool->lock);
     atomic_store_explicit(&pool->shut, true, memory_order_relaxed);
     agdb__waiters_dismiss(&pool->waiters, AGDB_E_CLOSING, NULL);
     agdb__unlock(&pool->lock);
-    agdb__line_dismiss(&pool->line, AGDB_E_CLOSING, NULL);
+    for (kind = 0; kind < AGDB__TRAFFICS; kind++)
+        agdb__line_dismiss(&pool->traffic[kind].line, AGDB_E_CLOSING, NULL);
 }
 
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool)

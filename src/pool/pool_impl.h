@@ -2,8 +2,8 @@
 #ifndef AGDB_POOL_POOL_IMPL_H
 #define AGDB_POOL_POOL_IMPL_H
 
-#include "pool/line.h"
 #include "pool/pool.h"
+#include "pool/traffic.h"
 #include "pool/waiters.h"
 
 /* The group that a connection carries. The leader's, but for `member`, which is under the lock. */
@@ -35,13 +35,10 @@ struct agdb__pool {
     atomic_ullong opened;
     atomic_ullong closed;
 
-    agdb__line_t line;
+    agdb__traffic_t traffic[AGDB__TRAFFICS];
     agdb__learn_t learn;
-    agdb__lane_t **lane; /* of each slot; made when it first carries a group */
-    atomic_uint width;   /* the first so many slots are lanes */
-    atomic_uint lanes;   /* slots that short reads have now */
-    atomic_ullong groups;
-    atomic_ullong riders;
+    agdb__lane_t **lane;       /* of each slot; made when it first carries a group */
+    atomic_bool cheap_commits; /* short writes may ride */
 
     agdb__waiters_t waiters;
     agdb__mutex_t lock;  /* waiters; the writing of shut, error, retry_us */
@@ -61,23 +58,30 @@ struct agdb__pool {
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
 /* Gives a BUSY slot back: closed when it is not clean, too old, or of an earlier generation. */
 void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
-/* Makes a free lane BUSY, looking from `start` on; AGDB__NO_SLOT when there is none. */
-uint32_t agdb__pool_take_lane(agdb__pool_t *pool, uint32_t start, uint64_t now_us);
+/* Takes a free connection for short statements; AGDB__NO_SLOT when there is none. */
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t start,
+                              uint64_t now_us);
 /* How many slots, from the first on, are left to short reads: one as long as there is another, so
  * that statements of any length never hold all. */
 uint32_t agdb__pool_reserved(agdb__pool_t *pool);
 /* Where the calling thread looks for a connection first. */
 uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
 void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
-/* Calls the keeper when there are fewer connections than lanes. */
-void agdb__pool_want_lanes(agdb__pool_t *pool);
+/* Calls the keeper for one more connection, if there may be one. */
+void agdb__pool_call_keeper(agdb__pool_t *pool);
+/* How many wait, in the lines and for a connection of their own. */
+unsigned agdb__pool_waiting(agdb__pool_t *pool);
 /* Why nobody may wait now; AGDB_OK when one may. */
 agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
 /* What used up the time of one who waited: the queue, or connections that did not come to be. */
 agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us,
                                       agdb_error_t **reterr);
 agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr);
-/* BUSY or MAKING -> free, and to the first who waits. */
+/* The node is not what it was chosen for. */
+agdb_status_t agdb__pool_fail_fallen(agdb_error_t **reterr);
+/* Any owned slot -> free, and to those who wait. */
 void agdb__pool_give(agdb__pool_t *pool, uint32_t i);
+/* Gives what is free to those who wait: to the lines, and to those who want one for themselves. */
+void agdb__pool_serve(agdb__pool_t *pool, bool lines_first);
 
 #endif

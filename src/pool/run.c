@@ -11,10 +11,10 @@ enum { SENDING_LOOK_US = 200 };
 
 typedef struct call {
     agdb__pool_t *pool;
-    const agdb__statement_t *statement;
+    agdb__traffic_t *traffic;
+    const agdb__run_t *run;
     agdb__learnt_t *learnt; /* NULL: never rides */
     uint64_t now_us;
-    uint64_t deadline_us;
     agdb__ran_t *ran;
     struct pg_result **ret_rows;
     agdb_error_t **reterr;
@@ -29,12 +29,18 @@ static void learn(const call_t *c, const agdb__conn_t *conn, agdb_status_t st, u
         agdb__learn_solo(c->learnt, agdb__conn_last_kind(conn) == AGDB__ST_PLAIN, us);
 }
 
-/* Runs it on the connection of a BUSY slot, and gives that away: to the line if somebody waits. */
+/* Runs it on the connection of a slot that is the caller's, and gives that away. */
 static agdb_status_t run_on(call_t *c, uint32_t i)
 {
     agdb__conn_t *conn = c->pool->slots.slot[i].conn;
     uint64_t start_us = c->now_us;
-    agdb_status_t st = agdb__conn_run(conn, c->statement, c->deadline_us, c->ret_rows, c->reterr);
+    agdb_status_t st;
+
+    if (!agdb__run_stands(c->run)) {
+        agdb__pool_give_back(c->pool, i, c->now_us);
+        return agdb__pool_fail_fallen(c->reterr);
+    }
+    st = agdb__conn_run(conn, c->run->statement, c->run->deadline_us, c->ret_rows, c->reterr);
 
     c->now_us = agdb__now_us();
     c->ran->exec_us = c->now_us - start_us;
@@ -47,12 +53,12 @@ static agdb_status_t run_on(call_t *c, uint32_t i)
 static agdb_status_t run_alone(call_t *c)
 {
     agdb__lease_t lease;
-    agdb_status_t st = agdb__pool_claim(c->pool, c->statement->read_only, c->now_us, c->deadline_us,
-                                        &lease, c->reterr);
+    agdb_status_t st = agdb__pool_claim(c->pool, c->run->statement->read_only, c->now_us,
+                                        c->run->deadline_us, &lease, c->reterr);
 
     if (st != AGDB_OK)
         return st;
-    c->now_us = agdb__now_us();
+    c->now_us = lease.since_us;
     return run_on(c, lease.slot);
 }
 
@@ -62,10 +68,10 @@ static agdb_status_t run_alone(call_t *c)
 static agdb_status_t fail_late(call_t *c)
 {
     (void)agdb__fail(c->reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
-                     (unsigned long long)((c->deadline_us - c->now_us + 999) / 1000));
+                     (unsigned long long)((c->run->deadline_us - c->run->now_us + 999) / 1000));
     agdb__error_stage(c->reterr, AGDB_STAGE_EXECUTE);
     agdb__error_outcome(c->reterr, AGDB_OUTCOME_UNKNOWN);
-    agdb__error_retriable(c->reterr, true, 0);
+    agdb__error_retriable(c->reterr, c->run->statement->read_only, 0);
     return AGDB_E_TIMEOUT;
 }
 
@@ -86,7 +92,7 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
         agdb__error_move(c->reterr, ride->error);
     if (ride->dismissed)
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
-    if (*ret == AGDB_E_LOST && agdb__now_us() >= c->deadline_us)
+    if (*ret == AGDB_E_LOST && agdb__now_us() >= c->run->deadline_us)
         *ret = fail_late(c);
     return alone;
 }
@@ -94,17 +100,18 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 /* Leaves the line, or the group; false when it is too late for that. */
 static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 {
+    agdb__line_t *line = &c->traffic->line;
     bool queued;
 
     if (agdb__ride_state(ride) == AGDB__RIDE_SENT) {
         *ret = agdb__lane_leave(c->pool, ride) ? fail_late(c) : AGDB_OK;
         return *ret != AGDB_OK;
     }
-    agdb__lock(&c->pool->line.lock);
+    agdb__lock(&line->lock);
     queued = agdb__ride_state(ride) == AGDB__RIDE_QUEUED;
     if (queued)
-        agdb__line_remove_locked(&c->pool->line, ride);
-    agdb__unlock(&c->pool->line.lock);
+        agdb__line_remove_locked(line, ride);
+    agdb__unlock(&line->lock);
     if (!queued)
         return false;
     *ret = agdb__pool_fail_timeout(c->pool, agdb__now_us() - c->now_us, c->reterr);
@@ -115,20 +122,35 @@ static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 /* Until when a ride may stay in this state. */
 static uint64_t until(const call_t *c, agdb__ride_state_t state)
 {
+    uint64_t deadline_us = c->run->deadline_us;
+
     if (state == AGDB__RIDE_SENDING)
         return agdb__now_us() + SENDING_LOOK_US;
     if (state == AGDB__RIDE_QUEUED &&
         atomic_load_explicit(&c->pool->open, memory_order_relaxed) > 0)
-        return agdb__min_us(c->deadline_us, agdb__after_ms(c->now_us, c->pool->limits.queue_ms));
-    return c->deadline_us;
+        return agdb__min_us(deadline_us, agdb__after_ms(c->now_us, c->pool->limits.queue_ms));
+    return deadline_us;
+}
+
+/* Told to lead or to drive on. True: the ride was left in flight. */
+static bool take_over(call_t *c, agdb__ride_t *ride, agdb__ride_state_t state)
+{
+    bool in_flight = state == AGDB__RIDE_DRIVE;
+
+    atomic_store_explicit(&ride->state, in_flight ? AGDB__RIDE_SENT : AGDB__RIDE_SENDING,
+                          memory_order_relaxed);
+    return agdb__lane_lead(c->pool, c->traffic, ride->slot, ride,
+                           in_flight ? AGDB__LEAD_IN_FLIGHT : AGDB__LEAD_FIRST) == AGDB__LED_LEFT;
 }
 
 /* Waits, or drives when told to. *ret_alone: it has to be run alone instead. */
 static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
 {
+    agdb__bells_t *bells = &c->traffic->line.bells;
     agdb_status_t st = AGDB_OK;
 
     for (;;) {
+        unsigned heard = agdb__bells_heard(bells, ride->place);
         agdb__ride_state_t state = agdb__ride_state(ride);
         uint64_t until_us;
 
@@ -137,12 +159,7 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
             return st;
         }
         if (state == AGDB__RIDE_LEAD || state == AGDB__RIDE_DRIVE) {
-            bool in_flight = state == AGDB__RIDE_DRIVE;
-
-            atomic_store_explicit(&ride->state, in_flight ? AGDB__RIDE_SENT : AGDB__RIDE_SENDING,
-                                  memory_order_relaxed);
-            if (agdb__lane_lead(c->pool, ride->slot, ride, c->deadline_us, in_flight) ==
-                AGDB__LED_LEFT)
+            if (take_over(c, ride, state))
                 return fail_late(c);
             continue;
         }
@@ -152,68 +169,98 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
                 return st;
             continue;
         }
-        agdb__wait_word(&ride->state, (unsigned)state, until_us);
+        agdb__bells_sleep(bells, ride->place, heard, until_us);
     }
 }
 
-/* Joins the line, and leads it when a lane is free. */
+/* Who makes a group due leads it: it is awake. True: the ride was left in flight. */
+static bool lead_if_due(call_t *c, agdb__ride_t *ride)
+{
+    agdb__pool_t *pool = c->pool;
+    uint32_t i;
+
+    if (!agdb__traffic_is_due(c->traffic, &pool->slots, AGDB__NO_SLOT))
+        return false;
+    i = agdb__pool_take_lane(pool, c->traffic, 0, c->now_us);
+    if (i != AGDB__NO_SLOT)
+        return agdb__lane_lead(pool, c->traffic, i, ride, AGDB__LEAD_QUEUED) == AGDB__LED_LEFT;
+    agdb__traffic_lacks(c->traffic);
+    agdb__pool_call_keeper(pool);
+    return false;
+}
+
+/* Joins the line. */
 static agdb_status_t ride(call_t *c, bool *ret_alone)
 {
     agdb__pool_t *pool = c->pool;
-    agdb__ride_t ride = {.statement = c->statement,
-                         .learnt = c->learnt,
-                         .expected_us = agdb__learn_expected_us(c->learnt),
-                         .deadline_us = c->deadline_us};
+    agdb__ride_t ride = {
+        .run = c->run, .learnt = c->learnt, .expected_us = agdb__learn_expected_us(c->learnt)};
     agdb_status_t st = agdb__pool_refuse(pool, c->now_us, c->reterr);
 
     if (st != AGDB_OK) {
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
         return st;
     }
-    agdb__line_join(&pool->line, &ride);
-    /* It is counted in the line now: whoever frees a lane from here on sees it. For those who did
-     * before: */
-    agdb__lane_serve(pool);
-    if (agdb__ride_state(&ride) == AGDB__RIDE_QUEUED)
-        agdb__pool_want_lanes(pool);
+    /* It is counted in the line first; whoever frees a connection from then on sees it. For those
+     * who did before, it looks itself. */
+    agdb__line_join(&c->traffic->line, &ride);
+    if (lead_if_due(c, &ride))
+        return fail_late(c);
     return ride_along(c, &ride, ret_alone);
 }
 
 /* --- which of both -------------------------------------------------------------------------------
  */
 
-static bool may_ride(const call_t *c)
+static bool may_ride(call_t *c)
 {
-    return c->learnt != NULL && c->pool->limits.grouping && agdb__learn_may_ride(c->learnt);
+    const agdb__statement_t *statement = c->run->statement;
+
+    if (!c->pool->limits.grouping || c->run->alone)
+        return false;
+    if (!statement->read_only &&
+        !atomic_load_explicit(&c->pool->cheap_commits, memory_order_relaxed))
+        return false;
+    c->learnt = agdb__learn_find(&c->pool->learn, statement->hash ^ !statement->read_only);
+    return c->learnt != NULL && agdb__learn_may_ride(c->learnt);
 }
 
-agdb_status_t agdb__pool_run(agdb__pool_t *pool, const agdb__statement_t *statement,
-                             uint64_t now_us, uint64_t deadline_us, agdb__ran_t *ret_ran,
+/* Nobody to take along: straight out and back. */
+static uint32_t take_straight(call_t *c)
+{
+    uint32_t i;
+
+    if (agdb__line_count(&c->traffic->line) > 0 ||
+        !agdb__traffic_is_thin(c->traffic, &c->pool->slots))
+        return AGDB__NO_SLOT;
+    i = agdb__pool_take_lane(c->pool, c->traffic, agdb__pool_preferred(c->pool), c->now_us);
+    if (i != AGDB__NO_SLOT)
+        agdb__pool_prefer(c->pool, i);
+    return i;
+}
+
+agdb_status_t agdb__pool_run(agdb__pool_t *pool, const agdb__run_t *run, agdb__ran_t *ret_ran,
                              struct pg_result **ret_rows, agdb_error_t **reterr)
 {
-    call_t c = {.pool = pool,
-                .statement = statement,
-                .now_us = now_us,
-                .deadline_us = deadline_us,
-                .ran = ret_ran,
-                .ret_rows = ret_rows,
-                .reterr = reterr};
+    call_t c = {
+        .pool = pool,
+        .traffic =
+            &pool->traffic[run->statement->read_only ? AGDB__TRAFFIC_READS : AGDB__TRAFFIC_WRITES],
+        .run = run,
+        .now_us = run->now_us,
+        .ran = ret_ran,
+        .ret_rows = ret_rows,
+        .reterr = reterr};
     bool alone = false;
     agdb_status_t st;
     uint32_t i;
 
     *ret_ran = (agdb__ran_t){0};
-    if (statement->read_only)
-        c.learnt = agdb__learn_find(&pool->learn, statement->hash);
     if (!may_ride(&c))
         return run_alone(&c);
-    if (agdb__line_count(&pool->line) == 0) { /* nobody to take along: straight out and back */
-        i = agdb__pool_take_lane(pool, agdb__pool_preferred(pool), now_us);
-        if (i != AGDB__NO_SLOT) {
-            agdb__pool_prefer(pool, i);
-            return run_on(&c, i);
-        }
-    }
+    i = take_straight(&c);
+    if (i != AGDB__NO_SLOT)
+        return run_on(&c, i);
     st = ride(&c, &alone);
     if (!alone)
         return st;

@@ -2,9 +2,11 @@
  *
  *   EMPTY    nobody's; the keeper may start a connection in it          -> MAKING
  *   MAKING   the keeper's, which steps the connection                   -> FREE_*, EMPTY
- *   FREE_RW  anybody's who can change it to BUSY (read-write mode)      -> BUSY
- *   FREE_RO  the same, in read-only mode                                -> BUSY
+ *   FREE_RW  anybody's who can change it (read-write mode)              -> BUSY, READS, WRITES
+ *   FREE_RO  the same, in read-only mode                                -> BUSY, READS, WRITES
  *   BUSY     whoever changed it: a caller, or the keeper to close it    -> FREE_*, EMPTY
+ *   READS    whoever changed it: a caller with short reads, its own or a group's
+ *   WRITES   the same with short writes
  *
  * Claiming and releasing is one atomic operation; everything in the slot belongs to the owner. */
 #ifndef AGDB_POOL_SLOTS_H
@@ -18,13 +20,15 @@ typedef enum agdb__slot_state {
     AGDB__SLOT_MAKING,
     AGDB__SLOT_FREE_RW,
     AGDB__SLOT_FREE_RO,
-    AGDB__SLOT_BUSY
+    AGDB__SLOT_BUSY,
+    AGDB__SLOT_READS,
+    AGDB__SLOT_WRITES
 } agdb__slot_state_t;
 
 typedef struct agdb__slot {
     _Alignas(AGDB__CACHE_LINE) atomic_uint state;
+    atomic_uint riders;  /* READS, WRITES: statements under way; read by others as a hint */
     unsigned generation; /* of the pool when the connection was made */
-    bool is_lane;        /* taken for short reads */
     agdb__conn_t *conn;
     uint64_t used_us;    /* last given back */
     uint64_t expires_us; /* end of its lifetime */
@@ -41,14 +45,15 @@ typedef struct agdb__slots {
 bool agdb__slots_init(agdb__slots_t *slots, uint32_t count);
 void agdb__slots_fini(agdb__slots_t *slots);
 
-/* Makes a free slot of first..end-1 BUSY, looking from `start` on (or
- * from where it falls when it is outside), those in the
- * wanted mode first. */
-uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
-                          bool read_only);
+/* Takes a free slot of those from `first` on, looking from `start` on (or from where it falls when
+ * it is outside), those in the wanted mode first. It is `as` then: BUSY, READS or WRITES. */
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t start,
+                          agdb__slot_state_t as, bool read_only);
 /* Makes this slot BUSY if it is free. */
 bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i);
-/* BUSY or MAKING -> free, in the mode of its connection. */
+/* How many slots are in this state, and how many riders they have in all. Each a snapshot. */
+uint32_t agdb__slots_count(agdb__slots_t *slots, agdb__slot_state_t state, unsigned *ret_riders);
+/* Any owned slot -> free, in the mode of its connection. */
 void agdb__slots_give(agdb__slots_t *slots, uint32_t i);
 /* Any owned slot -> EMPTY; the caller has closed the connection. */
 void agdb__slots_empty(agdb__slots_t *slots, uint32_t i);

@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "pool/lane.h"
-#include "pool/width.h"
 
 /* How often a pool is looked through for spent connections. */
 enum { SWEEP_US = 250000 };
@@ -35,6 +33,7 @@ static agdb__connect_trouble_t trouble_of(const agdb_error_t *error)
 static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t now_us)
 {
     agdb_error_t *copy = agdb__error_dup(error);
+    unsigned kind;
 
     pool->failures++;
     pool->cut = atomic_load_explicit(&pool->open, memory_order_relaxed) == 0;
@@ -47,8 +46,9 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
         agdb__waiters_dismiss(&pool->waiters, copy->status, copy);
     agdb__unlock(&pool->lock);
-    if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0 && copy != NULL)
-        agdb__line_dismiss(&pool->line, copy->status, copy);
+    for (kind = 0; kind < AGDB__TRAFFICS && copy != NULL; kind++)
+        if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0)
+            agdb__line_dismiss(&pool->traffic[kind].line, copy->status, copy);
 }
 
 static void note_success(agdb__pool_t *pool)
@@ -163,29 +163,20 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
         agdb__unlock(&pool->lock);
         if (spent)
             agdb__pool_discard(pool, i);
-        else if (agdb__line_count(&pool->line) > 0)
-            agdb__lane_serve(pool);
+        else if (agdb__pool_waiting(pool) > 0)
+            agdb__pool_serve(pool, true);
     }
 }
 
-/* Lanes that are not there yet, while somebody is in the line. */
+/* Lanes that are not there yet, while somebody is in a line. */
 static unsigned lanes_wanted(agdb__pool_t *pool)
 {
-    unsigned width = atomic_load_explicit(&pool->width, memory_order_relaxed);
-    unsigned lanes = atomic_load_explicit(&pool->lanes, memory_order_relaxed);
+    unsigned wanted = 0;
+    unsigned kind;
 
-    return agdb__line_count(&pool->line) > 0 && lanes < width ? width - lanes : 0;
-}
-
-/* Fits the number of lanes to how large the groups have been since the last time. */
-static void adapt_width(agdb__pool_t *pool)
-{
-    uint64_t groups = atomic_exchange_explicit(&pool->groups, 0, memory_order_relaxed);
-    uint64_t riders = atomic_exchange_explicit(&pool->riders, 0, memory_order_relaxed);
-    unsigned width = atomic_load_explicit(&pool->width, memory_order_relaxed);
-
-    width = agdb__width_next(width, pool->limits.max, groups, riders);
-    atomic_store_explicit(&pool->width, width, memory_order_relaxed);
+    for (kind = 0; kind < AGDB__TRAFFICS; kind++)
+        wanted += agdb__traffic_wants(&pool->traffic[kind], &pool->slots);
+    return wanted;
 }
 
 static void grow(agdb__pool_t *pool, uint64_t now_us)
@@ -211,6 +202,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
     bool was_verified = pool->verified;
     bool was_cut = pool->cut;
     agdb_status_t before = pool->error != NULL ? pool->error->status : AGDB_OK;
+    unsigned kind;
 
     step_making(pool, now_us);
     if (now_us >= pool->sweep_us ||
@@ -218,7 +210,8 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
         pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
         pool->sweep_us = now_us + SWEEP_US;
         sweep(pool, now_us);
-        adapt_width(pool);
+        for (kind = 0; kind < AGDB__TRAFFICS; kind++)
+            agdb__traffic_look(&pool->traffic[kind], now_us);
     }
     grow(pool, now_us);
     return was_verified != pool->verified || was_cut != pool->cut ||

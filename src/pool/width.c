@@ -1,13 +1,42 @@
 #include "pool/width.h"
 
-enum { GROUPS_JUDGED = 20 }; /* fewer say nothing */
+enum { FALL = 16 }; /* the estimate falls by this part of the difference */
 
-unsigned agdb__width_next(unsigned width, unsigned max, uint64_t groups, uint64_t riders)
+unsigned agdb__width(unsigned callers, unsigned busy, unsigned max)
 {
-    uint64_t callers;
+    unsigned width = callers <= AGDB__WIDTH_FEW ? callers : busy;
 
-    if (groups < GROUPS_JUDGED || max < AGDB__WIDTH_DEEP)
-        return width < max ? width : max;
-    callers = (riders * (width + 1) + groups - 1) / groups;
-    return callers <= max ? max : AGDB__WIDTH_DEEP;
+    if (width < AGDB__WIDTH_LEAST)
+        width = AGDB__WIDTH_LEAST;
+    return width < max ? width : max;
+}
+
+unsigned agdb__width_busy(uint64_t statements, uint64_t window_us, uint64_t expected_us)
+{
+    uint64_t busy;
+
+    if (window_us == 0)
+        return 0;
+    busy = (statements * expected_us + window_us - 1) / window_us;
+    return busy < UINT32_MAX ? (unsigned)busy : UINT32_MAX;
+}
+
+bool agdb__group_is_due(const agdb__flow_t *flow, unsigned width)
+{
+    unsigned callers = flow->queued + flow->riders;
+
+    if (flow->queued == 0 || flow->lanes >= width)
+        return false;
+    if (callers < flow->callers)
+        callers = flow->callers;
+    return flow->lanes == 0 || (uint64_t)flow->queued * width >= callers;
+}
+
+unsigned agdb__callers_next(const agdb__flow_t *flow)
+{
+    unsigned callers = flow->queued + flow->riders;
+
+    if (callers >= flow->callers)
+        return callers;
+    return flow->callers - (flow->callers - callers + FALL - 1) / FALL;
 }

@@ -1,19 +1,38 @@
-/* How many of a pool's connections carry short reads. Pure.
+/* How many connections carry short statements, and when the next group leaves. Pure.
  *
- * As long as there is a connection for each caller, each has one: their statements run side by
- * side. More callers than that are served best by two connections with large groups: the server's
- * work for each Sync (transaction, flush, waking the client) is more than that for the read itself,
- * so fewer Syncs win. How many callers there are is read off the groups: while one group is away on
- * each of w connections, the next one gathers, so callers = group size x (w + 1). */
+ * As long as there are few callers each has a connection: their statements run side by side. More
+ * are served best by few connections with large groups: the server's work for each Sync
+ * (transaction, flush, waking the client) is more than that for the statement itself. How few is
+ * Little's law: as many as are busy on average, arrival rate x time of one.
+ *
+ * A group leaves when it is a fair share, callers / width, or when nothing else is under way.
+ * Leaving at once with whoever is there made a third of all groups single statements: the callers
+ * of a group are woken together, and the first of them left without the others. */
 #ifndef AGDB_POOL_WIDTH_H
 #define AGDB_POOL_WIDTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { AGDB__WIDTH_DEEP = 2 }; /* for more callers than connections */
+/* So many callers have a connection each, if there are as many. */
+enum { AGDB__WIDTH_FEW = 8, AGDB__WIDTH_LEAST = 2 };
 
-/* The width from now on, after `groups` groups with `riders` members in all went out at `width`.
- * With too few groups to tell it stays. `max` is the pool's. */
-unsigned agdb__width_next(unsigned width, unsigned max, uint64_t groups, uint64_t riders);
+/* What is under way on a node, of one kind. */
+typedef struct agdb__flow {
+    unsigned queued;  /* statements in the line */
+    unsigned lanes;   /* connections that carry some */
+    unsigned riders;  /* statements on these */
+    unsigned callers; /* agdb__callers_next */
+} agdb__flow_t;
+
+/* The width for so many callers. `busy`: agdb__width_busy; `max`: the pool's. */
+unsigned agdb__width(unsigned callers, unsigned busy, unsigned max);
+/* By Little's law, rounded up: statements in `window_us` times what one takes alone. */
+unsigned agdb__width_busy(uint64_t statements, uint64_t window_us, uint64_t expected_us);
+/* Whether a group should leave now on a lane of its own. */
+bool agdb__group_is_due(const agdb__flow_t *flow, unsigned width);
+/* How many callers there are at once: follows a rise at once, and a fall slowly, because those who
+ * have their answer and are about to call again are not seen. */
+unsigned agdb__callers_next(const agdb__flow_t *flow);
 
 #endif

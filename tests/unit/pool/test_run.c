@@ -22,6 +22,8 @@ static const agdb__pool_limits_t k_limits = {.min = 1,
                                              .lifetime_ms = 600000,
                                              .grouping = true};
 static agdb__pool_t *g_pool;
+static atomic_uint *g_standing; /* of all calls; NULL: they stand in any case */
+static bool g_alone;
 
 static void wake(void *user)
 {
@@ -36,10 +38,15 @@ static agdb_status_t run_sql(const char *sql, uint64_t timeout_ms, agdb_error_t 
                            .read_only = true,
                            .max_bytes = 1000};
     uint64_t now = agdb__now_us();
+    agdb__run_t run = {.statement = &s,
+                       .now_us = now,
+                       .deadline_us = agdb__after_ms(now, timeout_ms),
+                       .alone = g_alone,
+                       .standing = g_standing,
+                       .stood = 1};
     struct pg_result *rows = NULL;
     agdb__ran_t ran;
-    agdb_status_t st =
-        agdb__pool_run(g_pool, &s, now, agdb__after_ms(now, timeout_ms), &ran, &rows, reterr);
+    agdb_status_t st = agdb__pool_run(g_pool, &run, &ran, &rows, reterr);
 
     if (ret_grouped != NULL)
         *ret_grouped = ran.grouped;
@@ -52,6 +59,8 @@ static int setup(void **state)
 
     (void)state;
     fake_reset();
+    g_standing = NULL;
+    g_alone = false;
     g_pool = agdb__pool_new(&k_login, &k_limits, NULL, wake, NULL);
     (void)agdb__pool_tend(g_pool, agdb__now_us());
     (void)agdb__pool_tend(g_pool, agdb__now_us());
@@ -107,14 +116,15 @@ static void finish(caller_t *c, size_t n)
 
 static void wait_for_line(unsigned n)
 {
-    while (agdb__line_count(&g_pool->line) < n)
+    while (agdb__line_count(&g_pool->traffic[AGDB__TRAFFIC_READS].line) < n)
         continue;
 }
 
 /* The test holds the only connection, so that callers have to queue. */
 static uint32_t hold(void)
 {
-    uint32_t i = agdb__pool_take_lane(g_pool, 0, agdb__now_us());
+    uint32_t i =
+        agdb__pool_take_lane(g_pool, &g_pool->traffic[AGDB__TRAFFIC_READS], 0, agdb__now_us());
 
     assert_int_not_equal(i, AGDB__NO_SLOT);
     return i;
@@ -161,7 +171,7 @@ static void a_queued_call_leaves_at_its_deadline(void **state)
     assert_int_equal(run_sql("SELECT 1", 30, &error, NULL), AGDB_E_TIMEOUT);
     assert_int_equal(error->stage, AGDB_STAGE_QUEUE);
     assert_int_equal(error->outcome, AGDB_OUTCOME_NOT_SENT);
-    assert_int_equal(agdb__line_count(&g_pool->line), 0);
+    assert_int_equal(agdb__line_count(&g_pool->traffic[AGDB__TRAFFIC_READS].line), 0);
     agdb__error_free(error);
     agdb__pool_give_back(g_pool, slot, agdb__now_us());
     assert_int_equal(run_sql("SELECT 1", 1000, NULL, NULL), AGDB_OK);
@@ -270,6 +280,75 @@ static void a_leader_out_of_time_leaves_its_group_to_a_member(void **state)
     agdb__error_free(c[1].error);
 }
 
+static void what_fell_while_it_waited_is_not_sent(void **state)
+{
+    caller_t c[2] = {{.sql = "SELECT 1", .timeout_ms = 5000},
+                     {.sql = "SELECT 2", .timeout_ms = 5000}};
+    atomic_uint standing = 1;
+    uint32_t slot = hold();
+    size_t i;
+
+    (void)state;
+    g_standing = &standing;
+    for (i = 0; i < 2; i++)
+        assert_true(agdb__thread_start(&c[i].thread, false, call, &c[i]));
+    wait_for_line(2);
+    atomic_store(&standing, 2);
+    agdb__pool_give_back(g_pool, slot, agdb__now_us());
+    for (i = 0; i < 2; i++) {
+        pthread_join(c[i].thread, NULL);
+        assert_int_equal(c[i].status, AGDB_E_NO_PRIMARY);
+        assert_int_equal(c[i].error->outcome, AGDB_OUTCOME_NOT_SENT);
+        agdb__error_free(c[i].error);
+    }
+    assert_int_equal(g_fake.members, 0);
+    assert_int_equal(run_sql("SELECT 1", 1000, NULL, NULL), AGDB_E_NO_PRIMARY); /* and straight */
+    g_standing = NULL;
+    assert_int_equal(run_sql("SELECT 1", 1000, NULL, NULL), AGDB_OK);
+}
+
+static void who_wants_to_be_alone_never_rides(void **state)
+{
+    caller_t c[2] = {{.sql = "SELECT 1", .timeout_ms = 5000},
+                     {.sql = "SELECT 1", .timeout_ms = 5000}};
+    uint32_t slot = hold();
+
+    (void)state;
+    g_alone = true;
+    start(c, 2);
+    while (agdb__pool_counts(g_pool).waiting < 2)
+        continue;
+    assert_int_equal(agdb__line_count(&g_pool->traffic[AGDB__TRAFFIC_READS].line), 0);
+    agdb__pool_give_back(g_pool, slot, agdb__now_us());
+    finish(c, 2);
+    assert_int_equal(c[0].status, AGDB_OK);
+    assert_int_equal(c[1].status, AGDB_OK);
+    assert_int_equal(g_fake.groups, 0);
+}
+
+/* The only connection goes in turn to those who share it and those who want it for themselves. */
+static void neither_riders_nor_waiters_starve(void **state)
+{
+    enum { CALLS = 200 };
+    caller_t ride[CALLS];
+    agdb__lease_t lease;
+    uint64_t now = agdb__now_us();
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < CALLS; i++)
+        ride[i] = (caller_t){.sql = "SELECT 1", .timeout_ms = 10000};
+    start(ride, CALLS);
+    for (i = 0; i < 50; i++) {
+        assert_int_equal(
+            agdb__pool_claim(g_pool, true, now, agdb__after_ms(now, 10000), &lease, NULL), AGDB_OK);
+        agdb__pool_release(g_pool, &lease, agdb__now_us());
+    }
+    finish(ride, CALLS);
+    for (i = 0; i < CALLS; i++)
+        assert_int_equal(ride[i].status, AGDB_OK);
+}
+
 static void many_threads_get_their_own_answers(void **state)
 {
     enum { THREADS = 16, ROUNDS = 300 };
@@ -288,7 +367,7 @@ static void many_threads_get_their_own_answers(void **state)
             if (c[i].status != AGDB_OK && (i % 3 != 0 || c[i].status != AGDB_E_SERVER))
                 fail_msg("round %zu caller %zu: %d", round, i, (int)c[i].status);
     }
-    assert_int_equal(agdb__line_count(&g_pool->line), 0);
+    assert_int_equal(agdb__line_count(&g_pool->traffic[AGDB__TRAFFIC_READS].line), 0);
 }
 
 int main(void)
@@ -302,6 +381,9 @@ int main(void)
         CASE(what_fails_for_the_groups_sake_runs_again_alone),
         CASE(what_must_not_ride_runs_alone),
         CASE(a_leader_out_of_time_leaves_its_group_to_a_member),
+        CASE(what_fell_while_it_waited_is_not_sent),
+        CASE(who_wants_to_be_alone_never_rides),
+        CASE(neither_riders_nor_waiters_starve),
         CASE(many_threads_get_their_own_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

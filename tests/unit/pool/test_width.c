@@ -2,63 +2,141 @@
 
 #include "unit.h"
 
-static void width_follows_the_number_of_callers(void **state)
+static void few_callers_have_a_connection_each_and_many_share(void **state)
 {
     static const struct {
-        unsigned width;
+        unsigned callers;
+        unsigned busy;
         unsigned max;
-        uint64_t groups;
-        uint64_t riders;
         unsigned want;
     } rows[] = {
-        {8, 8, 0, 0, 8},        /* nobody had to share: as it is */
-        {8, 8, 10, 500, 8},     /* too few groups to tell */
-        {8, 8, 1000, 1000, 2},  /* one more than there are connections */
-        {2, 8, 1000, 2666, 8},  /* eight callers: a connection each again */
-        {2, 8, 1000, 5333, 2},  /* 16 */
-        {2, 8, 1000, 21000, 2}, /* 64 */
-        {2, 64, 1000, 21000, 64}, {1, 1, 1000, 30000, 1}, /* no more than there may be */
-        {2, 1, 0, 0, 1},          {2, 2, 1000, 30000, 2},
+        {0, 0, 8, 2},     {1, 0, 8, 2},     {3, 1, 8, 3},   {8, 2, 8, 8},
+        {8, 2, 4, 4},     {9, 0, 8, 2}, /* nothing known yet */
+        {9, 3, 8, 3},     {64, 4, 8, 4},    {64, 4, 64, 4}, {64, 40, 8, 8},
+        {64, 40, 64, 40}, {1000, 1, 64, 2}, {64, 9, 1, 1},  {5, 9, 1, 1},
     };
     size_t i;
 
     (void)state;
     for (i = 0; i < AGDB_COUNT(rows); i++) {
-        unsigned got = agdb__width_next(rows[i].width, rows[i].max, rows[i].groups, rows[i].riders);
+        unsigned got = agdb__width(rows[i].callers, rows[i].busy, rows[i].max);
 
         if (got != rows[i].want)
             fail_msg("row %zu: %u, not %u", i, got, rows[i].want);
     }
 }
 
-static void width_settles(void **state)
+static void busy_is_rate_times_time(void **state)
+{
+    static const struct {
+        uint64_t statements;
+        uint64_t window_us;
+        uint64_t expected_us;
+        unsigned want;
+    } rows[] = {
+        {0, 250000, 50, 0},     {1, 250000, 50, 1},      {20000, 250000, 50, 4},
+        {20001, 250000, 50, 5}, {100, 1000000, 2000, 1}, {10000, 1000000, 2000, 20},
+        {1000, 0, 50, 0}, /* no time has passed: nothing can be told */
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(rows); i++) {
+        unsigned got = agdb__width_busy(rows[i].statements, rows[i].window_us, rows[i].expected_us);
+
+        if (got != rows[i].want)
+            fail_msg("row %zu: %u, not %u", i, got, rows[i].want);
+    }
+}
+
+static void a_group_leaves_when_it_is_a_fair_share_or_nothing_is_under_way(void **state)
+{
+    static const struct {
+        agdb__flow_t flow; /* queued, lanes, riders, callers */
+        unsigned width;
+        bool want;
+    } rows[] = {
+        {{0, 0, 0, 0}, 2, false},                              /* nobody there */
+        {{0, 1, 5, 64}, 2, false},   {{1, 0, 0, 64}, 2, true}, /* nothing under way: nobody is
+                                                                  waited for */
+        {{1, 1, 1, 2}, 2, true},                               /* a connection each */
+        {{1, 7, 7, 8}, 8, true},     {{1, 8, 8, 9}, 8, false}, /* no more lanes than the width */
+        {{7, 1, 8, 16}, 2, false}, /* those of the last group are coming back */
+        {{8, 1, 8, 16}, 2, true},    {{3, 2, 8, 16}, 4, false},         {{4, 2, 8, 16}, 4, true},
+        {{15, 1, 40, 20}, 3, false}, /* more callers than was thought */
+        {{20, 1, 40, 20}, 3, true},  {{4000000000u, 1, 1, 5}, 2, true},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(rows); i++)
+        if (agdb__group_is_due(&rows[i].flow, rows[i].width) != rows[i].want)
+            fail_msg("row %zu", i);
+}
+
+static void the_estimate_of_callers_rises_at_once_and_falls_slowly(void **state)
+{
+    agdb__flow_t flow = {.queued = 10, .lanes = 2, .riders = 30, .callers = 0};
+    unsigned rounds = 0;
+
+    (void)state;
+    flow.callers = agdb__callers_next(&flow);
+    assert_int_equal(flow.callers, 40);
+    flow.queued = 0;
+    flow.riders = 20; /* half of them are between two calls */
+    flow.callers = agdb__callers_next(&flow);
+    assert_in_range(flow.callers, 37, 39);
+    flow.riders = 1;
+    while (flow.callers > 1 && rounds < 1000) {
+        flow.callers = agdb__callers_next(&flow);
+        rounds++;
+    }
+    assert_in_range(rounds, 20, 100);
+}
+
+/* A model of T callers in a closed loop: groups of callers / width, and never a lost one. */
+static void groups_of_a_closed_loop_are_fair_shares(void **state)
 {
     unsigned callers;
 
     (void)state;
-    for (callers = 1; callers <= 64; callers++) {
-        unsigned width = 8;
-        unsigned last = 0;
-        unsigned round;
+    for (callers = 10; callers <= 64; callers += 6) {
+        agdb__flow_t flow = {.callers = callers};
+        unsigned width = 3;
+        unsigned group[3] = {0};
+        unsigned returned;
 
-        for (round = 0; round < 20; round++) {
-            /* As many groups as callers in excess of the lanes make. */
-            uint64_t groups = callers > width ? 1000 : 0;
+        for (returned = 0; returned < 300; returned++) {
+            unsigned lane = returned % width;
+            unsigned left;
 
-            last = width;
-            width = agdb__width_next(
-                width, 8, groups,
-                groups * callers / (width + 1) > groups ? groups * callers / (width + 1) : groups);
+            flow.riders -= group[lane];
+            flow.lanes -= group[lane] > 0 ? 1 : 0;
+            left = callers - flow.riders - flow.queued; /* they call again, one by one */
+            group[lane] = 0;
+            while (left-- > 0) {
+                flow.queued++;
+                if (group[lane] == 0 && agdb__group_is_due(&flow, width)) {
+                    group[lane] = flow.queued;
+                    flow.riders += flow.queued;
+                    flow.lanes++;
+                    flow.queued = 0;
+                }
+            }
+            assert_true(flow.lanes > 0);
         }
-        assert_int_equal(width, last);
+        assert_in_range(group[0], callers / width / 2, callers);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(width_follows_the_number_of_callers),
-        cmocka_unit_test(width_settles),
+        cmocka_unit_test(few_callers_have_a_connection_each_and_many_share),
+        cmocka_unit_test(busy_is_rate_times_time),
+        cmocka_unit_test(a_group_leaves_when_it_is_a_fair_share_or_nothing_is_under_way),
+        cmocka_unit_test(the_estimate_of_callers_rises_at_once_and_falls_slowly),
+        cmocka_unit_test(groups_of_a_closed_loop_are_fair_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
