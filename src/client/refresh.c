@@ -128,6 +128,19 @@ static void dismiss_waiters(const agdb__shard_entry_t *entry, uint32_t leavers,
     }
 }
 
+static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
+{
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
+        const agdb__probe_t *probe = &t->servers[endpoint->server].probe;
+
+        if (probe->health == AGDB__HEALTH_UP)
+            agdb__pool_see_commits(endpoint->pool, probe->hello.commits_wait);
+    }
+}
+
 static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
@@ -138,6 +151,7 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
 
     for (i = 0; i < entry->shard.nnodes; i++)
         seen[i] = observe(&db->topology, entry, i, &error[i]);
+    see_commits(&db->topology, entry);
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
     note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);

@@ -68,7 +68,7 @@ agdb__health_t agdb__probe_judge(agdb_status_t status)
 static bool is_same(const agdb__hello_t *a, const agdb__hello_t *b)
 {
     return a->in_recovery == b->in_recovery && a->timeline == b->timeline &&
-           a->system_identifier == b->system_identifier;
+           a->system_identifier == b->system_identifier && a->commits_wait == b->commits_wait;
 }
 
 /* The connection has just become READY: its hello is fresh. */

@@ -29,6 +29,7 @@ typedef enum agdb__conn_state {
 typedef struct agdb__hello {
     bool in_recovery;
     bool stamped;      /* every expected identity was there */
+    bool commits_wait; /* a commit of this session waits for a disk or a standby */
     uint32_t timeline; /* of a primary: the one it writes; of a replica: the one it replays */
     uint64_t system_identifier;
     uint64_t lsn;       /* primary: written; replica: replayed */

@@ -8,7 +8,15 @@
 #include <stdio.h>
 
 /* Columns of the two questions. */
-enum { HELLO_RECOVERY, HELLO_SYSTEM, HELLO_TIMELINE, HELLO_LSN, HELLO_STAMPED, HELLO_COLUMNS };
+enum {
+    HELLO_RECOVERY,
+    HELLO_SYSTEM,
+    HELLO_TIMELINE,
+    HELLO_LSN,
+    HELLO_STAMPED,
+    HELLO_COMMITS_WAIT,
+    HELLO_COLUMNS
+};
 enum { IDENTITY_KEYSPACE, IDENTITY_SHARD, IDENTITY_HASH, IDENTITY_SLOTS, IDENTITY_COLUMNS };
 
 /* The timeline of a primary is in the name of the WAL file that it writes: at once right after a
@@ -22,7 +30,9 @@ static const char k_hello_sql[] =
     " END,"
     " coalesce(CASE WHEN r.in_recovery THEN pg_last_wal_replay_lsn()"
     " ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn, 0),"
-    " to_regclass('agencydb.identity') IS NOT NULL"
+    " to_regclass('agencydb.identity') IS NOT NULL,"
+    " current_setting('synchronous_commit') <> 'off' AND (current_setting('fsync') = 'on'"
+    " OR current_setting('synchronous_standby_names') <> '')"
     " FROM (SELECT pg_is_in_recovery() AS in_recovery OFFSET 0) r";
 
 static const char k_identity_sql[] = "SELECT keyspace, shard, hash, slots FROM agencydb.identity";
@@ -95,7 +105,8 @@ static bool read_hello(agdb__hello_t *hello, const PGresult *rows)
         !agdb__decode_int64(PQgetvalue(rows, 0, HELLO_SYSTEM), &system) ||
         !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_TIMELINE), &timeline) ||
         !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_LSN), &hello->lsn) ||
-        !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_STAMPED), &hello->stamped))
+        !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_STAMPED), &hello->stamped) ||
+        !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_COMMITS_WAIT), &hello->commits_wait))
         return false;
     hello->system_identifier = (uint64_t)system;
     hello->timeline = (uint32_t)timeline;

@@ -108,7 +108,10 @@ static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
         st = agdb__conn_group_add(l->conn, ride[i]->run->statement, &error);
         if (st == AGDB_OK) {
             lane->member[lane->count++] = ride[i];
-            lane->expected_us += ride[i]->expected_us;
+            lane->alone_us += ride[i]->expected_us;
+            lane->work_us += ride[i]->work_us;
+            if (ride[i]->expected_us > lane->longest_us)
+                lane->longest_us = ride[i]->expected_us;
         } else if (agdb__conn_state(l->conn) == AGDB__CONN_DEAD) {
             agdb__error_free(error);
             requeue(l, ride + i, n - i);
@@ -130,7 +133,9 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
 
     agdb__lock(&lane->lock);
     lane->count = 0;
-    lane->expected_us = 0;
+    lane->alone_us = 0;
+    lane->work_us = 0;
+    lane->longest_us = 0;
     agdb__conn_group_begin(l->conn);
     sent = fill(l, ride, n);
     if (sent)
@@ -143,7 +148,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     lane->sent_us = agdb__now_us();
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
-    agdb__traffic_note(l->traffic, &l->pool->slots, lane->count, lane->expected_us);
+    agdb__traffic_note(l->traffic, &l->pool->slots, lane->count, lane->alone_us);
     return sent && lane->count > 0;
 }
 
@@ -226,6 +231,12 @@ static bool take_member(leader_t *l, size_t i, bool in_recovery, bool slow)
     return false;
 }
 
+/* The work of all, and the way of one. */
+static uint64_t expected_us(const agdb__lane_t *lane)
+{
+    return lane->work_us + lane->longest_us;
+}
+
 /* What became of each member; those that were not executed go back to the front. */
 static void collect(leader_t *l)
 {
@@ -233,7 +244,7 @@ static void collect(leader_t *l)
     agdb__lane_t *lane = l->lane;
     bool in_recovery = agdb__conn_in_recovery(l->conn);
     uint64_t took_us = agdb__now_us() - lane->sent_us;
-    bool slow = took_us > lane->expected_us * SLOW_FACTOR + SLOW_US;
+    bool slow = took_us > expected_us(lane) * SLOW_FACTOR + SLOW_US;
     size_t nagain = 0;
     size_t i;
 
@@ -252,7 +263,7 @@ typedef enum drive_end { DRIVE_ANSWERED, DRIVE_OUT_OF_TIME, DRIVE_STUCK } drive_
 
 static drive_end_t drive(leader_t *l)
 {
-    uint64_t stuck_us = l->lane->sent_us + STUCK_US + l->lane->expected_us * STUCK_FACTOR;
+    uint64_t stuck_us = l->lane->sent_us + STUCK_US + expected_us(l->lane) * STUCK_FACTOR;
     uint64_t until_us = agdb__min_us(l->deadline_us, stuck_us);
     uint64_t now_us = agdb__now_us();
 

@@ -46,12 +46,25 @@ uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry)
     return x16 == 0 ? 0 : x16 / 16 + 1;
 }
 
-bool agdb__learn_may_ride(agdb__learnt_t *e)
+uint64_t agdb__learn_work_us(const agdb__learn_t *learn, const agdb__learnt_t *entry)
+{
+    uint64_t alone_us = agdb__learn_expected_us(entry);
+    unsigned way_us = get(&learn->way_us);
+
+    return alone_us > way_us ? alone_us - way_us : 1;
+}
+
+void agdb__learn_way(agdb__learn_t *learn, uint64_t us)
+{
+    set(&learn->way_us, us < UINT32_MAX ? (unsigned)us : UINT32_MAX);
+}
+
+bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)
 {
     unsigned alone;
 
     if (atomic_load_explicit(&e->banned, memory_order_relaxed) || get(&e->solo_runs) < FIRST_RUNS ||
-        agdb__learn_expected_us(e) > AGDB__RIDE_LIMIT_US)
+        agdb__learn_work_us(learn, e) > AGDB__RIDE_LIMIT_US)
         return false;
     alone = get(&e->alone);
     if (alone > 0) {

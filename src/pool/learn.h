@@ -3,9 +3,11 @@
  * Only a statement that is short, harmless and seldom fails rides in a group. How long it takes is
  * learnt from runs on its own, the first three and then every 256th: inside a group single times
  * cannot be seen. What counts is how fast it can be: on a busy server every single run is slow, and
- * riding is what makes it less busy. A table of atomics, found by the text's hash; two texts of one
- * hash (or a full table) make riding a little wiser or less wise, never wrong: whether a text is
- * harmless is checked again, by its full text, on the connection. */
+ * riding is what makes it less busy. And only what the server does: the way there and back is
+ * the same for all, and a reason to ride, not against it. A
+ * table of atomics, found by the text's hash; two texts of one hash (or a full table) make riding a
+ * little wiser or less wise, never wrong: whether a text is harmless is checked again, by its full
+ * text, on the connection. */
 #ifndef AGDB_POOL_LEARN_H
 #define AGDB_POOL_LEARN_H
 
@@ -26,13 +28,16 @@ typedef struct agdb__learnt {
 } agdb__learnt_t;
 
 typedef struct agdb__learn {
+    atomic_uint way_us; /* to the server and back: of a Sync with nothing to do */
     agdb__learnt_t entry[AGDB__LEARN_ENTRIES];
 } agdb__learn_t;
 
 /* The statement's entry, made when it is new; NULL when the table is full: it rides never. */
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
+/* The way was so long. */
+void agdb__learn_way(agdb__learn_t *learn, uint64_t us);
 /* Whether this run may ride; counts it. */
-bool agdb__learn_may_ride(agdb__learnt_t *entry);
+bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *entry);
 /* A run on its own took so long; `plain`: it leaves nothing behind. */
 void agdb__learn_solo(agdb__learnt_t *entry, bool plain, uint64_t us);
 /* It failed inside a group: `rolled_back_by_group` when it may have been the group's fault, then it
@@ -40,7 +45,9 @@ void agdb__learn_solo(agdb__learnt_t *entry, bool plain, uint64_t us);
 void agdb__learn_failure(agdb__learnt_t *entry, bool rolled_back_by_group);
 /* Its group took so much longer than expected that it has to be timed again. */
 void agdb__learn_slow(agdb__learnt_t *entry);
-/* Microseconds; 0: not known. */
+/* Its time alone, in microseconds, the way there and back included; 0: not known. */
 uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry);
+/* Without the way. */
+uint64_t agdb__learn_work_us(const agdb__learn_t *learn, const agdb__learnt_t *entry);
 
 #endif

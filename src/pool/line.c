@@ -116,7 +116,7 @@ size_t agdb__line_take_locked(agdb__line_t *line, agdb__ride_t **ret, size_t max
         agdb__ride_t *ride = line->head;
 
         agdb__line_remove_locked(line, ride);
-        sum_us += ride->expected_us;
+        sum_us += ride->work_us;
         agdb__ride_set(ride, AGDB__RIDE_SENDING);
         ret[n++] = ride;
     }

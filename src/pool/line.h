@@ -39,7 +39,8 @@ typedef struct agdb__ride {
     uint32_t slot;       /* SENT, LEAD, DRIVE: the connection */
     const agdb__run_t *run;
     agdb__learnt_t *learnt;
-    uint64_t expected_us;
+    uint64_t expected_us; /* alone */
+    uint64_t work_us;     /* in a group */
 
     /* DONE */
     agdb_status_t status;

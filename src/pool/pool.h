@@ -66,6 +66,10 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us);
 void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set);
 agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool);
 
+/* Whether commits on the server wait for a disk or a standby, as its probe says. When that changes,
+ * connections are made anew: each knows of its own session only what it was told at first. */
+void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
+
 /* Counts for tests and views; each a snapshot. */
 typedef struct agdb__pool_counts {
     unsigned open; /* free or claimed */

@@ -12,7 +12,9 @@ typedef struct agdb__lane {
     agdb__ride_t *member[AGDB__GROUP_MAX]; /* NULL: its caller has left */
     size_t count;
     uint64_t sent_us;
-    uint64_t expected_us;
+    uint64_t alone_us;   /* what the members take alone, in sum */
+    uint64_t work_us;    /* and without the way */
+    uint64_t longest_us; /* the longest of them alone */
 } agdb__lane_t;
 
 struct agdb__pool {
@@ -38,7 +40,7 @@ struct agdb__pool {
     agdb__traffic_t traffic[AGDB__TRAFFICS];
     agdb__learn_t learn;
     agdb__lane_t **lane;       /* of each slot; made when it first carries a group */
-    atomic_bool cheap_commits; /* short writes may ride */
+    atomic_bool cheap_commits; /* short writes may ride; written by the keeper */
 
     agdb__waiters_t waiters;
     agdb__mutex_t lock;  /* waiters; the writing of shut, error, retry_us */
@@ -48,6 +50,8 @@ struct agdb__pool {
     /* the keeper's */
     agdb__rng_t rng;
     unsigned failures;
+    bool commits_seen;
+    bool commits_wait; /* what agdb__pool_see_commits was told */
     bool verified;
     bool cut;          /* the last attempt failed, and there was no other connection */
     uint64_t sweep_us; /* next look through */

@@ -222,7 +222,7 @@ static bool may_ride(call_t *c)
         !atomic_load_explicit(&c->pool->cheap_commits, memory_order_relaxed))
         return false;
     c->learnt = agdb__learn_find(&c->pool->learn, statement->hash ^ !statement->read_only);
-    return c->learnt != NULL && agdb__learn_may_ride(c->learnt);
+    return c->learnt != NULL && agdb__learn_may_ride(&c->pool->learn, c->learnt);
 }
 
 /* Nobody to take along: straight out and back. */

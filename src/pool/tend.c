@@ -87,6 +87,26 @@ static bool start_one(agdb__pool_t *pool, uint64_t now_us)
     return true;
 }
 
+/* Where commits wait, a group of writes on one connection would pay for them one after the other,
+ * while the server's own group commit serves many connections at once (measured, 64 callers with
+ * fsync: two connections reached 0.42 of what 64 did). The server's settings are asked, not timed:
+ * a busy server makes cheap commits slow, and the group commit of others makes dear ones fast. */
+static void note_commits(agdb__pool_t *pool, const agdb__conn_t *conn)
+{
+    const agdb__hello_t *hello = agdb__conn_hello(conn);
+
+    atomic_store_explicit(&pool->cheap_commits, !hello->commits_wait && !hello->in_recovery,
+                          memory_order_relaxed);
+}
+
+void agdb__pool_see_commits(agdb__pool_t *pool, bool wait)
+{
+    if (pool->commits_seen && pool->commits_wait != wait)
+        atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    pool->commits_seen = true;
+    pool->commits_wait = wait;
+}
+
 /* MAKING -> free: the connection joins the pool. */
 static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
@@ -96,6 +116,7 @@ static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
     slot->expires_us =
         agdb__after_ms(now_us, agdb__rng_jitter(&pool->rng, pool->limits.lifetime_ms));
     note_success(pool);
+    note_commits(pool, slot->conn);
     atomic_fetch_add_explicit(&pool->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&pool->opened, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&pool->connecting, 1, memory_order_relaxed);

@@ -30,10 +30,10 @@ static void a_statement_rides_after_three_runs_alone(void **state)
 
     (void)state;
     for (i = 0; i < 3; i++) {
-        assert_false(agdb__learn_may_ride(e));
+        assert_false(agdb__learn_may_ride(&g_learn, e));
         agdb__learn_solo(e, true, 30);
     }
-    assert_true(agdb__learn_may_ride(e));
+    assert_true(agdb__learn_may_ride(&g_learn, e));
     assert_ptr_equal(agdb__learn_find(&g_learn, 42), e);
 }
 
@@ -45,7 +45,7 @@ static void every_256th_run_is_a_sample(void **state)
 
     (void)state;
     for (i = 0; i < 2560; i++)
-        alone += agdb__learn_may_ride(e) ? 0 : 1;
+        alone += agdb__learn_may_ride(&g_learn, e) ? 0 : 1;
     assert_int_equal(alone, 10);
 }
 
@@ -56,10 +56,25 @@ static void slow_and_stateful_statements_never_ride(void **state)
     int i;
 
     (void)state;
-    assert_false(agdb__learn_may_ride(slow));
+    assert_false(agdb__learn_may_ride(&g_learn, slow));
     for (i = 0; i < 10; i++)
         agdb__learn_solo(set, false, 10);
-    assert_false(agdb__learn_may_ride(set));
+    assert_false(agdb__learn_may_ride(&g_learn, set));
+}
+
+static void the_way_to_the_server_is_no_reason_to_stay_alone(void **state)
+{
+    agdb__learnt_t *read = known(40, 560);
+    agdb__learnt_t *slow = known(50, 2500);
+
+    (void)state;
+    assert_false(agdb__learn_may_ride(&g_learn, read));
+    agdb__learn_way(&g_learn, 530);
+    assert_true(agdb__learn_may_ride(&g_learn, read));
+    assert_false(agdb__learn_may_ride(&g_learn, slow));
+    assert_in_range(agdb__learn_work_us(&g_learn, read), 25, 35);
+    agdb__learn_way(&g_learn, 100000); /* a busy moment: nothing takes less than no time */
+    assert_int_equal(agdb__learn_work_us(&g_learn, read), 1);
 }
 
 static void a_statement_that_becomes_fast_rides_again(void **state)
@@ -70,7 +85,7 @@ static void a_statement_that_becomes_fast_rides_again(void **state)
     (void)state;
     for (i = 0; i < 30; i++)
         agdb__learn_solo(e, true, 20);
-    assert_true(agdb__learn_may_ride(e));
+    assert_true(agdb__learn_may_ride(&g_learn, e));
     assert_in_range(agdb__learn_expected_us(e), 15, 40);
 }
 
@@ -82,8 +97,8 @@ static void a_slow_group_sends_its_members_alone_for_a_while(void **state)
     (void)state;
     agdb__learn_slow(e);
     for (i = 0; i < 3; i++)
-        assert_false(agdb__learn_may_ride(e));
-    assert_true(agdb__learn_may_ride(e));
+        assert_false(agdb__learn_may_ride(&g_learn, e));
+    assert_true(agdb__learn_may_ride(&g_learn, e));
 }
 
 static void failures_over_one_in_a_hundred_end_riding(void **state)
@@ -95,17 +110,17 @@ static void failures_over_one_in_a_hundred_end_riding(void **state)
 
     (void)state;
     for (i = 0; i < 1000; i++) {
-        (void)agdb__learn_may_ride(good);
-        (void)agdb__learn_may_ride(bad);
+        (void)agdb__learn_may_ride(&g_learn, good);
+        (void)agdb__learn_may_ride(&g_learn, bad);
         if (i % 200 == 0)
             agdb__learn_failure(good, false);
         if (i % 20 == 0)
             agdb__learn_failure(bad, false);
     }
-    assert_true(agdb__learn_may_ride(good));
-    assert_false(agdb__learn_may_ride(bad));
+    assert_true(agdb__learn_may_ride(&g_learn, good));
+    assert_false(agdb__learn_may_ride(&g_learn, bad));
     agdb__learn_failure(grouped, true); /* once is enough when it may be the group's fault */
-    assert_false(agdb__learn_may_ride(grouped));
+    assert_false(agdb__learn_may_ride(&g_learn, grouped));
 }
 
 static void a_full_table_forgets_nobody_and_takes_nobody(void **state)
@@ -127,6 +142,7 @@ int main(void)
         cmocka_unit_test_setup(a_statement_rides_after_three_runs_alone, reset),
         cmocka_unit_test_setup(every_256th_run_is_a_sample, reset),
         cmocka_unit_test_setup(slow_and_stateful_statements_never_ride, reset),
+        cmocka_unit_test_setup(the_way_to_the_server_is_no_reason_to_stay_alone, reset),
         cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
         cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
         cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),

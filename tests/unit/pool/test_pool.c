@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/sync.h"
 #include "fake_conn.h"
+#include "pool/pool_impl.h"
 #include "unit.h"
 
 #include <stdatomic.h>
@@ -474,6 +475,30 @@ static void claim_without_a_queue_while_the_keeper_looks_is_served(void **state)
     agdb__pool_free(g_caller.pool);
 }
 
+static void connections_are_made_anew_when_commits_begin_to_wait(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    uint64_t now = 1000;
+
+    (void)state;
+    agdb__pool_see_commits(pool, false);
+    (void)agdb__pool_tend(pool, now);
+    (void)agdb__pool_tend(pool, now);
+    assert_int_equal(g_fake.opened, 1);
+    assert_true(atomic_load(&pool->cheap_commits));
+    agdb__pool_see_commits(pool, false);
+    (void)agdb__pool_tend(pool, now += 1000000);
+    assert_int_equal(g_fake.closed, 0);
+    g_fake.hello.commits_wait = true;
+    agdb__pool_see_commits(pool, true);
+    (void)agdb__pool_tend(pool, now += 1000000);
+    (void)agdb__pool_tend(pool, now);
+    assert_int_equal(g_fake.closed, 1);
+    assert_int_equal(g_fake.opened, 2);
+    assert_false(atomic_load(&pool->cheap_commits));
+    agdb__pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup(many_threads_share_two_connections, reset),
         cmocka_unit_test_setup(shut_sends_waiters_away, reset),
         cmocka_unit_test_setup(claim_without_a_queue_while_the_keeper_looks_is_served, reset),
+        cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
