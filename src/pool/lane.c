@@ -125,7 +125,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     agdb__lock(&lane->lock);
     lane->count = 0;
     lane->expected_us = 0;
-    agdb__conn_group_begin(l->conn);
+    agdb__conn_group_begin(l->conn, AGDB__GROUP_READS);
     sent = fill(l, ride, n);
     if (sent)
         (void)agdb__conn_group_end(l->conn);

@@ -37,7 +37,7 @@ static agdb__conn_state_t run_group(const char *const *sql, size_t n)
 {
     size_t i;
 
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < n; i++)
         add_sql(sql[i]);
     assert_int_equal(agdb__conn_group_end(g_conn), n);
@@ -74,7 +74,7 @@ static void group_of_the_most_is_answered_in_order(void **state)
 
     (void)state;
     for (round = 0; round < 3; round++) {
-        agdb__conn_group_begin(g_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         for (i = 0; i < AGDB__GROUP_MAX; i++) {
             v = agdb_int4(i);
             add(&(agdb__statement_t){
@@ -106,7 +106,7 @@ static void group_of_unlike_statements_gives_each_its_own(void **state)
     memset(long_text, ' ', sizeof long_text - 1);
     memcpy(long_text, "SELECT 'long'", 13);
     for (round = 0; round < 3; round++) {
-        agdb__conn_group_begin(g_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         add(&(agdb__statement_t){
             .sql = "SELECT date '2026-11-23' = $1", .params = v, .nparams = 1});
         add_sql("SELECT g FROM generate_series(3, 5000) g");
@@ -139,7 +139,7 @@ static void group_of_big_values_goes_both_ways_at_once(void **state)
 
     (void)state;
     memset(big, 'b', sizeof big);
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 24; i++)
         add(&(agdb__statement_t){.sql = "SELECT $1::text", .params = &v, .nparams = 1});
     assert_int_equal(agdb__conn_group_end(g_conn), 24);
@@ -293,7 +293,7 @@ static void add_refused_statement_leaves_the_group_going(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'before'");
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const agdb__statement_t s = {.sql = rows[i].sql, .read_only = rows[i].read_only};
@@ -328,19 +328,19 @@ static void group_out_of_order_is_refused(void **state)
     (void)state;
     assert_int_equal(agdb__conn_group_add(g_conn, &s, &error), AGDB_E_MISUSE);
     assert_int_equal(agdb__conn_group_end(g_conn), 0);
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     assert_false(agdb__conn_is_clean(g_conn));
     assert_int_equal(agdb__conn_send(g_conn, &s, &error), AGDB_E_LOST);
     assert_int_equal(agdb__conn_probe(g_conn, agdb__now_us(), soon_us()), AGDB_E_LOST);
     assert_int_equal(agdb__conn_group_end(g_conn), 0); /* an empty one is not sent */
     assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_READY);
     assert_true(agdb__conn_is_clean(g_conn));
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add(&s);
     assert_int_equal(agdb__conn_group_end(g_conn), 1);
     assert_int_equal(agdb__conn_group_receive(g_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
     assert_int_equal(agdb_error_status(error), AGDB_E_MISUSE); /* in flight */
-    agdb__conn_group_begin(g_conn);                            /* does nothing to what is */
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);         /* does nothing to what is */
     assert_int_equal(agdb__conn_group_add(g_conn, &s, &error), AGDB_E_LOST);
     assert_int_equal(agdb__conn_group_end(g_conn), 0);
     assert_int_equal(drive(g_conn), AGDB__CONN_READY);
@@ -363,7 +363,7 @@ static void group_behind_a_pgbouncer_is_refused(void **state)
     login.pgbouncer = true;
     conn = connect_as(&login);
     assert_false(agdb__conn_can_group(conn));
-    agdb__conn_group_begin(conn);
+    agdb__conn_group_begin(conn, AGDB__GROUP_READS);
     assert_int_equal(agdb__conn_group_add(conn, &s, NULL), AGDB_E_UNSUPPORTED);
     assert_int_equal(agdb__conn_group_end(conn), 0);
     expect_alone(conn, "SELECT 1", true, "1");
@@ -378,7 +378,7 @@ static void max_rows_of_one_member_is_its_own(void **state)
     agdb_error_t *error;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add(&(agdb__statement_t){.sql = sql, .max_rows = 100});
     add(&(agdb__statement_t){.sql = sql, .max_rows = 99});
     add(&(agdb__statement_t){.sql = sql});
@@ -404,7 +404,7 @@ static void max_bytes_in_flight_ends_the_connection_for_the_member_that_is_over(
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 60; i++)
         add(&(agdb__statement_t){.sql = "SELECT length(repeat('y', 700000)), repeat('y', 700000)",
                                  .max_bytes = MIB});
@@ -459,7 +459,7 @@ static void groups_of_new_texts_evict_as_many(void **state)
 
     (void)state;
     for (round = 0; round < 12; round++) {
-        agdb__conn_group_begin(g_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         for (i = 0; i < AGDB__GROUP_MAX; i++) {
             snprintf(sql, sizeof sql, "SELECT %d", round * 1000 + i);
             add_sql(sql);
@@ -505,7 +505,7 @@ static void backend_ended_in_flight_tells_each_member_its_fate(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 3; i++)
         add_sql(sql[i]);
     assert_int_equal(agdb__conn_group_end(g_conn), 3);
@@ -541,7 +541,7 @@ static void cut_connection_loses_the_members_in_flight(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 2; i++)
         add_sql(sql[i]);
     assert_int_equal(agdb__conn_group_end(g_conn), 2);
@@ -569,7 +569,7 @@ static void connection_cut_while_gathering_loses_the_members(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     assert_int_equal(shutdown(agdb__conn_fd(g_conn), SHUT_RDWR), 0);
     while (added < 8 && st == AGDB_OK) {
         st = agdb__conn_group_add(g_conn, &s, NULL);
@@ -591,7 +591,7 @@ static void stopped_backend_does_not_hold_up_abort_and_close(void **state)
     (void)state;
     assert_int_equal(kill(pid, SIGSTOP), 0);
     start_us = agdb__now_us();
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 1");
     add_sql("SELECT 2");
     assert_int_equal(agdb__conn_group_end(g_conn), 2);
@@ -610,13 +610,13 @@ static void stopped_backend_does_not_hold_up_abort_and_close(void **state)
 static void close_in_flight_leaves_nothing_behind(void **state)
 {
     (void)state;
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'being prepared'");
     add_sql("SELECT 'being prepared'");
     assert_int_equal(agdb__conn_group_end(g_conn), 2);
     agdb__conn_close(g_conn);
     g_conn = connect_as(&g_login);
-    agdb__conn_group_begin(g_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'gathered'"); /* closed by the teardown */
 }
 
@@ -632,7 +632,7 @@ static void run_group_of_three(agdb__conn_t *conn, bool *ret_failed)
 
     for (i = 0; i < 20; i++)
         v[i] = i == 0 || i == 19 ? agdb_int4(1) : agdb_typed(25, "x");
-    agdb__conn_group_begin(conn);
+    agdb__conn_group_begin(conn, AGDB__GROUP_READS);
     for (i = 0; i < 3; i++) {
         const agdb__statement_t s = {.sql = sql[i],
                                      .params = v,
