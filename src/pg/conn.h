@@ -109,8 +109,6 @@ typedef enum agdb__member_fate {
     AGDB__MEMBER_LOST          /* the connection ended before its answer was complete */
 } agdb__member_fate_t;
 
-/* Behind a PgBouncer a read is a transaction of its own: no groups there. */
-bool agdb__conn_can_group(const agdb__conn_t *conn);
 /* The lock_timeout of groups of writes, so that a row lock that somebody holds does not stall
  * strangers (55P03 then; run it alone, where there is none). 0, the default: as the server has it.
  * Session state, changed only when another kind of work comes. */
@@ -120,9 +118,9 @@ void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind);
 /* Puts one more into the buffers; nothing of the caller's is referenced after the return. On
  * failure the statement is no member of the group, and certainly not executed:
  *  - AGDB_E_INVAL: its parameters cannot be sent; AGDB_E_UNSUPPORTED: it must not ride in this
- *    group (it is not of class PLAIN, read_only is not the group's, or the connection takes no
- *    groups); AGDB_E_MISUSE: the group is full or was not begun; AGDB_E_NOMEM for its parameters,
- *    with the connection still READY. Nothing of it was queued, the group goes on.
+ *    group (it is not of class PLAIN, or read_only is not the group's); AGDB_E_MISUSE: the group is
+ * full or was not begun; AGDB_E_NOMEM for its parameters, with the connection still READY. Nothing
+ * of it was queued, the group goes on.
  *  - AGDB_E_LOST, AGDB_E_NOMEM with the connection DEAD. Earlier reads are lost with it; of earlier
  *    WRITES SOME MAY HAVE BEEN COMMITTED: only agdb__conn_group_end and _receive know. */
 agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *statement,

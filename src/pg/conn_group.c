@@ -10,12 +10,19 @@
  *
  * COMMIT AND CHAIN opens the next transaction with the characteristics of the last, which are the
  * session's defaults: nothing that may ride can set others. What goes between writes is prepared:
- * parsing it each time is a sixth of what a small write costs the server. */
+ * parsing it each time is a sixth of what a small write costs the server.
+ *
+ * Behind a PgBouncer in transaction mode nothing is prepared or left in the session:
+ *
+ *   reads    BEGIN READ ONLY; SET LOCAL ...; r1; r2; ...; Sync; COMMIT; Sync
+ *
+ * It keeps its server for us while the transaction is open, a failed one as well. */
 #include "pg/conn_impl.h"
 
 #include "base/error.h"
 
 #include <libpq-fe.h>
+#include <stdio.h>
 
 /* In the order of agdb__tx_t. */
 typedef enum agdb__tx { TX_BEGIN = 0, TX_COMMIT_AND_CHAIN, TX_COMMIT, TX_COUNT } agdb__tx_t;
@@ -34,18 +41,13 @@ void agdb__conn_set_lock_ms(agdb__conn_t *conn, uint32_t lock_ms)
     conn->lock_ms = lock_ms;
 }
 
-bool agdb__conn_can_group(const agdb__conn_t *conn)
-{
-    return !conn->login->pgbouncer;
-}
-
 /* --- what goes around the members ------------------------------------------------------------ */
 
 static bool prepare_tx(agdb__conn_t *conn)
 {
     size_t i;
 
-    if (conn->knows_tx)
+    if (conn->knows_tx || conn->login->pgbouncer)
         return true;
     for (i = 0; i < TX_COUNT; i++)
         if (!agdb__conn_add_step(conn, PQsendPrepare(conn->pg, k_tx[i].name, k_tx[i].sql, 0, NULL),
@@ -57,8 +59,11 @@ static bool prepare_tx(agdb__conn_t *conn)
 
 static bool queue_tx(agdb__conn_t *conn, agdb__tx_t tx, agdb__step_kind_t kind, size_t of)
 {
-    return agdb__conn_add_step(
-        conn, PQsendQueryPrepared(conn->pg, k_tx[tx].name, 0, NULL, NULL, NULL, 0), kind, of);
+    const int queued = conn->login->pgbouncer
+                           ? PQsendQueryParams(conn->pg, k_tx[tx].sql, 0, NULL, NULL, NULL, NULL, 0)
+                           : PQsendQueryPrepared(conn->pg, k_tx[tx].name, 0, NULL, NULL, NULL, 0);
+
+    return agdb__conn_add_step(conn, queued, kind, of);
 }
 
 static bool queue_commit(agdb__conn_t *conn, agdb__tx_t tx, size_t of)
@@ -69,22 +74,40 @@ static bool queue_commit(agdb__conn_t *conn, agdb__tx_t tx, size_t of)
 
 static bool queue_opening(agdb__conn_t *conn)
 {
+    if (conn->login->pgbouncer && conn->read_only)
+        return agdb__conn_queue_read_begin(conn);
     if (!agdb__conn_queue_head(conn, conn->read_only, conn->read_only ? 0 : conn->lock_ms))
         return false;
     return conn->read_only ||
            (prepare_tx(conn) && queue_tx(conn, TX_BEGIN, AGDB__STEP_REQUIRED, 0));
 }
 
+/* Behind a PgBouncer each transaction says it for itself. */
+static bool queue_local_lock_timeout(agdb__conn_t *conn)
+{
+    char sql[64];
+
+    if (!conn->login->pgbouncer || conn->read_only || conn->lock_ms == 0)
+        return true;
+    snprintf(sql, sizeof sql, "SET LOCAL lock_timeout = %u", (unsigned)conn->lock_ms);
+    return agdb__conn_queue_sql(conn, sql, AGDB__STEP_REQUIRED);
+}
+
 /* Ahead of the last member. */
 static bool queue_ahead(agdb__conn_t *conn)
 {
-    if (conn->nmembers == 1)
-        return queue_opening(conn);
-    return conn->read_only || queue_commit(conn, TX_COMMIT_AND_CHAIN, conn->nmembers - 2);
+    const size_t last = conn->nmembers - 1;
+
+    if (last == 0 ? !queue_opening(conn)
+                  : !conn->read_only && !queue_commit(conn, TX_COMMIT_AND_CHAIN, last - 1))
+        return false;
+    return queue_local_lock_timeout(conn);
 }
 
 static bool queue_closing(agdb__conn_t *conn)
 {
+    if (conn->login->pgbouncer && conn->read_only)
+        return agdb__conn_queue_read_end(conn);
     return (conn->read_only || queue_commit(conn, TX_COMMIT, conn->nmembers - 1)) &&
            agdb__conn_queue_sync(conn);
 }
@@ -129,8 +152,6 @@ static agdb_status_t check_member(const agdb__conn_t *conn, const agdb__statemen
         return agdb__conn_fail_unusable(conn, reterr);
     if (!conn->gathering)
         return fail_member(reterr, AGDB_E_MISUSE, "no group was begun");
-    if (!agdb__conn_can_group(conn))
-        return fail_member(reterr, AGDB_E_UNSUPPORTED, "there are no groups behind a PgBouncer");
     if (conn->nmembers == AGDB__GROUP_MAX)
         return fail_member(reterr, AGDB_E_MISUSE, "the group is full");
     if (statement->read_only != conn->read_only)

@@ -29,7 +29,7 @@ typedef struct agdb__step {
 enum {
     AGDB__VICTIMS_MAX = 2 * (AGDB__GROUP_MAX + 1),
     AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 10, /* drops, mode or settings, Syncs, BEGIN */
-    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 3 * AGDB__GROUP_MAX + 1
+    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 3 /* COMMIT, Syncs */
 };
 
 /* Of a member that is a transaction of its own. */
@@ -150,7 +150,8 @@ bool agdb__conn_add_step(agdb__conn_t *conn, int queued, agdb__step_kind_t kind,
 /* Queues a statement without parameters (the ANSWER is that of the last member). */
 bool agdb__conn_queue_sql(agdb__conn_t *conn, const char *sql, agdb__step_kind_t kind);
 bool agdb__conn_queue_sync(agdb__conn_t *conn);
-/* Ahead of the first statement: what the session has to be rid of, and its mode. */
+/* Ahead of the first statement: what the session has to be rid of, and its mode. Nothing behind a
+ * PgBouncer. */
 bool agdb__conn_queue_head(agdb__conn_t *conn, bool read_only, uint32_t lock_ms);
 agdb__stmt_key_t agdb__conn_key_of(const agdb__statement_t *statement, const agdb__params_t *p);
 /* What the text is, decided once for each that is cached. */
@@ -160,6 +161,9 @@ agdb__statement_class_t agdb__conn_look_up(agdb__conn_t *conn, const agdb__stmt_
 bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
                              const agdb__params_t *p);
 bool agdb__conn_queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__params_t *p);
+/* Behind a PgBouncer nothing may stay in the session: reads are wrapped into a transaction. */
+bool agdb__conn_queue_read_begin(agdb__conn_t *conn);
+bool agdb__conn_queue_read_end(agdb__conn_t *conn);
 void agdb__conn_flush(agdb__conn_t *conn);
 
 /* --- conn_send.c --- */

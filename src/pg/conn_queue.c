@@ -119,7 +119,7 @@ static bool queue_mode(agdb__conn_t *conn, bool read_only, uint32_t lock_ms)
 
 bool agdb__conn_queue_head(agdb__conn_t *conn, bool read_only, uint32_t lock_ms)
 {
-    return queue_victims(conn) && queue_mode(conn, read_only, lock_ms);
+    return conn->login->pgbouncer || (queue_victims(conn) && queue_mode(conn, read_only, lock_ms));
 }
 
 agdb__stmt_key_t agdb__conn_key_of(const agdb__statement_t *statement, const agdb__params_t *p)
@@ -165,7 +165,8 @@ bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
 
     if (member->stmt == NULL) {
         /* Others are seldom repeated; and a Sync of its own is all they need. */
-        if (conn->kind != AGDB__ST_PLAIN || key->sql_len > AGDB__STMT_SQL_MAX)
+        if (conn->kind != AGDB__ST_PLAIN || key->sql_len > AGDB__STMT_SQL_MAX ||
+            conn->login->pgbouncer)
             return agdb__conn_queue_unnamed(conn, key->sql, p);
         if (!queue_parse(conn, member, key))
             return false;
@@ -174,4 +175,20 @@ bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
                            PQsendQueryPrepared(conn->pg, member->stmt->name, p->count, p->values,
                                                p->lengths, p->formats, 0),
                            AGDB__STEP_ANSWER);
+}
+
+/* The COMMIT is behind a Sync of its own: it ends the transaction also after an error. */
+bool agdb__conn_queue_read_begin(agdb__conn_t *conn)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %u", (unsigned)conn->login->server_ms);
+    return agdb__conn_queue_sql(conn, "BEGIN READ ONLY", AGDB__STEP_REQUIRED) &&
+           agdb__conn_queue_sql(conn, sql, AGDB__STEP_REQUIRED);
+}
+
+bool agdb__conn_queue_read_end(agdb__conn_t *conn)
+{
+    return agdb__conn_queue_sync(conn) &&
+           agdb__conn_queue_sql(conn, "COMMIT", AGDB__STEP_REQUIRED) && agdb__conn_queue_sync(conn);
 }

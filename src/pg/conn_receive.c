@@ -60,6 +60,22 @@ static bool is_farewell(const PGresult *rows)
     return severity != NULL && strcmp(severity, "ERROR") != 0;
 }
 
+/* PgBouncer's own words that it has lost its server: they do not say how far that had come. It says
+ * so in the same class when it had none to give, and then nothing was executed. */
+static bool is_loss_behind_pgbouncer(const agdb__conn_t *conn, const PGresult *rows)
+{
+    static const char *const waited[] = {"query_wait_timeout", "server login has been failing"};
+    const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+    size_t i;
+
+    if (!conn->login->pgbouncer || !is_farewell(rows) || strncmp(state_of(rows), "08", 2) != 0)
+        return false;
+    for (i = 0; text != NULL && i < sizeof waited / sizeof waited[0]; i++)
+        if (strncmp(text, waited[i], strlen(waited[i])) == 0)
+            return false;
+    return true;
+}
+
 /* The plan or the name is of no use any more: prepared again the next time. */
 static void forget_if_stale(agdb__conn_t *conn, agdb__member_t *member, const PGresult *rows)
 {
@@ -154,6 +170,11 @@ static bool is_expected(agdb__conn_t *conn, const PGresult *rows)
     case PGRES_EMPTY_QUERY:
         return true;
     case PGRES_FATAL_ERROR:
+        if (is_loss_behind_pgbouncer(conn, rows)) {
+            agdb__conn_die(conn, AGDB_E_LOST, stage_of(conn), "PgBouncer: %s",
+                           PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY));
+            return false;
+        }
         if (*state_of(rows) != '\0')
             return true;
         die_lost(conn); /* libpq's own error: the connection */

@@ -8,27 +8,12 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
-/* Behind a PgBouncer nothing may stay in the session, so a read is wrapped into a transaction. The
- * COMMIT is behind a Sync of its own: it ends the transaction also after an error. */
-static bool queue_through_pgbouncer(agdb__conn_t *conn, const agdb__statement_t *statement,
-                                    const agdb__params_t *p)
-{
-    char sql[64];
-
-    if (!statement->read_only)
-        return agdb__conn_queue_unnamed(conn, statement->sql, p) && agdb__conn_queue_sync(conn);
-    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %u", (unsigned)conn->login->server_ms);
-    return agdb__conn_queue_sql(conn, "BEGIN READ ONLY", AGDB__STEP_REQUIRED) &&
-           agdb__conn_queue_sql(conn, sql, AGDB__STEP_REQUIRED) &&
-           agdb__conn_queue_unnamed(conn, statement->sql, p) && agdb__conn_queue_sync(conn) &&
-           agdb__conn_queue_sql(conn, "COMMIT", AGDB__STEP_REQUIRED) && agdb__conn_queue_sync(conn);
-}
-
 static bool queue_all(agdb__conn_t *conn, const agdb__statement_t *statement,
                       const agdb__stmt_key_t *key, const agdb__params_t *p)
 {
-    if (conn->login->pgbouncer)
-        return queue_through_pgbouncer(conn, statement, p);
+    if (conn->login->pgbouncer && statement->read_only)
+        return agdb__conn_queue_read_begin(conn) && agdb__conn_queue_member(conn, key, p) &&
+               agdb__conn_queue_read_end(conn);
     return agdb__conn_queue_head(conn, statement->read_only, 0) &&
            agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_sync(conn);
 }
@@ -77,6 +62,22 @@ void agdb__conn_go_in_flight(agdb__conn_t *conn)
     agdb__conn_flush(conn);
 }
 
+/* What PgBouncer lets out of the session of one caller, it hands to another. */
+static agdb_status_t check_kind(const agdb__conn_t *conn, const char *sql, agdb_error_t **reterr)
+{
+    const char *why;
+
+    if (conn->kind == AGDB__ST_REFUSED)
+        why = agdb__statement_refusal(sql);
+    else if (conn->kind == AGDB__ST_SESSION && conn->login->pgbouncer)
+        why = "this statement may leave session state, which a PgBouncer would hand to other "
+              "callers: run it in a keyspace without `via: pgbouncer`";
+    else
+        return AGDB_OK;
+    return agdb__conn_not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
+                               reterr);
+}
+
 agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *statement,
                               agdb_error_t **reterr)
 {
@@ -98,11 +99,10 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     member->max_bytes = statement->max_bytes;
     key = agdb__conn_key_of(statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &member->stmt);
-    if (conn->kind == AGDB__ST_REFUSED) {
+    st = check_kind(conn, statement->sql, reterr);
+    if (st != AGDB_OK) {
         agdb__params_fini(&params);
-        return agdb__conn_not_sent(
-            agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", agdb__statement_refusal(statement->sql)),
-            AGDB_STAGE_CHECK, reterr);
+        return st;
     }
     queued = queue_all(conn, statement, &key, &params);
     agdb__params_fini(&params);

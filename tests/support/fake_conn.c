@@ -196,12 +196,6 @@ void agdb__conn_abort(agdb__conn_t *conn, const char *why)
     die(conn, AGDB_E_LOST, "");
 }
 
-bool agdb__conn_can_group(const agdb__conn_t *conn)
-{
-    (void)conn;
-    return true;
-}
-
 void agdb__conn_set_lock_ms(agdb__conn_t *conn, uint32_t lock_ms)
 {
     (void)conn;
