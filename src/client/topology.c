@@ -96,7 +96,7 @@ static void fill_endpoint(agdb__endpoint_t *e, const agdb__map_keyspace_t *keysp
         .queue_ms = number(node, AGDB_S_TIMEOUT_QUEUE),
         .idle_ms = number(node, AGDB_S_POOL_IDLE),
         .lifetime_ms = number(node, AGDB_S_POOL_LIFETIME),
-        .grouping = keyspace->grouping && !keyspace->via_pgbouncer,
+        .grouping = keyspace->grouping,
     };
 }
 

@@ -191,6 +191,10 @@ static void step_working(agdb__conn_t *conn)
     if ((conn->work == AGDB__WORK_HELLO || conn->work == AGDB__WORK_IDENTITY) &&
         !agdb__conn_take_hello(conn))
         return;
+    if (agdb__conn_roll_back(conn))
+        return;
+    if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+        conn->dirty = true;
     conn->deadline_us = AGDB__NEVER;
     conn->events = POLLIN;
     agdb__conn_go(&conn->state, AGDB__CONN_READY);
@@ -359,5 +363,5 @@ agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn)
 
 bool agdb__conn_is_read_only(const agdb__conn_t *conn)
 {
-    return conn->mode_set && conn->mode_read_only;
+    return conn->mode_read_only;
 }

@@ -93,13 +93,15 @@ agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statem
 /* The class of the statement last given to agdb__conn_send or agdb__conn_run; of a group: PLAIN. */
 agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn);
 
-/* --- groups: several read-only statements in one flush, under one Sync --------------------------
+/* --- groups: several statements in one flush, under one Sync ------------------------------------
  *
  * READY -> begin, add..., end -> IN_FLIGHT -> step... -> READY or DEAD -> receive each. The members
- * are executed in order in one implicit transaction that is read-only. After the first failure the
- * later ones come back as never executed. One thing at a time: between begin and end nothing else
- * may be asked of the connection. */
+ * are executed in order: reads in one transaction that is read-only, writes each in a transaction
+ * of its own. After the first failure the later ones come back as never executed. One thing at a
+ * time: between begin and end nothing else may be asked of the connection. */
 enum { AGDB__GROUP_MAX = 64 };
+
+typedef enum agdb__group_kind { AGDB__GROUP_READS = 0, AGDB__GROUP_WRITES } agdb__group_kind_t;
 
 typedef enum agdb__member_fate {
     AGDB__MEMBER_ANSWERED,
@@ -108,29 +110,34 @@ typedef enum agdb__member_fate {
     AGDB__MEMBER_LOST          /* the connection ended before its answer was complete */
 } agdb__member_fate_t;
 
-/* Behind a PgBouncer a read is a transaction of its own: no groups there. */
-bool agdb__conn_can_group(const agdb__conn_t *conn);
+/* The lock_timeout of groups of writes, so that a row lock that somebody holds does not stall
+ * strangers (55P03 then; run it alone, where there is none). 0, the default: as the server has it.
+ * Session state, changed only when another kind of work comes. */
+void agdb__conn_set_lock_ms(agdb__conn_t *conn, uint32_t lock_ms);
 /* Forgets what was not received of the last work. */
-void agdb__conn_group_begin(agdb__conn_t *conn);
+void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind);
 /* Puts one more into the buffers; nothing of the caller's is referenced after the return. On
  * failure the statement is no member of the group, and certainly not executed:
- *  - AGDB_E_INVAL: its parameters cannot be sent; AGDB_E_UNSUPPORTED: it must not ride in a group
- *    (it is not of class PLAIN or not read_only, or the connection takes no groups);
- *    AGDB_E_MISUSE: the group is full or was not begun; AGDB_E_NOMEM for its parameters, with the
- *    connection still READY. Nothing of it was queued, the group goes on.
- *  - AGDB_E_LOST, AGDB_E_NOMEM with the connection DEAD: so are the earlier members. */
+ *  - AGDB_E_INVAL: its parameters cannot be sent; AGDB_E_UNSUPPORTED: it must not ride in this
+ *    group (it is not of class PLAIN, or read_only is not the group's); AGDB_E_MISUSE: the group is
+ * full or was not begun; AGDB_E_NOMEM for its parameters, with the connection still READY. Nothing
+ * of it was queued, the group goes on.
+ *  - AGDB_E_LOST, AGDB_E_NOMEM with the connection DEAD. Earlier reads are lost with it; of earlier
+ *    WRITES SOME MAY HAVE BEEN COMMITTED: only agdb__conn_group_end and _receive know. */
 agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *statement,
                                    agdb_error_t **reterr);
 /* Ends the group and begins to send. Returns how many members there are to receive, also when the
  * connection is DEAD; with none it is still READY and nothing was sent. */
 size_t agdb__conn_group_end(agdb__conn_t *conn);
 /* READY again, or DEAD: what became of member `i`, which may be asked once.
- *  - ANSWERED: *ret_rows as from agdb__conn_receive. Also in DEAD, when the answer had come whole:
- *    a read leaves nothing to undo.
- *  - FAILED: *reterr as from agdb__conn_receive: the server's error, its farewell, or TOO_BIG of
- *    this member's own limits.
+ *  - ANSWERED: *ret_rows as from agdb__conn_receive. Also in DEAD, when a read's answer had come
+ *    whole, which leaves nothing to undo; or when a write's COMMIT was confirmed.
+ *  - FAILED: *reterr as from agdb__conn_receive: the server's error of the statement or of its
+ *    COMMIT, its farewell, 40000 for a COMMIT that it answered with ROLLBACK, or TOO_BIG of this
+ *    member's own limits.
  *  - NOT_EXECUTED: no error is made.
- *  - LOST: *reterr says why, retriable unless it is MISUSE (there is no such member to receive). */
+ *  - LOST: *reterr says why. A read is retriable. A write's outcome is UNKNOWN, or NOT_SENT and
+ *    retriable when its COMMIT was not even queued. MISUSE: there is no such member to receive. */
 agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
                                              struct pg_result **ret_rows, agdb_error_t **reterr);
 

@@ -35,10 +35,19 @@ static agdb_status_t check_size(const agdb__conn_t *conn, const agdb__member_t *
     return AGDB_E_TOO_BIG;
 }
 
-/* An unsent rest holds the end of the Sync without which nothing commits; but statements such as
- * VACUUM or CALL commit by themselves, before their Sync. */
-static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn)
+static bool has_own_commit(const agdb__conn_t *conn)
 {
+    return conn->work == AGDB__WORK_GROUP && !conn->read_only;
+}
+
+/* An unsent rest holds the end of the Sync without which nothing commits; but statements such as
+ * VACUUM or CALL commit by themselves, before their Sync. In a group of writes a COMMIT may have
+ * left long before the rest, and libpq does not say. */
+static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn, const agdb__member_t *member)
+{
+    if (has_own_commit(conn))
+        return member->commit == AGDB__COMMIT_NOT_QUEUED ? AGDB_OUTCOME_NOT_SENT
+                                                         : AGDB_OUTCOME_UNKNOWN;
     if (!conn->flushed && conn->kind == AGDB__ST_PLAIN)
         return AGDB_OUTCOME_NOT_SENT;
     if (conn->error->status == AGDB_E_TOO_BIG && conn->read_only)
@@ -46,9 +55,10 @@ static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn)
     return AGDB_OUTCOME_UNKNOWN;
 }
 
-static agdb_status_t fail_dead(const agdb__conn_t *conn, agdb_error_t **reterr)
+static agdb_status_t fail_dead(const agdb__conn_t *conn, const agdb__member_t *member,
+                               agdb_error_t **reterr)
 {
-    const agdb_outcome_t outcome = outcome_when_dead(conn);
+    const agdb_outcome_t outcome = outcome_when_dead(conn, member);
 
     agdb__error_move(reterr, agdb__error_dup(conn->error));
     agdb__error_outcome(reterr, outcome);
@@ -70,7 +80,7 @@ static agdb_status_t take_out(agdb__conn_t *conn, agdb__member_t *member, bool c
     else if (complete && member->answer != NULL)
         st = check_size(conn, member, reterr);
     else
-        st = fail_dead(conn, reterr);
+        st = fail_dead(conn, member, reterr);
     if (st == AGDB_OK)
         *ret_rows = member->answer;
     else
@@ -95,7 +105,7 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
         (conn->state == AGDB__CONN_READY && (conn->nmembers == 0 || member->answer == NULL)))
         return agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
     if (conn->nmembers == 0)
-        return fail_dead(conn, reterr);
+        return fail_dead(conn, member, reterr);
     return take_out(conn, member, complete, ret_rows, reterr);
 }
 
@@ -111,13 +121,24 @@ static void fail_bystander(const agdb__conn_t *conn, agdb_error_t **reterr)
         (*reterr)->node = agdb__strdup(conn->error->node);
     agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
     agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
-    agdb__error_retriable(reterr, true, 0);
+    agdb__error_retriable(reterr, conn->read_only, 0);
+}
+
+/* The server's words are a tag only. */
+static void fail_rolled_back(agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_SERVER,
+                     "the server rolled the statement's transaction back instead of committing it");
+    agdb__error_sqlstate(reterr, "40000");
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_REJECTED);
 }
 
 agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
                                              struct pg_result **ret_rows, agdb_error_t **reterr)
 {
     agdb__member_t *member = &conn->member[i];
+    bool counts;
     bool too_big;
 
     if (!is_over(conn) || conn->work != AGDB__WORK_GROUP || i >= conn->nmembers ||
@@ -125,10 +146,17 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         (void)agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
         return AGDB__MEMBER_LOST;
     }
-    if (member->answer != NULL)
+    counts = !has_own_commit(conn) || member->commit == AGDB__COMMIT_CONFIRMED;
+    if (member->answer != NULL && (counts || member->answer_is_error))
         return take_out(conn, member, true, ret_rows, reterr) == AGDB_OK ? AGDB__MEMBER_ANSWERED
                                                                          : AGDB__MEMBER_FAILED;
+    PQclear(member->answer);
+    member->answer = NULL;
     member->received = true;
+    if (member->commit == AGDB__COMMIT_ROLLED_BACK) {
+        fail_rolled_back(reterr);
+        return AGDB__MEMBER_FAILED;
+    }
     if (i > conn->failed_member)
         return AGDB__MEMBER_NOT_EXECUTED;
     too_big = conn->error->status == AGDB_E_TOO_BIG;
@@ -136,7 +164,7 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         fail_bystander(conn, reterr);
         return AGDB__MEMBER_LOST;
     }
-    (void)fail_dead(conn, reterr);
+    (void)fail_dead(conn, member, reterr);
     return too_big ? AGDB__MEMBER_FAILED : AGDB__MEMBER_LOST;
 }
 

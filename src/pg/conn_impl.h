@@ -4,6 +4,7 @@
 
 #include "pg/conn.h"
 #include "pg/conn_fsm.h"
+#include "pg/params.h"
 #include "pg/stmt_cache.h"
 
 struct pg_conn;
@@ -14,21 +15,30 @@ typedef enum agdb__step_kind {
     AGDB__STEP_DROP,     /* of a victim; its failure does not matter */
     AGDB__STEP_REQUIRED, /* its failure ends the connection */
     AGDB__STEP_PARSE,    /* of a member's `pending` */
-    AGDB__STEP_ANSWER    /* its result is what a member asked for */
+    AGDB__STEP_ANSWER,   /* its result is what a member asked for */
+    AGDB__STEP_COMMIT    /* its tag says what became of a member's transaction */
 } agdb__step_kind_t;
 
 typedef struct agdb__step {
     unsigned char kind; /* agdb__step_kind_t */
-    unsigned char of;   /* DROP: the victim; PARSE, ANSWER: the member */
+    unsigned char of;   /* DROP: the victim; PARSE, ANSWER, COMMIT: the member */
 } agdb__step_t;
 
 /* A group makes at most one victim per member that is prepared and one that is stale, while those
  * of the group before it are being dropped. */
 enum {
     AGDB__VICTIMS_MAX = 2 * (AGDB__GROUP_MAX + 1),
-    AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 8, /* drops, mode or settings, Syncs */
-    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 2 * AGDB__GROUP_MAX + 1
+    AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 10, /* drops, mode or settings, Syncs, BEGIN */
+    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 3 /* COMMIT, Syncs */
 };
+
+/* Of a member that is a transaction of its own. */
+typedef enum agdb__commit {
+    AGDB__COMMIT_NOT_QUEUED = 0, /* the server certainly has not heard of it */
+    AGDB__COMMIT_QUEUED,
+    AGDB__COMMIT_CONFIRMED,
+    AGDB__COMMIT_ROLLED_BACK /* the server has answered it with ROLLBACK */
+} agdb__commit_t;
 
 /* One of the statements in flight. What runs alone is a group of one. */
 typedef struct agdb__member {
@@ -37,6 +47,7 @@ typedef struct agdb__member {
     agdb__stmt_t *pending;    /* being prepared for it; owned here until its ParseComplete */
     uint64_t max_rows;
     uint64_t max_bytes;
+    agdb__commit_t commit; /* in a group of writes */
     bool answer_is_error;
     bool received; /* its fate has been told */
 } agdb__member_t;
@@ -70,6 +81,7 @@ struct agdb__conn {
     size_t nmembers;
     size_t failed_member; /* the first with an error; the server skips those behind it */
     bool gathering;       /* a group between its begin and its end */
+    bool rolling_back;    /* the transaction that a group of writes had left open */
     bool step_has_result; /* of this step, the NULL behind it is still to come */
     bool skipping;        /* an error came, nothing is executed before the next Sync */
     bool flushed;         /* everything has left, as far as can be known */
@@ -80,11 +92,13 @@ struct agdb__conn {
     unsigned reads;
 
     /* the session */
-    bool mode_read_only; /* which of the two modes it is in */
-    bool mode_set;       /* false: as the server started it, which serves as read-write */
-    bool dirty;          /* must not be used again */
-    bool tainted;        /* a statement may have left session state */
-    bool farewell;       /* a FATAL notice came while nothing was asked */
+    bool mode_read_only;   /* false: as the server has started it */
+    uint32_t mode_lock_ms; /* lock_timeout; 0: as the server has started it */
+    uint32_t lock_ms;      /* the one that groups of writes shall have */
+    bool knows_tx;         /* BEGIN and the COMMITs of groups are prepared */
+    bool dirty;            /* must not be used again */
+    bool tainted;          /* a statement may have left session state */
+    bool farewell;         /* a FATAL notice came while nothing was asked */
     agdb__stmt_cache_t cache;
     uint64_t victim[AGDB__VICTIMS_MAX]; /* numbers of statements to be dropped on the server; 0:
                                            is dropped */
@@ -127,14 +141,45 @@ void agdb__conn_stmt_stale(agdb__conn_t *conn, agdb__member_t *member, bool is_o
 /* Before sending: forgets the victims that were dropped. */
 void agdb__conn_pack_victims(agdb__conn_t *conn);
 
-/* --- conn_send.c --- */
+/* --- conn_queue.c --- */
 /* For a statement, hello and identity there is one member from the beginning. */
 void agdb__conn_begin_work(agdb__conn_t *conn, agdb__work_t work);
-/* Queues a statement without parameters (the ANSWER is that of the last member); false when libpq
- * has no memory or no connection. */
+/* `queued` is what libpq returned for the command. Here and below: false when libpq has no memory
+ * or no connection. */
+bool agdb__conn_add_step(agdb__conn_t *conn, int queued, agdb__step_kind_t kind, size_t of);
+/* Queues a statement without parameters (the ANSWER is that of the last member). */
 bool agdb__conn_queue_sql(agdb__conn_t *conn, const char *sql, agdb__step_kind_t kind);
 bool agdb__conn_queue_sync(agdb__conn_t *conn);
+/* Ahead of the first statement: what the session has to be rid of, and its mode. Nothing behind a
+ * PgBouncer. */
+bool agdb__conn_queue_head(agdb__conn_t *conn, bool read_only, uint32_t lock_ms);
+agdb__stmt_key_t agdb__conn_key_of(const agdb__statement_t *statement, const agdb__params_t *p);
+/* What the text is, decided once for each that is cached. */
+agdb__statement_class_t agdb__conn_look_up(agdb__conn_t *conn, const agdb__stmt_key_t *key,
+                                           agdb__stmt_t **ret);
+/* The last member's statement, prepared when that pays; and without. */
+bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
+                             const agdb__params_t *p);
+bool agdb__conn_queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__params_t *p);
+/* Behind a PgBouncer nothing may stay in the session: reads are wrapped into a transaction. */
+bool agdb__conn_queue_read_begin(agdb__conn_t *conn);
+bool agdb__conn_queue_read_end(agdb__conn_t *conn);
 void agdb__conn_flush(agdb__conn_t *conn);
+
+/* --- conn_send.c --- */
+/* What was asked last could not be queued; LOST or NOMEM, as the connection's error. */
+agdb_status_t agdb__conn_die_unsent(agdb__conn_t *conn);
+/* The same, with that error for the caller: what he asked is not sent. */
+agdb_status_t agdb__conn_fail_unsent(agdb__conn_t *conn, agdb_error_t **reterr);
+agdb_status_t agdb__conn_fail_unusable(const agdb__conn_t *conn, agdb_error_t **reterr);
+/* Completes an error; returns `st`. */
+agdb_status_t agdb__conn_not_sent(agdb_status_t st, agdb_stage_t stage, agdb_error_t **reterr);
+void agdb__conn_go_in_flight(agdb__conn_t *conn);
+
+/* --- conn_group.c --- */
+/* All was answered: sends a ROLLBACK when a group of writes has left its transaction open. True:
+ * there is more to wait for, or the connection is DEAD. */
+bool agdb__conn_roll_back(agdb__conn_t *conn);
 
 /* --- conn_receive.c --- */
 /* Reads and checks what has come. True when all steps are done. */

@@ -60,6 +60,22 @@ static bool is_farewell(const PGresult *rows)
     return severity != NULL && strcmp(severity, "ERROR") != 0;
 }
 
+/* PgBouncer's own words that it has lost its server: they do not say how far that had come. It says
+ * so in the same class when it had none to give, and then nothing was executed. */
+static bool is_loss_behind_pgbouncer(const agdb__conn_t *conn, const PGresult *rows)
+{
+    static const char *const waited[] = {"query_wait_timeout", "server login has been failing"};
+    const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+    size_t i;
+
+    if (!conn->login->pgbouncer || !is_farewell(rows) || strncmp(state_of(rows), "08", 2) != 0)
+        return false;
+    for (i = 0; text != NULL && i < sizeof waited / sizeof waited[0]; i++)
+        if (strncmp(text, waited[i], strlen(waited[i])) == 0)
+            return false;
+    return true;
+}
+
 /* The plan or the name is of no use any more: prepared again the next time. */
 static void forget_if_stale(agdb__conn_t *conn, agdb__member_t *member, const PGresult *rows)
 {
@@ -100,6 +116,33 @@ static void take_parse(agdb__conn_t *conn, agdb__member_t *member, PGresult *tak
         PQclear(take_rows);
 }
 
+/* Of a member's own transaction: only this confirms it. An error of it (a deferred constraint)
+ * takes the answer's place. A FATAL one leaves it open whether the commit happened: the answer
+ * does not count, and nothing behind it is executed. */
+static void take_commit(agdb__conn_t *conn, agdb__member_t *member, PGresult *take_rows)
+{
+    const ExecStatusType status = PQresultStatus(take_rows);
+    const char *tag = PQcmdStatus(take_rows);
+
+    if (status == PGRES_FATAL_ERROR) {
+        if (strcmp(state_of(take_rows), "26000") == 0)
+            conn->knows_tx = false;
+        if (!is_farewell(take_rows)) {
+            agdb__conn_set_answer(conn, member, take_rows, true);
+            return;
+        }
+        conn->failed_member = (size_t)(member - conn->member);
+    } else if (status != PGRES_PIPELINE_ABORTED) {
+        if (strcmp(tag, "COMMIT") == 0)
+            member->commit = AGDB__COMMIT_CONFIRMED;
+        else if (strcmp(tag, "ROLLBACK") == 0)
+            member->commit = AGDB__COMMIT_ROLLED_BACK;
+        else
+            die_unexpected(conn, "another tag than COMMIT");
+    }
+    PQclear(take_rows);
+}
+
 /* Of what goes ahead of the members, or behind them. */
 static void take_other(agdb__conn_t *conn, agdb__step_t step, PGresult *take_rows)
 {
@@ -127,6 +170,11 @@ static bool is_expected(agdb__conn_t *conn, const PGresult *rows)
     case PGRES_EMPTY_QUERY:
         return true;
     case PGRES_FATAL_ERROR:
+        if (is_loss_behind_pgbouncer(conn, rows)) {
+            agdb__conn_die(conn, AGDB_E_LOST, stage_of(conn), "PgBouncer: %s",
+                           PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY));
+            return false;
+        }
         if (*state_of(rows) != '\0')
             return true;
         die_lost(conn); /* libpq's own error: the connection */
@@ -156,6 +204,8 @@ static void take_result(agdb__conn_t *conn, agdb__step_t step, PGresult *take_ro
         take_answer(conn, &conn->member[step.of], take_rows);
     else if (step.kind == AGDB__STEP_PARSE)
         take_parse(conn, &conn->member[step.of], take_rows);
+    else if (step.kind == AGDB__STEP_COMMIT)
+        take_commit(conn, &conn->member[step.of], take_rows);
     else
         take_other(conn, step, take_rows);
 }
@@ -175,7 +225,8 @@ static void take_answers_back(agdb__conn_t *conn, const PGresult *rows)
 
 /* At a Sync the transaction commits; an error of that (a deferred constraint) comes ahead of it
  * and takes the answer's place. A FATAL one leaves it open whether the commit happened: the
- * answer stays what it was, and the connection ends before its Sync. */
+ * answer stays what it was, and the connection ends before its Sync. Behind writes there is nothing
+ * left to commit: what they were answered stays. */
 static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
 {
     agdb__member_t *first = &conn->member[0];
@@ -190,11 +241,14 @@ static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
     } else {
         conn->step_has_result = true;
         if (conn->failed_member == AGDB__GROUP_MAX && !is_farewell(take_rows)) {
-            if (conn->nmembers == 1) {
+            if (conn->work == AGDB__WORK_GROUP && !conn->read_only) {
+                die_unexpected(conn, state_of(take_rows));
+            } else if (conn->nmembers == 1) {
                 agdb__conn_set_answer(conn, first, take_rows, true);
                 return;
+            } else {
+                take_answers_back(conn, take_rows);
             }
-            take_answers_back(conn, take_rows);
         }
     }
     PQclear(take_rows);
@@ -255,7 +309,10 @@ size_t agdb__conn_at_member(const agdb__conn_t *conn)
 {
     const agdb__step_t step = conn->step[conn->at_step];
 
-    return step.kind == AGDB__STEP_PARSE || step.kind == AGDB__STEP_ANSWER ? step.of : 0;
+    return step.kind == AGDB__STEP_PARSE || step.kind == AGDB__STEP_ANSWER ||
+                   step.kind == AGDB__STEP_COMMIT
+               ? step.of
+               : 0;
 }
 
 /* One read. False: no more for now. */
@@ -292,9 +349,5 @@ bool agdb__conn_read(agdb__conn_t *conn)
         agdb__conn_flush(conn);
     for (i = 0; i < READS_PER_STEP && read_once(conn); i++)
         ;
-    if (conn->pg == NULL || conn->at_step < conn->nsteps)
-        return false;
-    if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
-        conn->dirty = true;
-    return true;
+    return conn->pg != NULL && conn->at_step == conn->nsteps;
 }

@@ -7,8 +7,16 @@
 
 /* LEAD: for so long a caller may be kept from its own answer; more would move the delay from the
  * many to the one. STUCK: a group that takes this long beyond what it should have taken is on a
- * connection of no use. SLOW: a group over this multiple of its time is timed again. */
-enum { LEAD_US = 1000, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+ * connection of no use. SLOW: a group over this multiple of its time is timed again. LOCK: a write
+ * that waits for a row lock for so long goes on alone, so that it does not hold up strangers. */
+enum {
+    LEAD_US = 1000,
+    STUCK_US = 1000000,
+    STUCK_FACTOR = 50,
+    SLOW_FACTOR = 8,
+    SLOW_US = 1000,
+    LOCK_MS = 50
+};
 
 typedef struct leader {
     agdb__pool_t *pool;
@@ -76,9 +84,26 @@ static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error
     ride->error = take_error;
     if (st == AGDB_E_UNSUPPORTED) { /* not what it was learnt to be: on its own it may do */
         ride->run_alone = true;
-        agdb__learn_failure(ride->learnt, true);
+        agdb__learn_failure(ride->learnt, AGDB__FAULT_LASTING);
     }
     finish(l, ride);
+}
+
+static void empty(agdb__lane_t *lane)
+{
+    lane->count = 0;
+    lane->alone_us = 0;
+    lane->work_us = 0;
+    lane->longest_us = 0;
+}
+
+static void add_member(agdb__lane_t *lane, agdb__ride_t *ride)
+{
+    lane->member[lane->count++] = ride;
+    lane->alone_us += ride->expected_us;
+    lane->work_us += ride->work_us;
+    if (ride->expected_us > lane->longest_us)
+        lane->longest_us = ride->expected_us;
 }
 
 /* What was chosen as the primary must still be it when the statement goes. */
@@ -91,8 +116,9 @@ static void refuse_fallen(leader_t *l, agdb__ride_t *ride)
 }
 
 /* Puts as many of `ride` as it will take into the connection's buffers; members that cannot be sent
- * are finished. False: the connection died. */
-static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
+ * are finished. When the connection dies the rest goes back, and those who are members already hear
+ * what became of them from the connection: it may have sent some on its own. */
+static void fill(leader_t *l, agdb__ride_t **ride, size_t n)
 {
     agdb__lane_t *lane = l->lane;
     size_t i;
@@ -107,39 +133,30 @@ static bool fill(leader_t *l, agdb__ride_t **ride, size_t n)
         }
         st = agdb__conn_group_add(l->conn, ride[i]->run->statement, &error);
         if (st == AGDB_OK) {
-            lane->member[lane->count++] = ride[i];
-            lane->alone_us += ride[i]->expected_us;
-            lane->work_us += ride[i]->work_us;
-            if (ride[i]->expected_us > lane->longest_us)
-                lane->longest_us = ride[i]->expected_us;
+            add_member(lane, ride[i]);
         } else if (agdb__conn_state(l->conn) == AGDB__CONN_DEAD) {
             agdb__error_free(error);
             requeue(l, ride + i, n - i);
-            requeue(l, lane->member, lane->count);
-            lane->count = 0;
-            return false;
+            return;
         } else {
             refuse(l, ride[i], st, error);
         }
     }
-    return true;
 }
 
+/* False: nothing was sent. */
 static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
 {
     agdb__lane_t *lane = l->lane;
-    bool sent;
+    bool writes = l->traffic->kind == AGDB__TRAFFIC_WRITES;
     size_t i;
 
     agdb__lock(&lane->lock);
-    lane->count = 0;
-    lane->alone_us = 0;
-    lane->work_us = 0;
-    lane->longest_us = 0;
-    agdb__conn_group_begin(l->conn);
-    sent = fill(l, ride, n);
-    if (sent)
-        (void)agdb__conn_group_end(l->conn);
+    empty(lane);
+    agdb__conn_set_lock_ms(l->conn, LOCK_MS);
+    agdb__conn_group_begin(l->conn, writes ? AGDB__GROUP_WRITES : AGDB__GROUP_READS);
+    fill(l, ride, n);
+    (void)agdb__conn_group_end(l->conn);
     for (i = 0; i < lane->count; i++) {
         lane->member[i]->slot = l->slot;
         agdb__ride_set(lane->member[i], AGDB__RIDE_SENT);
@@ -149,7 +166,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
     agdb__traffic_note(l->traffic, &l->pool->slots, lane->count, lane->alone_us);
-    return sent && lane->count > 0;
+    return lane->count > 0;
 }
 
 /* Takes the next group, `first` at its head unless that is NULL, and sends it. False: nothing was
@@ -171,30 +188,14 @@ static bool load(leader_t *l, agdb__ride_t *first)
 /* --- and back ----------------------------------------------------------------------------------
  */
 
-/* States that sharing a transaction with others may bring about: such a statement has to be run on
- * its own before its caller is told anything. */
-static bool is_groups_fault(const agdb_error_t *error)
-{
-    static const char states[][6] = {"25001", "2D000", "25P01", "40001", "40P01",
-                                     "55P03", "57014", "26000", "0A000"};
-    size_t i;
-
-    if (error == NULL || error->status != AGDB_E_SERVER)
-        return false;
-    for (i = 0; i < sizeof states / sizeof states[0]; i++)
-        if (strcmp(error->sqlstate, states[i]) == 0)
-            return true;
-    return false;
-}
-
 static void take_failure(agdb__ride_t *ride)
 {
-    bool fault = is_groups_fault(ride->error);
+    agdb__riding_fault_t fault = agdb__riding_fault(ride->error);
 
     ride->status = ride->error != NULL ? ride->error->status : AGDB_E_NOMEM;
     if (ride->status != AGDB_E_LOST)
         agdb__learn_failure(ride->learnt, fault);
-    if (fault) {
+    if (fault != AGDB__FAULT_NONE) {
         agdb__error_free(ride->error);
         ride->error = NULL;
         ride->run_alone = true;

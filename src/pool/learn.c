@@ -1,6 +1,8 @@
 #include "pool/learn.h"
 
-#include <stddef.h>
+#include "base/error.h"
+
+#include <string.h>
 
 enum {
     PROBES = 8,           /* entries looked at for one hash */
@@ -8,7 +10,8 @@ enum {
     SAMPLE_EVERY = 256,   /* rides between two samples */
     FAILURES_JUDGED = 50, /* rides before the share of failures counts */
     RECHECK_RUNS = 3,
-    RISE = 16 /* a slower run counts for this part more, at most */
+    PASSING_RUNS = 256, /* alone, after a failure that others may have brought about */
+    RISE = 16           /* a slower run counts for this part more, at most */
 };
 
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash)
@@ -91,12 +94,35 @@ void agdb__learn_solo(agdb__learnt_t *e, bool plain, uint64_t us)
         set(&e->solo_runs, runs + 1);
 }
 
-void agdb__learn_failure(agdb__learnt_t *e, bool rolled_back_by_group)
+agdb__riding_fault_t agdb__riding_fault(const agdb_error_t *error)
 {
-    unsigned failures = atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed) + 1;
-    unsigned rides = get(&e->rides);
+    static const char lasting[][6] = {"25001", "2D000", "25P01"};
+    static const char passing[][6] = {"40001", "40P01", "55P03", "57014", "26000", "0A000"};
+    size_t i;
 
-    if (rolled_back_by_group || (rides >= FAILURES_JUDGED && failures > rides / 100))
+    if (error == NULL || error->status != AGDB_E_SERVER)
+        return AGDB__FAULT_NONE;
+    for (i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (strcmp(error->sqlstate, lasting[i]) == 0)
+            return AGDB__FAULT_LASTING;
+    for (i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (strcmp(error->sqlstate, passing[i]) == 0)
+            return AGDB__FAULT_PASSING;
+    return AGDB__FAULT_NONE;
+}
+
+void agdb__learn_failure(agdb__learnt_t *e, agdb__riding_fault_t fault)
+{
+    unsigned failures;
+    unsigned rides;
+
+    if (fault == AGDB__FAULT_PASSING) {
+        set(&e->alone, PASSING_RUNS);
+        return;
+    }
+    failures = atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed) + 1;
+    rides = get(&e->rides);
+    if (fault == AGDB__FAULT_LASTING || (rides >= FAILURES_JUDGED && failures > rides / 100))
         atomic_store_explicit(&e->banned, true, memory_order_relaxed);
 }
 

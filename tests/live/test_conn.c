@@ -1,119 +1,25 @@
 /* One connection against a real server, which the environment names: AGDB_TEST_HOST (address or
  * socket folder), AGDB_TEST_PORT, AGDB_TEST_USER, AGDB_TEST_DBNAME, AGDB_TEST_PASSWORD_FILE. The
  * server runs on this machine and is stamped. Only temporary tables are made. */
+#include "conn_fixture.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "pg/conn.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
-#include <libpq-fe.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-/* cmocka.h needs the headers above */
-#include <cmocka.h>
 
-enum { PATIENCE_MS = 10000 };
-
-static const char *const k_option[] = {"sslmode"};
-static const char *const k_value[] = {"prefer"};
-
-static agdb__login_t s_login;
-static agdb__resolver_t *s_resolver;
-static agdb__conn_t *s_conn; /* of the test that runs */
-
-static const char *must_getenv(const char *name)
-{
-    const char *value = getenv(name);
-
-    if (value == NULL || *value == '\0') {
-        print_error("%s is not set: run by tests/run, or by tests/support/with-cluster\n", name);
-        exit(1);
-    }
-    return value;
-}
-
-static uint64_t soon_us(void)
-{
-    return agdb__after_ms(agdb__now_us(), PATIENCE_MS);
-}
-
-/* Steps a connection until it is READY or DEAD. */
-static agdb__conn_state_t drive(agdb__conn_t *conn)
-{
-    agdb__conn_state_t state = agdb__conn_state(conn);
-
-    while (state != AGDB__CONN_READY && state != AGDB__CONN_DEAD) {
-        struct pollfd p = {.fd = agdb__conn_fd(conn), .events = agdb__conn_events(conn)};
-        (void)poll(&p, p.fd < 0 ? 0 : 1, 5);
-        state = agdb__conn_step(conn, agdb__now_us());
-    }
-    return state;
-}
-
-static agdb__conn_t *connect_as(const agdb__login_t *login)
-{
-    agdb__conn_t *conn = agdb__conn_open(login, s_resolver, agdb__now_us(), soon_us());
-
-    assert_non_null(conn);
-    (void)drive(conn);
-    return conn;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    s_conn = connect_as(&s_login);
-    if (agdb__conn_state(s_conn) != AGDB__CONN_READY) {
-        print_error("%s\n", agdb_error_message(agdb__conn_error(s_conn)));
-        return -1;
-    }
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    agdb__conn_close(s_conn);
-    s_conn = NULL;
-    return 0;
-}
-
-static agdb_status_t run_on(agdb__conn_t *conn, const agdb__statement_t *statement,
-                            struct pg_result **ret, agdb_error_t **reterr)
-{
-    agdb__statement_t s = *statement;
-
-    if (s.max_bytes == 0)
-        s.max_bytes = 64u << 20;
-    return agdb__conn_run(conn, &s, soon_us(), ret, reterr);
-}
-
-/* Runs it and compares the first value (or the command tag, when there are no columns). */
 static void expect_first(const agdb__statement_t *statement, const char *value)
 {
-    struct pg_result *rows = NULL;
-    agdb_error_t *error = NULL;
-
-    if (run_on(s_conn, statement, &rows, &error) != AGDB_OK)
-        fail_msg("%s: %s", statement->sql, agdb_error_message(error));
-    if (PQnfields(rows) == 0)
-        assert_string_equal(PQcmdStatus(rows), value);
-    else if (PQntuples(rows) == 0 || PQgetisnull(rows, 0, 0) != 0)
-        assert_string_equal(value, "NULL");
-    else
-        assert_string_equal(PQgetvalue(rows, 0, 0), value);
-    PQclear(rows);
+    expect_first_on(g_conn, statement, value);
 }
 
 static void expect_sql(const char *sql, const char *value)
@@ -127,7 +33,7 @@ static agdb_error_t *expect_failure(const agdb__statement_t *statement, agdb_sta
 {
     struct pg_result *rows = NULL;
     agdb_error_t *error = NULL;
-    agdb_status_t st = run_on(s_conn, statement, &rows, &error);
+    agdb_status_t st = run_on(g_conn, statement, &rows, &error);
 
     PQclear(rows);
     if (st != status || agdb_error_status(error) != status)
@@ -149,35 +55,21 @@ static void expect_sqlstate(const agdb__statement_t *statement, const char *sqls
     agdb_error_free(error);
 }
 
-/* A second connection that ends the backend of the first. */
-static void terminate_backend(void)
-{
-    agdb__conn_t *other = connect_as(&s_login);
-    agdb_value_t pid = agdb_int4(agdb__conn_backend_pid(s_conn));
-    agdb__statement_t s = {
-        .sql = "SELECT pg_terminate_backend($1, 5000)", .params = &pid, .nparams = 1};
-    struct pg_result *rows = NULL;
-
-    assert_int_equal(run_on(other, &s, &rows, NULL), AGDB_OK);
-    PQclear(rows);
-    agdb__conn_close(other);
-}
-
 /* --- introduction ---------------------------------------------------------------------------- */
 
 static void open_ready_connection_has_said_hello(void **state)
 {
-    const agdb__hello_t *hello = agdb__conn_hello(s_conn);
+    const agdb__hello_t *hello = agdb__conn_hello(g_conn);
 
     (void)state;
     assert_false(hello->in_recovery);
-    assert_false(agdb__conn_in_recovery(s_conn));
+    assert_false(agdb__conn_in_recovery(g_conn));
     assert_in_range(hello->timeline, 1, 1000);
     assert_true(hello->system_identifier != 0 && hello->lsn != 0);
     assert_in_range(hello->server_version, 140000, 999999);
-    assert_true(agdb__conn_is_clean(s_conn) && agdb__conn_is_alive(s_conn));
-    assert_false(agdb__conn_is_read_only(s_conn));
-    assert_null(agdb__conn_error(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn) && agdb__conn_is_alive(g_conn));
+    assert_false(agdb__conn_is_read_only(g_conn));
+    assert_null(agdb__conn_error(g_conn));
     expect_sql("SHOW TimeZone", "UTC");
     expect_sql("SHOW DateStyle", "ISO, MDY");
     expect_sql("SHOW transaction_isolation", "read committed");
@@ -209,17 +101,17 @@ static void open_hostile_environment_changes_nothing(void **state)
         {"PGSSLROOTCERT", "/nonexistent"},
         {"PGCONNECT_TIMEOUT", "1"},
     };
-    agdb__conn_t *before = s_conn;
+    agdb__conn_t *before = g_conn;
     size_t i;
 
     (void)state;
     for (i = 0; i < sizeof hostile / sizeof hostile[0]; i++)
         setenv(hostile[i][0], hostile[i][1], 1);
-    s_conn = connect_as(&s_login);
+    g_conn = try_connect(&g_login);
     for (i = 0; i < sizeof hostile / sizeof hostile[0]; i++)
         unsetenv(hostile[i][0]);
-    if (agdb__conn_state(s_conn) != AGDB__CONN_READY)
-        fail_msg("%s", agdb_error_message(agdb__conn_error(s_conn)));
+    if (agdb__conn_state(g_conn) != AGDB__CONN_READY)
+        fail_msg("%s", agdb_error_message(agdb__conn_error(g_conn)));
     expect_sql("SHOW TimeZone", "UTC");
     expect_sql("SHOW DateStyle", "ISO, MDY");
     expect_sql("SHOW client_encoding", "UTF8");
@@ -231,7 +123,7 @@ static void open_hostile_environment_changes_nothing(void **state)
 static void expect_dead(const agdb__login_t *login, agdb_status_t status, agdb_stage_t stage,
                         const char *part)
 {
-    agdb__conn_t *conn = connect_as(login);
+    agdb__conn_t *conn = try_connect(login);
     const agdb_error_t *error = agdb__conn_error(conn);
 
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_DEAD);
@@ -245,18 +137,18 @@ static void expect_dead(const agdb__login_t *login, agdb_status_t status, agdb_s
 
 static void open_refused_login_says_why(void **state)
 {
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
 
     (void)state;
     login.dbname = "no_such_database";
     expect_dead(&login, AGDB_E_AUTH, AGDB_STAGE_CONNECT, "check connection.dbname");
-    login = s_login;
+    login = g_login;
     login.password_file = "/nonexistent/password";
     expect_dead(&login, AGDB_E_AUTH, AGDB_STAGE_RESOLVE, "/nonexistent/password");
-    login = s_login;
+    login = g_login;
     login.port = 1;
     expect_dead(&login, AGDB_E_CONNECT, AGDB_STAGE_CONNECT, "cannot connect to");
-    login = s_login;
+    login = g_login;
     login.host = "host.invalid";
     expect_dead(&login, AGDB_E_CONNECT, AGDB_STAGE_RESOLVE, "host.invalid");
 }
@@ -264,7 +156,7 @@ static void open_refused_login_says_why(void **state)
 static void open_unstamped_server_is_refused_unless_allowed(void **state)
 {
     agdb__identity_t expect = {"no-such-keyspace", "east-1", 4096, true};
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     agdb__conn_t *conn;
 
     (void)state;
@@ -272,7 +164,7 @@ static void open_unstamped_server_is_refused_unless_allowed(void **state)
     login.nexpect = 1;
     expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "agencydb init MAP");
     expect.required = false;
-    conn = connect_as(&login);
+    conn = try_connect(&login);
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
     assert_false(agdb__conn_hello(conn)->stamped);
     agdb__conn_close(conn);
@@ -284,7 +176,7 @@ static void open_each_expected_keyspace_is_required_or_not(void **state)
     agdb__identity_t expect[2] = {{"no-such-keyspace", "only-1", 4096, false},
                                   {"nor-this-one", "east-1", 4096, true}};
     agdb__statement_t s = {.sql = "SELECT keyspace, shard, slots FROM agencydb.identity"};
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     struct pg_result *rows = NULL;
     agdb__conn_t *conn;
 
@@ -292,11 +184,11 @@ static void open_each_expected_keyspace_is_required_or_not(void **state)
     login.expect = expect;
     login.nexpect = 2;
     expect_dead(&login, AGDB_E_WRONG_SHARD, AGDB_STAGE_CONNECT, "keyspace 'nor-this-one'");
-    assert_int_equal(run_on(s_conn, &s, &rows, NULL), AGDB_OK);
+    assert_int_equal(run_on(g_conn, &s, &rows, NULL), AGDB_OK);
     expect[1].keyspace = PQgetvalue(rows, 0, 0);
     expect[1].shard = PQgetvalue(rows, 0, 1);
     expect[1].slots = (uint32_t)strtoul(PQgetvalue(rows, 0, 2), NULL, 10);
-    conn = connect_as(&login);
+    conn = try_connect(&login);
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
     assert_false(agdb__conn_hello(conn)->stamped);
     agdb__conn_close(conn);
@@ -308,19 +200,19 @@ static void open_stamped_server_must_be_the_expected_one(void **state)
 {
     agdb__statement_t s = {.sql = "SELECT keyspace, shard, slots FROM agencydb.identity"};
     agdb__identity_t expect = {0};
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     struct pg_result *rows = NULL;
     agdb__conn_t *conn;
 
     (void)state;
-    assert_int_equal(run_on(s_conn, &s, &rows, NULL), AGDB_OK);
+    assert_int_equal(run_on(g_conn, &s, &rows, NULL), AGDB_OK);
     assert_true(PQntuples(rows) >= 1);
     expect.keyspace = PQgetvalue(rows, 0, 0);
     expect.shard = PQgetvalue(rows, 0, 1);
     expect.slots = (uint32_t)strtoul(PQgetvalue(rows, 0, 2), NULL, 10);
     login.expect = &expect;
     login.nexpect = 1;
-    conn = connect_as(&login);
+    conn = try_connect(&login);
     assert_int_equal(agdb__conn_state(conn), AGDB__CONN_READY);
     assert_true(agdb__conn_hello(conn)->stamped);
     assert_int_equal(agdb__conn_probe(conn, agdb__now_us(), soon_us()), AGDB_OK);
@@ -352,12 +244,12 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 
 static void open_first_address_refusing_goes_on_to_the_second(void **state)
 {
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     agdb__conn_t *conn;
 
     (void)state;
     login.host = "two.test";
-    conn = connect_as(&login);
+    conn = try_connect(&login);
     if (agdb__conn_state(conn) != AGDB__CONN_READY)
         fail_msg("%s", agdb_error_message(agdb__conn_error(conn)));
     agdb__conn_close(conn);
@@ -379,7 +271,7 @@ static int listen_silently(const char *address, uint16_t port, uint16_t *ret_por
 
 static void open_silent_server_ends_at_the_deadline(void **state)
 {
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     uint64_t start_us = agdb__now_us();
     agdb__conn_t *conn;
     int fd;
@@ -387,7 +279,7 @@ static void open_silent_server_ends_at_the_deadline(void **state)
     (void)state;
     login.host = "127.0.0.1";
     fd = listen_silently("127.0.0.1", 0, &login.port);
-    conn = agdb__conn_open(&login, s_resolver, start_us, agdb__after_ms(start_us, 150));
+    conn = agdb__conn_open(&login, g_resolver, start_us, agdb__after_ms(start_us, 150));
     assert_int_equal(drive(conn), AGDB__CONN_DEAD);
     assert_int_equal(agdb_error_status(agdb__conn_error(conn)), AGDB_E_TIMEOUT);
     assert_in_range(agdb__now_us() - start_us, 150000, 400000);
@@ -399,7 +291,7 @@ static void open_silent_server_ends_at_the_deadline(void **state)
 static void open_first_address_silent_leaves_time_for_the_second(void **state)
 {
     const uint64_t start_us = agdb__now_us();
-    agdb__login_t login = s_login;
+    agdb__login_t login = g_login;
     agdb__conn_t *conn;
     uint16_t port;
     int fd;
@@ -407,7 +299,7 @@ static void open_first_address_silent_leaves_time_for_the_second(void **state)
     (void)state;
     login.host = "two.test";
     fd = listen_silently("127.0.0.2", login.port, &port);
-    conn = agdb__conn_open(&login, s_resolver, start_us, agdb__after_ms(start_us, 2000));
+    conn = agdb__conn_open(&login, g_resolver, start_us, agdb__after_ms(start_us, 2000));
     assert_int_equal(drive(conn), AGDB__CONN_READY);
     assert_in_range(agdb__now_us() - start_us, 1000000, 1900000);
     agdb__conn_close(conn);
@@ -416,14 +308,14 @@ static void open_first_address_silent_leaves_time_for_the_second(void **state)
 
 static void probe_asks_again_and_is_ready_again(void **state)
 {
-    const uint64_t lsn = agdb__conn_hello(s_conn)->lsn;
+    const uint64_t lsn = agdb__conn_hello(g_conn)->lsn;
 
     (void)state;
     expect_sql("CREATE TEMP TABLE moves_the_lsn (a int)", "CREATE TABLE");
-    assert_int_equal(agdb__conn_probe(s_conn, agdb__now_us(), soon_us()), AGDB_OK);
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_IN_FLIGHT);
-    assert_int_equal(drive(s_conn), AGDB__CONN_READY);
-    assert_true(agdb__conn_hello(s_conn)->lsn >= lsn);
+    assert_int_equal(agdb__conn_probe(g_conn, agdb__now_us(), soon_us()), AGDB_OK);
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_IN_FLIGHT);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
+    assert_true(agdb__conn_hello(g_conn)->lsn >= lsn);
     expect_sql("SELECT 1", "1");
 }
 
@@ -502,7 +394,7 @@ static void run_ordinary_sql_with_untyped_and_typed_parameters(void **state)
                                               .nparams = rows[i].n,
                                               .read_only = round == 2},
                          rows[i].value);
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 static void run_failing_statement_is_rejected_and_the_connection_stays(void **state)
@@ -536,7 +428,7 @@ static void run_failing_statement_is_rejected_and_the_connection_stays(void **st
     expect_sqlstate(&(agdb__statement_t){.sql = "INSERT INTO strict VALUES (1, 1), (1, 1)"},
                     "23505", "strict_b_key");
     expect_sql("SELECT count(*) FROM strict", "0");
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_READY);
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_READY);
 }
 
 static void run_refused_parameters_are_not_sent(void **state)
@@ -547,12 +439,12 @@ static void run_refused_parameters_are_not_sent(void **state)
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(agdb__conn_run(s_conn, &s, soon_us(), &rows, &error), AGDB_E_INVAL);
+    assert_int_equal(agdb__conn_run(g_conn, &s, soon_us(), &rows, &error), AGDB_E_INVAL);
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
     assert_int_equal(agdb_error_stage(error), AGDB_STAGE_CHECK);
     agdb_error_clear(&error);
     s.nparams = 0;
-    assert_int_equal(agdb__conn_run(s_conn, &s, agdb__now_us(), &rows, &error), AGDB_E_TIMEOUT);
+    assert_int_equal(agdb__conn_run(g_conn, &s, agdb__now_us(), &rows, &error), AGDB_E_TIMEOUT);
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
     agdb_error_clear(&error);
     expect_sql("SELECT 1", "1");
@@ -568,13 +460,13 @@ static void run_read_only_refuses_writes_and_switches_back(void **state)
         expect_sqlstate(
             &(agdb__statement_t){.sql = "CREATE TABLE never (a int)", .read_only = true}, "25006",
             ".access = AGDB_READ lets nothing be written: use AGDB_WRITE");
-        assert_true(agdb__conn_is_read_only(s_conn));
+        assert_true(agdb__conn_is_read_only(g_conn));
         expect_first(&(agdb__statement_t){.sql = "SHOW statement_timeout", .read_only = true},
                      "1500ms");
         expect_first(&(agdb__statement_t){.sql = "SHOW transaction_read_only", .read_only = true},
                      "on");
         expect_sql("INSERT INTO kept VALUES (1)", "INSERT 0 1");
-        assert_false(agdb__conn_is_read_only(s_conn));
+        assert_false(agdb__conn_is_read_only(g_conn));
         expect_sql("SHOW statement_timeout", "0");
         expect_sql("SHOW transaction_read_only", "off");
     }
@@ -605,7 +497,7 @@ static void run_many_texts_evicts_the_oldest_and_stays_right(void **state)
     }
     /* 256 kept, one that waits to be dropped, and the one that counts */
     expect_sql("SELECT count(*) BETWEEN 250 AND 258 FROM pg_prepared_statements", "t");
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 static void run_long_text_is_not_kept(void **state)
@@ -626,9 +518,9 @@ static void run_after_deallocate_all_fails_once_and_is_prepared_again(void **sta
 
     (void)state;
     expect_sql("SELECT 42", "42");
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
     expect_sql("DEALLOCATE ALL", "DEALLOCATE ALL");
-    assert_false(agdb__conn_is_clean(s_conn));
+    assert_false(agdb__conn_is_clean(g_conn));
     error = expect_failure(&(agdb__statement_t){.sql = "SELECT 42"}, AGDB_E_SERVER,
                            AGDB_OUTCOME_REJECTED);
     assert_string_equal(agdb_error_sqlstate(error), "26000");
@@ -659,8 +551,8 @@ static void run_session_statement_leaves_an_unclean_connection(void **state)
 {
     (void)state;
     expect_sql("SELECT set_config('my.setting', '1', false)", "1");
-    assert_false(agdb__conn_is_clean(s_conn));
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_READY);
+    assert_false(agdb__conn_is_clean(g_conn));
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_READY);
 }
 
 static void run_statement_without_a_place_in_a_request_is_not_sent(void **state)
@@ -672,14 +564,14 @@ static void run_statement_without_a_place_in_a_request_is_not_sent(void **state)
 
     (void)state;
     for (i = 0; i < sizeof sql / sizeof sql[0]; i++) {
-        assert_int_equal(run_on(s_conn, &(agdb__statement_t){.sql = sql[i]}, &rows, &error),
+        assert_int_equal(run_on(g_conn, &(agdb__statement_t){.sql = sql[i]}, &rows, &error),
                          AGDB_E_UNSUPPORTED);
         assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
         assert_int_equal(agdb_error_stage(error), AGDB_STAGE_CHECK);
         assert_string_equal(agdb_error_message(error), agdb__statement_refusal(sql[i]));
     }
     agdb_error_clear(&error);
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
     expect_sql("SELECT 1", "1");
 }
 
@@ -697,7 +589,7 @@ static void run_over_max_rows_says_that_it_was_executed(void **state)
     agdb_error_free(
         expect_failure(&(agdb__statement_t){.sql = sql, .max_rows = 99, .read_only = true},
                        AGDB_E_TOO_BIG, AGDB_OUTCOME_REJECTED));
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 static void run_over_max_bytes_gives_up_while_it_comes(void **state)
@@ -715,7 +607,7 @@ static void run_over_max_bytes_gives_up_while_it_comes(void **state)
     error = expect_failure(&s, AGDB_E_TOO_BIG, AGDB_OUTCOME_REJECTED);
     assert_non_null(strstr(agdb_error_message(error), "still coming"));
     agdb_error_free(error);
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_DEAD);
     assert_in_range(agdb__now_us() - start_us, 0, 3000000);
 }
 
@@ -737,9 +629,9 @@ static void run_over_max_bytes_at_the_end_keeps_the_connection(void **state)
 static void is_alive_after_the_backend_ended_is_false(void **state)
 {
     (void)state;
-    assert_true(agdb__conn_is_alive(s_conn));
+    assert_true(agdb__conn_is_alive(g_conn));
     terminate_backend();
-    assert_false(agdb__conn_is_alive(s_conn));
+    assert_false(agdb__conn_is_alive(g_conn));
 }
 
 static void expect_ended(bool read_only)
@@ -752,7 +644,7 @@ static void expect_ended(bool read_only)
     assert_string_equal(agdb_error_sqlstate(error), "57P01");
     assert_true(agdb_error_is_retriable(error));
     agdb_error_free(error);
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_DEAD);
 }
 
 static void run_on_an_ended_backend_is_certainly_not_executed(void **state)
@@ -775,10 +667,10 @@ static void send_then_ended_backend_is_rejected(void **state)
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(agdb__conn_send(s_conn, &s, NULL), AGDB_OK);
+    assert_int_equal(agdb__conn_send(g_conn, &s, NULL), AGDB_OK);
     terminate_backend();
-    assert_int_equal(drive(s_conn), AGDB__CONN_DEAD);
-    assert_int_equal(agdb__conn_receive(s_conn, &rows, &error), AGDB_E_LOST);
+    assert_int_equal(drive(g_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_receive(g_conn, &rows, &error), AGDB_E_LOST);
     assert_string_equal(agdb_error_sqlstate(error), "57P01");
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_REJECTED);
     agdb_error_clear(&error);
@@ -787,14 +679,14 @@ static void send_then_ended_backend_is_rejected(void **state)
 static void expect_stopped(bool read_only)
 {
     const agdb__statement_t s = {.sql = "SELECT 1", .max_bytes = 1u << 20, .read_only = read_only};
-    const pid_t pid = agdb__conn_backend_pid(s_conn);
+    const pid_t pid = agdb__conn_backend_pid(g_conn);
     struct pg_result *rows = NULL;
     agdb_error_t *error = NULL;
     uint64_t start_us;
 
     assert_int_equal(kill(pid, SIGSTOP), 0);
     start_us = agdb__now_us();
-    assert_int_equal(agdb__conn_run(s_conn, &s, agdb__after_ms(start_us, 200), &rows, &error),
+    assert_int_equal(agdb__conn_run(g_conn, &s, agdb__after_ms(start_us, 200), &rows, &error),
                      AGDB_E_TIMEOUT);
     assert_in_range(agdb__now_us() - start_us, 200000, 250000);
     assert_int_equal(kill(pid, SIGCONT), 0);
@@ -802,8 +694,8 @@ static void expect_stopped(bool read_only)
     assert_int_equal(agdb_error_is_retriable(error), read_only);
     assert_non_null(strstr(agdb_error_message(error), "no answer within"));
     agdb_error_clear(&error);
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_DEAD);
-    assert_false(agdb__conn_is_clean(s_conn));
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_DEAD);
+    assert_false(agdb__conn_is_clean(g_conn));
 }
 
 static void run_stopped_backend_ends_at_the_deadline_with_an_unknown_write(void **state)
@@ -823,7 +715,7 @@ static void run_stopped_backend_ends_at_the_deadline_with_a_retriable_read(void 
 static void run_stopped_backend_with_unsent_rest_is_not_sent(void **state)
 {
     static char big[32u << 20];
-    const pid_t pid = agdb__conn_backend_pid(s_conn);
+    const pid_t pid = agdb__conn_backend_pid(g_conn);
     agdb_value_t v = agdb_bytea(big, sizeof big);
     const agdb__statement_t s = {
         .sql = "SELECT length($1)", .params = &v, .nparams = 1, .max_bytes = 1u << 20};
@@ -832,7 +724,7 @@ static void run_stopped_backend_with_unsent_rest_is_not_sent(void **state)
 
     (void)state;
     assert_int_equal(kill(pid, SIGSTOP), 0);
-    assert_int_equal(agdb__conn_run(s_conn, &s, agdb__after_ms(agdb__now_us(), 300), &rows, &error),
+    assert_int_equal(agdb__conn_run(g_conn, &s, agdb__after_ms(agdb__now_us(), 300), &rows, &error),
                      AGDB_E_TIMEOUT);
     assert_int_equal(kill(pid, SIGCONT), 0);
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
@@ -845,44 +737,17 @@ static void receive_without_a_statement_is_misuse(void **state)
     struct pg_result *rows = NULL;
 
     (void)state;
-    assert_int_equal(agdb__conn_receive(s_conn, &rows, NULL), AGDB_E_MISUSE);
+    assert_int_equal(agdb__conn_receive(g_conn, &rows, NULL), AGDB_E_MISUSE);
     assert_null(rows);
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-/* An allocator that counts what is alive and refuses one call. */
-typedef struct scarce {
-    int until; /* calls until the one that is refused; negative: none is */
-    int alive;
-} scarce_t;
-
-static void *scarce_alloc(size_t size, void *user)
-{
-    scarce_t *scarce = user;
-    void *block = scarce->until-- == 0 ? NULL : malloc(size);
-
-    if (block != NULL)
-        scarce->alive++;
-    return block;
-}
-
-static void *scarce_resize(void *block, size_t size, void *user)
-{
-    return ((scarce_t *)user)->until-- == 0 ? NULL : realloc(block, size);
-}
-
-static void scarce_release(void *block, void *user)
-{
-    ((scarce_t *)user)->alive--;
-    free(block);
-}
-
 /* Connects and runs; whatever fails has a status and an outcome. */
 static void live_a_short_life(void)
 {
     static const char *const sql[] = {"SELECT $1::int + $20::int", "SELECT 1/0", "SELECT $1::int"};
-    agdb__conn_t *conn = agdb__conn_open(&s_login, s_resolver, agdb__now_us(), soon_us());
+    agdb__conn_t *conn = agdb__conn_open(&g_login, g_resolver, agdb__now_us(), soon_us());
     agdb_value_t v[20];
     size_t i;
 
@@ -906,7 +771,7 @@ static void live_a_short_life(void)
 static void open_and_run_each_allocation_failing_leaks_nothing(void **state)
 {
     scarce_t scarce = {0, 0};
-    const agdb_allocator_t allocator = {scarce_alloc, scarce_resize, scarce_release, &scarce};
+    const agdb_allocator_t allocator = scarce_allocator(&scarce);
     const agdb_allocator_t *before = agdb__alloc_enter(&allocator);
     int i;
 
@@ -919,8 +784,6 @@ static void open_and_run_each_allocation_failing_leaks_nothing(void **state)
     (void)agdb__alloc_enter(before);
     assert_in_range(i, 10, 1000); /* the last round had no failure */
 }
-
-#define CONN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -959,23 +822,6 @@ int main(void)
         CONN_TEST(receive_without_a_statement_is_misuse),
         cmocka_unit_test(open_and_run_each_allocation_failing_leaks_nothing),
     };
-    int failed;
 
-    s_login = (agdb__login_t){.node = "node-a",
-                              .host = must_getenv("AGDB_TEST_HOST"),
-                              .port = (uint16_t)strtoul(must_getenv("AGDB_TEST_PORT"), NULL, 10),
-                              .user = must_getenv("AGDB_TEST_USER"),
-                              .dbname = must_getenv("AGDB_TEST_DBNAME"),
-                              .service = "conn test",
-                              .search_path = "pg_catalog, \"$user\", public",
-                              .keywords = k_option,
-                              .values = k_value,
-                              .noptions = 1,
-                              .password_file = must_getenv("AGDB_TEST_PASSWORD_FILE"),
-                              .connect_ms = PATIENCE_MS,
-                              .server_ms = 1500};
-    s_resolver = agdb__resolver_new(NULL, NULL);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    agdb__resolver_free(s_resolver);
-    return failed;
+    return run_conn_tests(tests);
 }

@@ -1,95 +1,14 @@
 /* Groups of reads on one connection of a real server, which the environment names as for
  * test_conn.c. Only temporary tables are made. */
+#include "conn_fixture.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "pg/conn_impl.h"
 
-#include <libpq-fe.h>
-#include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
-/* cmocka.h needs the headers above */
-#include <cmocka.h>
-
-enum { PATIENCE_MS = 10000, MIB = 1 << 20 };
-
-static agdb__login_t s_login;
-static agdb__resolver_t *s_resolver;
-static agdb__conn_t *s_conn; /* of the test that runs */
-
-static const char *must_getenv(const char *name)
-{
-    const char *value = getenv(name);
-
-    if (value == NULL || *value == '\0') {
-        print_error("%s is not set: run by tests/run, or by tests/support/with-cluster\n", name);
-        exit(1);
-    }
-    return value;
-}
-
-static uint64_t soon_us(void)
-{
-    return agdb__after_ms(agdb__now_us(), PATIENCE_MS);
-}
-
-/* Steps a connection until it is READY or DEAD. */
-static agdb__conn_state_t drive(agdb__conn_t *conn)
-{
-    agdb__conn_state_t state = agdb__conn_state(conn);
-
-    while (state != AGDB__CONN_READY && state != AGDB__CONN_DEAD) {
-        struct pollfd p = {.fd = agdb__conn_fd(conn), .events = agdb__conn_events(conn)};
-        (void)poll(&p, p.fd < 0 ? 0 : 1, 5);
-        state = agdb__conn_step(conn, agdb__now_us());
-    }
-    return state;
-}
-
-static agdb__conn_t *connect_as(const agdb__login_t *login)
-{
-    agdb__conn_t *conn = agdb__conn_open(login, s_resolver, agdb__now_us(), soon_us());
-
-    assert_non_null(conn);
-    if (drive(conn) != AGDB__CONN_READY)
-        fail_msg("%s", agdb_error_message(agdb__conn_error(conn)));
-    return conn;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    s_conn = connect_as(&s_login);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    agdb__conn_close(s_conn);
-    s_conn = NULL;
-    return 0;
-}
-
-/* Runs it alone and compares the first value, or the command tag. */
-static void expect_alone(agdb__conn_t *conn, const char *sql, bool read_only, const char *value)
-{
-    const agdb__statement_t s = {.sql = sql, .read_only = read_only, .max_bytes = 64u * MIB};
-    struct pg_result *rows = NULL;
-    agdb_error_t *error = NULL;
-
-    if (agdb__conn_run(conn, &s, soon_us(), &rows, &error) != AGDB_OK)
-        fail_msg("%s: %s", sql, agdb_error_message(error));
-    assert_string_equal(PQnfields(rows) == 0 ? PQcmdStatus(rows) : PQgetvalue(rows, 0, 0), value);
-    PQclear(rows);
-}
 
 static void expect_prepared(const char *like, const char *count)
 {
@@ -97,19 +16,15 @@ static void expect_prepared(const char *like, const char *count)
 
     snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s",
              like);
-    expect_alone(s_conn, sql, true, count);
+    expect_alone(g_conn, sql, true, count);
 }
 
 static void add(const agdb__statement_t *statement)
 {
     agdb__statement_t s = *statement;
-    agdb_error_t *error = NULL;
 
     s.read_only = true;
-    if (s.max_bytes == 0)
-        s.max_bytes = 64u * MIB;
-    if (agdb__conn_group_add(s_conn, &s, &error) != AGDB_OK)
-        fail_msg("%s: %s", s.sql, agdb_error_message(error));
+    add_member(&s);
 }
 
 static void add_sql(const char *sql)
@@ -122,73 +37,11 @@ static agdb__conn_state_t run_group(const char *const *sql, size_t n)
 {
     size_t i;
 
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < n; i++)
         add_sql(sql[i]);
-    assert_int_equal(agdb__conn_group_end(s_conn), n);
-    return drive(s_conn);
-}
-
-static void expect_answer(size_t i, const char *value)
-{
-    struct pg_result *rows = NULL;
-    agdb_error_t *error = NULL;
-    agdb__member_fate_t fate = agdb__conn_group_receive(s_conn, i, &rows, &error);
-
-    if (fate != AGDB__MEMBER_ANSWERED)
-        fail_msg("member %zu: fate %d: %s", i, (int)fate, agdb_error_message(error));
-    if (PQntuples(rows) == 0)
-        assert_string_equal(value, "NULL");
-    else
-        assert_string_equal(PQgetvalue(rows, 0, 0), value);
-    PQclear(rows);
-}
-
-/* The caller frees the error. */
-static agdb_error_t *expect_error(size_t i, agdb__member_fate_t want, agdb_status_t status,
-                                  bool retriable)
-{
-    struct pg_result *rows = NULL;
-    agdb_error_t *error = NULL;
-    agdb__member_fate_t fate = agdb__conn_group_receive(s_conn, i, &rows, &error);
-
-    assert_null(rows);
-    if (fate != want || agdb_error_status(error) != status)
-        fail_msg("member %zu: fate %d: %s", i, (int)fate, agdb_error_message(error));
-    assert_int_equal(agdb_error_is_retriable(error), retriable);
-    assert_int_equal(agdb_error_stage(error), AGDB_STAGE_EXECUTE);
-    return error;
-}
-
-static void expect_sqlstate(size_t i, const char *sqlstate, bool retriable)
-{
-    agdb_error_t *error = expect_error(i, AGDB__MEMBER_FAILED, AGDB_E_SERVER, retriable);
-
-    assert_string_equal(agdb_error_sqlstate(error), sqlstate);
-    assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_REJECTED);
-    agdb_error_free(error);
-}
-
-static void expect_not_executed(size_t i)
-{
-    struct pg_result *rows = NULL;
-    agdb_error_t *error = NULL;
-
-    assert_int_equal(agdb__conn_group_receive(s_conn, i, &rows, &error), AGDB__MEMBER_NOT_EXECUTED);
-    assert_null(rows);
-    assert_null(error);
-}
-
-/* A second connection that ends the backend of the first. */
-static void terminate_backend(void)
-{
-    agdb__conn_t *other = connect_as(&s_login);
-    char sql[96];
-
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)",
-             agdb__conn_backend_pid(s_conn));
-    expect_alone(other, sql, false, "t");
-    agdb__conn_close(other);
+    assert_int_equal(agdb__conn_group_end(g_conn), n);
+    return drive(g_conn);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -202,11 +55,11 @@ static void group_of_one_is_answered(void **state)
     for (round = 0; round < 3; round++) { /* with the change of mode, then from the cache */
         assert_int_equal(run_group(sql, 1), AGDB__CONN_READY);
         expect_answer(0, "7");
-        assert_true(agdb__conn_is_clean(s_conn) && agdb__conn_is_read_only(s_conn));
-        assert_int_equal(agdb__conn_last_kind(s_conn), AGDB__ST_PLAIN);
+        assert_true(agdb__conn_is_clean(g_conn) && agdb__conn_is_read_only(g_conn));
+        assert_int_equal(agdb__conn_last_kind(g_conn), AGDB__ST_PLAIN);
     }
-    expect_alone(s_conn, "CREATE TEMP TABLE mode_goes_back (a int)", false, "CREATE TABLE");
-    assert_int_equal(agdb__conn_last_kind(s_conn), AGDB__ST_SESSION);
+    expect_alone(g_conn, "CREATE TEMP TABLE mode_goes_back (a int)", false, "CREATE TABLE");
+    assert_int_equal(agdb__conn_last_kind(g_conn), AGDB__ST_SESSION);
 }
 
 static void group_of_the_most_is_answered_in_order(void **state)
@@ -221,7 +74,7 @@ static void group_of_the_most_is_answered_in_order(void **state)
 
     (void)state;
     for (round = 0; round < 3; round++) {
-        agdb__conn_group_begin(s_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         for (i = 0; i < AGDB__GROUP_MAX; i++) {
             v = agdb_int4(i);
             add(&(agdb__statement_t){
@@ -229,10 +82,10 @@ static void group_of_the_most_is_answered_in_order(void **state)
             v = agdb_int4(-1); /* nothing of the caller's is referenced */
         }
         assert_int_equal(agdb__conn_group_add(
-                             s_conn, &(agdb__statement_t){.sql = sql, .read_only = true}, &error),
+                             g_conn, &(agdb__statement_t){.sql = sql, .read_only = true}, &error),
                          AGDB_E_MISUSE);
-        assert_int_equal(agdb__conn_group_end(s_conn), AGDB__GROUP_MAX);
-        assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+        assert_int_equal(agdb__conn_group_end(g_conn), AGDB__GROUP_MAX);
+        assert_int_equal(drive(g_conn), AGDB__CONN_READY);
         for (i = AGDB__GROUP_MAX - 1; i >= 0; i--) { /* in any order */
             snprintf(value, sizeof value, "%d", 2 * i);
             expect_answer((size_t)i, value);
@@ -253,7 +106,7 @@ static void group_of_unlike_statements_gives_each_its_own(void **state)
     memset(long_text, ' ', sizeof long_text - 1);
     memcpy(long_text, "SELECT 'long'", 13);
     for (round = 0; round < 3; round++) {
-        agdb__conn_group_begin(s_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         add(&(agdb__statement_t){
             .sql = "SELECT date '2026-11-23' = $1", .params = v, .nparams = 1});
         add_sql("SELECT g FROM generate_series(3, 5000) g");
@@ -263,8 +116,8 @@ static void group_of_unlike_statements_gives_each_its_own(void **state)
         add_sql("WITH w AS (SELECT 8) TABLE w");
         add_sql("VALUES ('nine'), ('ten')");
         add_sql("SELECT repeat('x', 3000000)::bytea IS NULL");
-        assert_int_equal(agdb__conn_group_end(s_conn), 8);
-        assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+        assert_int_equal(agdb__conn_group_end(g_conn), 8);
+        assert_int_equal(drive(g_conn), AGDB__CONN_READY);
         expect_answer(0, "t");
         expect_answer(1, "3");
         expect_answer(2, "long");
@@ -274,7 +127,7 @@ static void group_of_unlike_statements_gives_each_its_own(void **state)
         expect_answer(6, "nine");
         expect_answer(7, "f");
     }
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 /* More than both sockets' buffers hold in both directions: it reads while it writes. */
@@ -286,14 +139,14 @@ static void group_of_big_values_goes_both_ways_at_once(void **state)
 
     (void)state;
     memset(big, 'b', sizeof big);
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 24; i++)
         add(&(agdb__statement_t){.sql = "SELECT $1::text", .params = &v, .nparams = 1});
-    assert_int_equal(agdb__conn_group_end(s_conn), 24);
-    assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+    assert_int_equal(agdb__conn_group_end(g_conn), 24);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
     for (i = 0; i < 24; i++) {
         struct pg_result *rows = NULL;
-        assert_int_equal(agdb__conn_group_receive(s_conn, i, &rows, NULL), AGDB__MEMBER_ANSWERED);
+        assert_int_equal(agdb__conn_group_receive(g_conn, i, &rows, NULL), AGDB__MEMBER_ANSWERED);
         assert_int_equal(PQgetlength(rows, 0, 0), sizeof big);
         PQclear(rows);
     }
@@ -312,11 +165,11 @@ static void error_in_the_middle_leaves_the_later_ones_unexecuted(void **state)
         assert_int_equal(run_group(sql, 6), AGDB__CONN_READY);
         expect_answer(0, "1");
         expect_answer(1, "2");
-        expect_sqlstate(2, "22012", false);
+        expect_sqlstate_of(2, "22012", false);
         expect_not_executed(3);
         expect_not_executed(4);
         expect_not_executed(5);
-        assert_true(agdb__conn_is_clean(s_conn));
+        assert_true(agdb__conn_is_clean(g_conn));
     }
     assert_int_equal(run_group(&sql[3], 3), AGDB__CONN_READY);
     expect_answer(0, "4");
@@ -333,9 +186,9 @@ static void write_in_a_group_is_refused_by_the_server(void **state)
     (void)state;
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
     expect_answer(0, "1");
-    expect_sqlstate(1, "25006", false);
+    expect_sqlstate_of(1, "25006", false);
     expect_not_executed(2);
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 static void new_text_twice_is_prepared_once(void **state)
@@ -362,10 +215,10 @@ static void text_that_cannot_be_prepared_fails_the_first_that_uses_it(void **sta
 
     (void)state;
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
-    expect_sqlstate(0, "42P01", false);
+    expect_sqlstate_of(0, "42P01", false);
     expect_not_executed(1);
     expect_not_executed(2);
-    expect_alone(s_conn, "CREATE TEMP TABLE comes_later AS SELECT 'came'", false, "SELECT 1");
+    expect_alone(g_conn, "CREATE TEMP TABLE comes_later AS SELECT 'came'", false, "SELECT 1");
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
     expect_answer(0, "came");
     expect_answer(1, "came");
@@ -378,22 +231,22 @@ static void stale_plan_fails_its_member_and_is_prepared_again(void **state)
     static const char *const sql[] = {"SELECT 1", "SELECT * FROM altered", "SELECT * FROM altered"};
 
     (void)state;
-    expect_alone(s_conn, "CREATE TEMP TABLE altered AS SELECT 7 AS a", false, "SELECT 1");
+    expect_alone(g_conn, "CREATE TEMP TABLE altered AS SELECT 7 AS a", false, "SELECT 1");
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
     expect_answer(1, "7");
     expect_answer(2, "7");
-    expect_alone(s_conn, "ALTER TABLE altered ALTER a TYPE text", false, "ALTER TABLE");
+    expect_alone(g_conn, "ALTER TABLE altered ALTER a TYPE text", false, "ALTER TABLE");
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
     expect_answer(0, "1");
-    expect_sqlstate(1, "0A000", true);
+    expect_sqlstate_of(1, "0A000", true);
     expect_not_executed(2);
     assert_int_equal(run_group(&sql[1], 2), AGDB__CONN_READY);
     expect_answer(0, "7");
     expect_answer(1, "7");
     expect_prepared("'SELECT * FROM altered'", "1");
-    expect_alone(s_conn, "DEALLOCATE ALL", false, "DEALLOCATE ALL");
+    expect_alone(g_conn, "DEALLOCATE ALL", false, "DEALLOCATE ALL");
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
-    expect_sqlstate(0, "26000", true);
+    expect_sqlstate_of(0, "26000", true);
     expect_not_executed(1);
     assert_int_equal(run_group(sql, 1), AGDB__CONN_READY);
     expect_answer(0, "1");
@@ -405,16 +258,16 @@ static void stale_plan_of_an_evicted_statement_is_dropped_once(void **state)
     static const char *const sql[] = {"SELECT 'evicts'", "SELECT * FROM evicted", "SELECT 3"};
 
     (void)state;
-    s_conn->cache.max = 1;
-    expect_alone(s_conn, "CREATE TEMP TABLE evicted AS SELECT 7 AS a", false, "SELECT 1");
+    g_conn->cache.max = 1;
+    expect_alone(g_conn, "CREATE TEMP TABLE evicted AS SELECT 7 AS a", false, "SELECT 1");
     assert_int_equal(run_group(&sql[1], 1), AGDB__CONN_READY);
     expect_answer(0, "7");
-    expect_alone(s_conn, "ALTER TABLE evicted ALTER a TYPE text", false, "ALTER TABLE");
+    expect_alone(g_conn, "ALTER TABLE evicted ALTER a TYPE text", false, "ALTER TABLE");
     assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
     expect_answer(0, "evicts");
-    expect_sqlstate(1, "0A000", true);
+    expect_sqlstate_of(1, "0A000", true);
     expect_not_executed(2);
-    assert_int_equal(s_conn->nvictims, 1);
+    assert_int_equal(g_conn->nvictims, 1);
     assert_int_equal(run_group(&sql[1], 2), AGDB__CONN_READY);
     expect_answer(0, "7");
     expect_answer(1, "3");
@@ -440,16 +293,16 @@ static void add_refused_statement_leaves_the_group_going(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'before'");
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const agdb__statement_t s = {.sql = rows[i].sql, .read_only = rows[i].read_only};
-        if (agdb__conn_group_add(s_conn, &s, &error) != AGDB_E_UNSUPPORTED)
+        if (agdb__conn_group_add(g_conn, &s, &error) != AGDB_E_UNSUPPORTED)
             fail_msg("%s was accepted", rows[i].sql);
         assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
         assert_int_equal(agdb_error_stage(error), AGDB_STAGE_CHECK);
     }
-    assert_int_equal(agdb__conn_group_add(s_conn,
+    assert_int_equal(agdb__conn_group_add(g_conn,
                                           &(agdb__statement_t){.sql = "SELECT $1::text",
                                                                .params = &bad,
                                                                .nparams = 1,
@@ -459,11 +312,11 @@ static void add_refused_statement_leaves_the_group_going(void **state)
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
     agdb_error_clear(&error);
     add_sql("SELECT 'behind'");
-    assert_int_equal(agdb__conn_group_end(s_conn), 2);
-    assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+    assert_int_equal(agdb__conn_group_end(g_conn), 2);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
     expect_answer(0, "before");
     expect_answer(1, "behind");
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 static void group_out_of_order_is_refused(void **state)
@@ -473,48 +326,65 @@ static void group_out_of_order_is_refused(void **state)
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(agdb__conn_group_add(s_conn, &s, &error), AGDB_E_MISUSE);
-    assert_int_equal(agdb__conn_group_end(s_conn), 0);
-    agdb__conn_group_begin(s_conn);
-    assert_false(agdb__conn_is_clean(s_conn));
-    assert_int_equal(agdb__conn_send(s_conn, &s, &error), AGDB_E_LOST);
-    assert_int_equal(agdb__conn_probe(s_conn, agdb__now_us(), soon_us()), AGDB_E_LOST);
-    assert_int_equal(agdb__conn_group_end(s_conn), 0); /* an empty one is not sent */
-    assert_int_equal(agdb__conn_state(s_conn), AGDB__CONN_READY);
-    assert_true(agdb__conn_is_clean(s_conn));
-    agdb__conn_group_begin(s_conn);
+    assert_int_equal(agdb__conn_group_add(g_conn, &s, &error), AGDB_E_MISUSE);
+    assert_int_equal(agdb__conn_group_end(g_conn), 0);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
+    assert_false(agdb__conn_is_clean(g_conn));
+    assert_int_equal(agdb__conn_send(g_conn, &s, &error), AGDB_E_LOST);
+    assert_int_equal(agdb__conn_probe(g_conn, agdb__now_us(), soon_us()), AGDB_E_LOST);
+    assert_int_equal(agdb__conn_group_end(g_conn), 0); /* an empty one is not sent */
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_READY);
+    assert_true(agdb__conn_is_clean(g_conn));
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add(&s);
-    assert_int_equal(agdb__conn_group_end(s_conn), 1);
-    assert_int_equal(agdb__conn_group_receive(s_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
+    assert_int_equal(agdb__conn_group_end(g_conn), 1);
+    assert_int_equal(agdb__conn_group_receive(g_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
     assert_int_equal(agdb_error_status(error), AGDB_E_MISUSE); /* in flight */
-    agdb__conn_group_begin(s_conn);                            /* does nothing to what is */
-    assert_int_equal(agdb__conn_group_add(s_conn, &s, &error), AGDB_E_LOST);
-    assert_int_equal(agdb__conn_group_end(s_conn), 0);
-    assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);         /* does nothing to what is */
+    assert_int_equal(agdb__conn_group_add(g_conn, &s, &error), AGDB_E_LOST);
+    assert_int_equal(agdb__conn_group_end(g_conn), 0);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
     expect_answer(0, "1");
-    assert_int_equal(agdb__conn_group_receive(s_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
+    assert_int_equal(agdb__conn_group_receive(g_conn, 0, &rows, &error), AGDB__MEMBER_LOST);
     assert_int_equal(agdb_error_status(error), AGDB_E_MISUSE); /* once only */
-    assert_int_equal(agdb__conn_group_receive(s_conn, 1, &rows, &error), AGDB__MEMBER_LOST);
+    assert_int_equal(agdb__conn_group_receive(g_conn, 1, &rows, &error), AGDB__MEMBER_LOST);
     assert_null(rows);
     agdb_error_clear(&error);
 }
 
-static void group_behind_a_pgbouncer_is_refused(void **state)
+/* Straight to the server, so that what would be left to the next caller can be seen. */
+static void group_behind_a_pgbouncer_leaves_nothing_in_the_session(void **state)
 {
-    const agdb__statement_t s = {.sql = "SELECT 1", .read_only = true, .max_bytes = MIB};
-    agdb__login_t login = s_login;
-    agdb__conn_t *conn;
+    static const char look[] = "SELECT current_setting('transaction_read_only') || ' ' ||"
+                               " current_setting('statement_timeout')";
+    static const char *const sql[] = {look, "SELECT 1/0", look};
+    agdb__login_t login = g_login;
 
     (void)state;
-    assert_true(agdb__conn_can_group(s_conn));
     login.pgbouncer = true;
-    conn = connect_as(&login);
-    assert_false(agdb__conn_can_group(conn));
-    agdb__conn_group_begin(conn);
-    assert_int_equal(agdb__conn_group_add(conn, &s, NULL), AGDB_E_UNSUPPORTED);
-    assert_int_equal(agdb__conn_group_end(conn), 0);
-    expect_alone(conn, "SELECT 1", true, "1");
-    agdb__conn_close(conn);
+    agdb__conn_close(g_conn);
+    g_conn = connect_as(&login);
+    assert_int_equal(run_group(sql, 1), AGDB__CONN_READY);
+    expect_answer(0, "on 1500ms");
+    assert_int_equal(run_group(sql, 3), AGDB__CONN_READY);
+    expect_answer(0, "on 1500ms");
+    expect_sqlstate_of(1, "22012", false);
+    expect_not_executed(2);
+    assert_true(agdb__conn_is_clean(g_conn));
+    agdb__conn_set_lock_ms(g_conn, 40);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_WRITES);
+    add_member(&(agdb__statement_t){.sql = "SELECT current_setting('lock_timeout')"});
+    add_member(&(agdb__statement_t){.sql = "SELECT current_setting('lock_timeout')"});
+    add_member(&(agdb__statement_t){.sql = "SELECT 1/0"});
+    assert_int_equal(agdb__conn_group_end(g_conn), 3);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
+    expect_answer(0, "40ms");
+    expect_answer(1, "40ms");
+    expect_sqlstate_of(2, "22012", false);
+    assert_true(agdb__conn_is_clean(g_conn));
+    expect_alone(g_conn, look, false, "off 0");
+    expect_alone(g_conn, "SELECT current_setting('lock_timeout')", false, "0");
+    expect_alone(g_conn, "SELECT count(*) FROM pg_prepared_statements", false, "0");
 }
 
 /* --- limits ---------------------------------------------------------------------------------- */
@@ -525,14 +395,14 @@ static void max_rows_of_one_member_is_its_own(void **state)
     agdb_error_t *error;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add(&(agdb__statement_t){.sql = sql, .max_rows = 100});
     add(&(agdb__statement_t){.sql = sql, .max_rows = 99});
     add(&(agdb__statement_t){.sql = sql});
     add(&(agdb__statement_t){.sql = "SELECT repeat('x', 9000)", .max_bytes = 8000});
     add(&(agdb__statement_t){.sql = "SELECT repeat('x', 9000) = ''", .max_bytes = 8000});
-    assert_int_equal(agdb__conn_group_end(s_conn), 5);
-    assert_int_equal(drive(s_conn), AGDB__CONN_READY);
+    assert_int_equal(agdb__conn_group_end(g_conn), 5);
+    assert_int_equal(drive(g_conn), AGDB__CONN_READY);
     expect_answer(0, "1");
     error = expect_error(1, AGDB__MEMBER_FAILED, AGDB_E_TOO_BIG, false);
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_REJECTED);
@@ -540,7 +410,7 @@ static void max_rows_of_one_member_is_its_own(void **state)
     expect_answer(2, "1"); /* the transaction went on */
     agdb_error_free(expect_error(3, AGDB__MEMBER_FAILED, AGDB_E_TOO_BIG, false));
     expect_answer(4, "f");
-    assert_true(agdb__conn_is_clean(s_conn));
+    assert_true(agdb__conn_is_clean(g_conn));
 }
 
 /* The brake counts each member for itself. */
@@ -551,15 +421,15 @@ static void max_bytes_in_flight_ends_the_connection_for_the_member_that_is_over(
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 60; i++)
         add(&(agdb__statement_t){.sql = "SELECT length(repeat('y', 700000)), repeat('y', 700000)",
                                  .max_bytes = MIB});
     add(&(agdb__statement_t){.sql = "SELECT repeat('x', 1000) FROM generate_series(1, 1000000)",
                              .max_bytes = MIB});
     add_sql("SELECT 61");
-    assert_int_equal(agdb__conn_group_end(s_conn), 62);
-    assert_int_equal(drive(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_group_end(g_conn), 62);
+    assert_int_equal(drive(g_conn), AGDB__CONN_DEAD);
     assert_in_range(agdb__now_us() - start_us, 0, 3000000);
     for (i = 0; i < 60; i++)
         expect_answer(i, "700000");
@@ -583,7 +453,7 @@ static void eviction_inside_a_group_keeps_the_answers_right(void **state)
     int round;
 
     (void)state;
-    s_conn->cache.max = 2; /* so that members lose their own statements */
+    g_conn->cache.max = 2; /* so that members lose their own statements */
     for (round = 0; round < 20; round++) {
         assert_int_equal(run_group(&sql[round % 3], 5), AGDB__CONN_READY);
         for (i = 0; i < 5; i++) {
@@ -591,9 +461,9 @@ static void eviction_inside_a_group_keeps_the_answers_right(void **state)
             expect_answer(i, value);
         }
     }
-    assert_true(agdb__conn_is_clean(s_conn));
-    expect_alone(s_conn, "SELECT 1", true, "1"); /* has dropped what was evicted */
-    expect_alone(s_conn, "SELECT count(*) FROM pg_prepared_statements", true, "3");
+    assert_true(agdb__conn_is_clean(g_conn));
+    expect_alone(g_conn, "SELECT 1", true, "1"); /* has dropped what was evicted */
+    expect_alone(g_conn, "SELECT count(*) FROM pg_prepared_statements", true, "3");
 }
 
 /* Fills the cache and evicts as many as a group can, again and again. */
@@ -606,21 +476,21 @@ static void groups_of_new_texts_evict_as_many(void **state)
 
     (void)state;
     for (round = 0; round < 12; round++) {
-        agdb__conn_group_begin(s_conn);
+        agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
         for (i = 0; i < AGDB__GROUP_MAX; i++) {
             snprintf(sql, sizeof sql, "SELECT %d", round * 1000 + i);
             add_sql(sql);
         }
-        assert_int_equal(agdb__conn_group_end(s_conn), AGDB__GROUP_MAX);
-        assert_int_equal(drive(s_conn), AGDB__CONN_READY);
-        assert_true(agdb__conn_is_clean(s_conn));
+        assert_int_equal(agdb__conn_group_end(g_conn), AGDB__GROUP_MAX);
+        assert_int_equal(drive(g_conn), AGDB__CONN_READY);
+        assert_true(agdb__conn_is_clean(g_conn));
         for (i = 0; i < AGDB__GROUP_MAX; i++) {
             snprintf(value, sizeof value, "%d", round * 1000 + i);
             expect_answer((size_t)i, value);
         }
     }
-    expect_alone(s_conn, "SELECT 1", true, "1");
-    expect_alone(s_conn, "SELECT count(*) BETWEEN 256 AND 258 FROM pg_prepared_statements", true,
+    expect_alone(g_conn, "SELECT 1", true, "1");
+    expect_alone(g_conn, "SELECT count(*) BETWEEN 256 AND 258 FROM pg_prepared_statements", true,
                  "t");
 }
 
@@ -631,15 +501,15 @@ static void drop_that_fails_does_not_lose_the_others(void **state)
                                       "SELECT 'v5'"};
 
     (void)state;
-    s_conn->cache.max = 2;
+    g_conn->cache.max = 2;
     assert_int_equal(run_group(sql, 5), AGDB__CONN_READY); /* v1, v2, v3 are to be dropped */
-    assert_int_equal(s_conn->nvictims, 3);
-    s_conn->victim[0] += 1000; /* such a one is not there */
-    expect_alone(s_conn, "SELECT 'v5'", true, "v5");
-    assert_int_equal(s_conn->nvictims, 3);
-    expect_alone(s_conn, "SELECT 'v5'", true, "v5");
-    expect_alone(s_conn, "SELECT 'v5'", true, "v5");
-    assert_int_equal(s_conn->nvictims, 0);
+    assert_int_equal(g_conn->nvictims, 3);
+    g_conn->victim[0] += 1000; /* such a one is not there */
+    expect_alone(g_conn, "SELECT 'v5'", true, "v5");
+    assert_int_equal(g_conn->nvictims, 3);
+    expect_alone(g_conn, "SELECT 'v5'", true, "v5");
+    expect_alone(g_conn, "SELECT 'v5'", true, "v5");
+    assert_int_equal(g_conn->nvictims, 0);
     expect_prepared("'SELECT ''v%'", "3"); /* v1, whose name was changed, v4 and v5 */
 }
 
@@ -652,12 +522,12 @@ static void backend_ended_in_flight_tells_each_member_its_fate(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 3; i++)
         add_sql(sql[i]);
-    assert_int_equal(agdb__conn_group_end(s_conn), 3);
+    assert_int_equal(agdb__conn_group_end(g_conn), 3);
     terminate_backend();
-    assert_int_equal(drive(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(drive(g_conn), AGDB__CONN_DEAD);
     expect_answer(0, "1"); /* had come whole */
     error = expect_error(1, AGDB__MEMBER_FAILED, AGDB_E_LOST, true);
     assert_string_equal(agdb_error_sqlstate(error), "57P01");
@@ -688,12 +558,12 @@ static void cut_connection_loses_the_members_in_flight(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     for (i = 0; i < 2; i++)
         add_sql(sql[i]);
-    assert_int_equal(agdb__conn_group_end(s_conn), 2);
-    assert_int_equal(shutdown(agdb__conn_fd(s_conn), SHUT_RDWR), 0);
-    assert_int_equal(drive(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_group_end(g_conn), 2);
+    assert_int_equal(shutdown(agdb__conn_fd(g_conn), SHUT_RDWR), 0);
+    assert_int_equal(drive(g_conn), AGDB__CONN_DEAD);
     for (i = 0; i < 2; i++) {
         error = expect_error(i, AGDB__MEMBER_LOST, AGDB_E_LOST, true);
         assert_string_equal(agdb_error_node(error), "node-a");
@@ -716,85 +586,58 @@ static void connection_cut_while_gathering_loses_the_members(void **state)
     size_t i;
 
     (void)state;
-    agdb__conn_group_begin(s_conn);
-    assert_int_equal(shutdown(agdb__conn_fd(s_conn), SHUT_RDWR), 0);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
+    assert_int_equal(shutdown(agdb__conn_fd(g_conn), SHUT_RDWR), 0);
     while (added < 8 && st == AGDB_OK) {
-        st = agdb__conn_group_add(s_conn, &s, NULL);
+        st = agdb__conn_group_add(g_conn, &s, NULL);
         added += st == AGDB_OK;
     }
     assert_true(st == AGDB_OK || st == AGDB_E_LOST);
-    assert_int_equal(agdb__conn_group_end(s_conn), added);
-    assert_int_equal(drive(s_conn), AGDB__CONN_DEAD);
+    assert_int_equal(agdb__conn_group_end(g_conn), added);
+    assert_int_equal(drive(g_conn), AGDB__CONN_DEAD);
     for (i = 0; i < added; i++)
         agdb_error_free(expect_error(i, AGDB__MEMBER_LOST, AGDB_E_LOST, true));
 }
 
 static void stopped_backend_does_not_hold_up_abort_and_close(void **state)
 {
-    const pid_t pid = agdb__conn_backend_pid(s_conn);
+    const pid_t pid = agdb__conn_backend_pid(g_conn);
     agdb_error_t *error;
     uint64_t start_us;
 
     (void)state;
     assert_int_equal(kill(pid, SIGSTOP), 0);
     start_us = agdb__now_us();
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 1");
     add_sql("SELECT 2");
-    assert_int_equal(agdb__conn_group_end(s_conn), 2);
-    assert_int_equal(agdb__conn_step(s_conn, agdb__now_us()), AGDB__CONN_IN_FLIGHT);
-    agdb__conn_abort(s_conn, "no answer in time");
+    assert_int_equal(agdb__conn_group_end(g_conn), 2);
+    assert_int_equal(agdb__conn_step(g_conn, agdb__now_us()), AGDB__CONN_IN_FLIGHT);
+    agdb__conn_abort(g_conn, "no answer in time");
     error = expect_error(1, AGDB__MEMBER_LOST, AGDB_E_LOST, true);
     assert_non_null(strstr(agdb_error_message(error), "no answer in time"));
     agdb_error_free(error);
-    agdb__conn_abort(s_conn, "twice is fine");
-    agdb__conn_close(s_conn);
+    agdb__conn_abort(g_conn, "twice is fine");
+    agdb__conn_close(g_conn);
     assert_in_range(agdb__now_us() - start_us, 0, 100000);
     assert_int_equal(kill(pid, SIGCONT), 0);
-    s_conn = NULL;
+    g_conn = NULL;
 }
 
 static void close_in_flight_leaves_nothing_behind(void **state)
 {
     (void)state;
-    agdb__conn_group_begin(s_conn);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'being prepared'");
     add_sql("SELECT 'being prepared'");
-    assert_int_equal(agdb__conn_group_end(s_conn), 2);
-    agdb__conn_close(s_conn);
-    s_conn = connect_as(&s_login);
-    agdb__conn_group_begin(s_conn);
+    assert_int_equal(agdb__conn_group_end(g_conn), 2);
+    agdb__conn_close(g_conn);
+    g_conn = connect_as(&g_login);
+    agdb__conn_group_begin(g_conn, AGDB__GROUP_READS);
     add_sql("SELECT 'gathered'"); /* closed by the teardown */
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
-
-/* An allocator that counts what is alive and refuses one call. */
-typedef struct scarce {
-    int until; /* calls until the one that is refused; negative: none is */
-    int alive;
-} scarce_t;
-
-static void *scarce_alloc(size_t size, void *user)
-{
-    scarce_t *scarce = user;
-    void *block = scarce->until-- == 0 ? NULL : malloc(size);
-
-    if (block != NULL)
-        scarce->alive++;
-    return block;
-}
-
-static void *scarce_resize(void *block, size_t size, void *user)
-{
-    return ((scarce_t *)user)->until-- == 0 ? NULL : realloc(block, size);
-}
-
-static void scarce_release(void *block, void *user)
-{
-    ((scarce_t *)user)->alive--;
-    free(block);
-}
 
 /* Every member has a fate, whatever failed. */
 static void run_group_of_three(agdb__conn_t *conn, bool *ret_failed)
@@ -806,7 +649,7 @@ static void run_group_of_three(agdb__conn_t *conn, bool *ret_failed)
 
     for (i = 0; i < 20; i++)
         v[i] = i == 0 || i == 19 ? agdb_int4(1) : agdb_typed(25, "x");
-    agdb__conn_group_begin(conn);
+    agdb__conn_group_begin(conn, AGDB__GROUP_READS);
     for (i = 0; i < 3; i++) {
         const agdb__statement_t s = {.sql = sql[i],
                                      .params = v,
@@ -836,7 +679,7 @@ static void run_group_of_three(agdb__conn_t *conn, bool *ret_failed)
 static void group_each_allocation_failing_leaks_nothing(void **state)
 {
     scarce_t scarce = {-1, 0};
-    const agdb_allocator_t allocator = {scarce_alloc, scarce_resize, scarce_release, &scarce};
+    const agdb_allocator_t allocator = scarce_allocator(&scarce);
     const agdb_allocator_t *before = agdb__alloc_enter(&allocator);
     int failures = 0;
     int i;
@@ -846,7 +689,7 @@ static void group_each_allocation_failing_leaks_nothing(void **state)
         agdb__conn_t *conn;
         bool failed = false;
         scarce.until = -1;
-        conn = connect_as(&s_login);
+        conn = connect_as(&g_login);
         scarce.until = i;
         run_group_of_three(conn, &failed);
         failures += failed;
@@ -858,56 +701,35 @@ static void group_each_allocation_failing_leaks_nothing(void **state)
     assert_in_range(failures, 5, i);
 }
 
-#define GROUP_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
-    static const char *const option[] = {"sslmode"};
-    static const char *const value[] = {"prefer"};
     const struct CMUnitTest tests[] = {
-        GROUP_TEST(group_of_one_is_answered),
-        GROUP_TEST(group_of_the_most_is_answered_in_order),
-        GROUP_TEST(group_of_unlike_statements_gives_each_its_own),
-        GROUP_TEST(group_of_big_values_goes_both_ways_at_once),
-        GROUP_TEST(error_in_the_middle_leaves_the_later_ones_unexecuted),
-        GROUP_TEST(write_in_a_group_is_refused_by_the_server),
-        GROUP_TEST(new_text_twice_is_prepared_once),
-        GROUP_TEST(text_that_cannot_be_prepared_fails_the_first_that_uses_it),
-        GROUP_TEST(stale_plan_fails_its_member_and_is_prepared_again),
-        GROUP_TEST(stale_plan_of_an_evicted_statement_is_dropped_once),
-        GROUP_TEST(add_refused_statement_leaves_the_group_going),
-        GROUP_TEST(group_out_of_order_is_refused),
-        GROUP_TEST(group_behind_a_pgbouncer_is_refused),
-        GROUP_TEST(max_rows_of_one_member_is_its_own),
-        GROUP_TEST(max_bytes_in_flight_ends_the_connection_for_the_member_that_is_over),
-        GROUP_TEST(eviction_inside_a_group_keeps_the_answers_right),
-        GROUP_TEST(groups_of_new_texts_evict_as_many),
-        GROUP_TEST(drop_that_fails_does_not_lose_the_others),
-        GROUP_TEST(backend_ended_in_flight_tells_each_member_its_fate),
-        GROUP_TEST(backend_ended_before_the_group_executes_none),
-        GROUP_TEST(cut_connection_loses_the_members_in_flight),
-        GROUP_TEST(connection_cut_while_gathering_loses_the_members),
-        GROUP_TEST(stopped_backend_does_not_hold_up_abort_and_close),
-        GROUP_TEST(close_in_flight_leaves_nothing_behind),
+        CONN_TEST(group_of_one_is_answered),
+        CONN_TEST(group_of_the_most_is_answered_in_order),
+        CONN_TEST(group_of_unlike_statements_gives_each_its_own),
+        CONN_TEST(group_of_big_values_goes_both_ways_at_once),
+        CONN_TEST(error_in_the_middle_leaves_the_later_ones_unexecuted),
+        CONN_TEST(write_in_a_group_is_refused_by_the_server),
+        CONN_TEST(new_text_twice_is_prepared_once),
+        CONN_TEST(text_that_cannot_be_prepared_fails_the_first_that_uses_it),
+        CONN_TEST(stale_plan_fails_its_member_and_is_prepared_again),
+        CONN_TEST(stale_plan_of_an_evicted_statement_is_dropped_once),
+        CONN_TEST(add_refused_statement_leaves_the_group_going),
+        CONN_TEST(group_out_of_order_is_refused),
+        CONN_TEST(group_behind_a_pgbouncer_leaves_nothing_in_the_session),
+        CONN_TEST(max_rows_of_one_member_is_its_own),
+        CONN_TEST(max_bytes_in_flight_ends_the_connection_for_the_member_that_is_over),
+        CONN_TEST(eviction_inside_a_group_keeps_the_answers_right),
+        CONN_TEST(groups_of_new_texts_evict_as_many),
+        CONN_TEST(drop_that_fails_does_not_lose_the_others),
+        CONN_TEST(backend_ended_in_flight_tells_each_member_its_fate),
+        CONN_TEST(backend_ended_before_the_group_executes_none),
+        CONN_TEST(cut_connection_loses_the_members_in_flight),
+        CONN_TEST(connection_cut_while_gathering_loses_the_members),
+        CONN_TEST(stopped_backend_does_not_hold_up_abort_and_close),
+        CONN_TEST(close_in_flight_leaves_nothing_behind),
         cmocka_unit_test(group_each_allocation_failing_leaks_nothing),
     };
-    int failed;
 
-    s_login = (agdb__login_t){.node = "node-a",
-                              .host = must_getenv("AGDB_TEST_HOST"),
-                              .port = (uint16_t)strtoul(must_getenv("AGDB_TEST_PORT"), NULL, 10),
-                              .user = must_getenv("AGDB_TEST_USER"),
-                              .dbname = must_getenv("AGDB_TEST_DBNAME"),
-                              .service = "group test",
-                              .search_path = "pg_catalog, \"$user\", public",
-                              .keywords = option,
-                              .values = value,
-                              .noptions = 1,
-                              .password_file = must_getenv("AGDB_TEST_PASSWORD_FILE"),
-                              .connect_ms = PATIENCE_MS,
-                              .server_ms = 1500};
-    s_resolver = agdb__resolver_new(NULL, NULL);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    agdb__resolver_free(s_resolver);
-    return failed;
+    return run_conn_tests(tests);
 }

@@ -196,14 +196,15 @@ void agdb__conn_abort(agdb__conn_t *conn, const char *why)
     die(conn, AGDB_E_LOST, "");
 }
 
-bool agdb__conn_can_group(const agdb__conn_t *conn)
+void agdb__conn_set_lock_ms(agdb__conn_t *conn, uint32_t lock_ms)
 {
     (void)conn;
-    return true;
+    (void)lock_ms;
 }
 
-void agdb__conn_group_begin(agdb__conn_t *conn)
+void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind)
 {
+    (void)kind;
     conn->members = 0;
     conn->failed = false;
 }

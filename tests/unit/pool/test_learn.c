@@ -1,5 +1,6 @@
 #include "pool/learn.h"
 
+#include "base/error.h"
 #include "unit.h"
 
 #include <string.h>
@@ -113,14 +114,57 @@ static void failures_over_one_in_a_hundred_end_riding(void **state)
         (void)agdb__learn_may_ride(&g_learn, good);
         (void)agdb__learn_may_ride(&g_learn, bad);
         if (i % 200 == 0)
-            agdb__learn_failure(good, false);
+            agdb__learn_failure(good, AGDB__FAULT_NONE);
         if (i % 20 == 0)
-            agdb__learn_failure(bad, false);
+            agdb__learn_failure(bad, AGDB__FAULT_NONE);
     }
     assert_true(agdb__learn_may_ride(&g_learn, good));
     assert_false(agdb__learn_may_ride(&g_learn, bad));
-    agdb__learn_failure(grouped, true); /* once is enough when it may be the group's fault */
+    agdb__learn_failure(grouped, AGDB__FAULT_LASTING); /* once is enough */
     assert_false(agdb__learn_may_ride(&g_learn, grouped));
+}
+
+static void a_passing_failure_sends_a_statement_alone_for_a_while(void **state)
+{
+    agdb__learnt_t *e = known(60, 20);
+    int alone = 0;
+
+    (void)state;
+    agdb__learn_failure(e, AGDB__FAULT_PASSING);
+    while (!agdb__learn_may_ride(&g_learn, e) && alone < 10000)
+        alone++;
+    assert_in_range(alone, 200, 300);
+}
+
+static void faults_of_riding_are_told_by_their_states(void **state)
+{
+    static const struct {
+        agdb_status_t status;
+        const char *sqlstate;
+        agdb__riding_fault_t want;
+    } rows[] = {
+        {AGDB_E_SERVER, "25001", AGDB__FAULT_LASTING},
+        {AGDB_E_SERVER, "2D000", AGDB__FAULT_LASTING},
+        {AGDB_E_SERVER, "40001", AGDB__FAULT_PASSING},
+        {AGDB_E_SERVER, "55P03", AGDB__FAULT_PASSING},
+        {AGDB_E_SERVER, "0A000", AGDB__FAULT_PASSING},
+        {AGDB_E_SERVER, "23505", AGDB__FAULT_NONE},
+        {AGDB_E_SERVER, "22012", AGDB__FAULT_NONE},
+        {AGDB_E_LOST, "57P01", AGDB__FAULT_NONE},
+        {AGDB_E_LOST, "40001", AGDB__FAULT_NONE}, /* not certainly rolled back */
+    };
+    size_t i;
+
+    (void)state;
+    assert_int_equal(agdb__riding_fault(NULL), AGDB__FAULT_NONE);
+    for (i = 0; i < AGDB_COUNT(rows); i++) {
+        agdb_error_t *error = NULL;
+
+        (void)agdb__fail(&error, rows[i].status, "x");
+        agdb__error_sqlstate(&error, rows[i].sqlstate);
+        assert_int_equal(agdb__riding_fault(error), rows[i].want);
+        agdb__error_free(error);
+    }
 }
 
 static void a_full_table_forgets_nobody_and_takes_nobody(void **state)
@@ -146,6 +190,8 @@ int main(void)
         cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
         cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
         cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),
+        cmocka_unit_test_setup(a_passing_failure_sends_a_statement_alone_for_a_while, reset),
+        cmocka_unit_test_setup(faults_of_riding_are_told_by_their_states, reset),
         cmocka_unit_test_setup(a_full_table_forgets_nobody_and_takes_nobody, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
