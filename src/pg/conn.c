@@ -184,13 +184,23 @@ static void step_connecting(agdb__conn_t *conn, uint64_t now_us)
 
 /* --- INTRODUCING, IN_FLIGHT ------------------------------------------------------------------ */
 
+static bool is_introduction(const agdb__conn_t *conn)
+{
+    return conn->work == AGDB__WORK_HELLO || conn->work == AGDB__WORK_IDENTITY;
+}
+
 static void step_working(agdb__conn_t *conn)
 {
     if (!agdb__conn_read(conn))
         return;
-    if ((conn->work == AGDB__WORK_HELLO || conn->work == AGDB__WORK_IDENTITY) &&
-        !agdb__conn_take_hello(conn))
+    if (conn->work == AGDB__WORK_WAY)
+        agdb__conn_take_way(conn);
+    else if (is_introduction(conn) && !agdb__conn_take_hello(conn))
         return;
+    if (conn->state == AGDB__CONN_INTRODUCING && is_introduction(conn)) {
+        (void)agdb__conn_queue_way(conn);
+        return;
+    }
     if (agdb__conn_roll_back(conn))
         return;
     if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
@@ -308,6 +318,11 @@ const agdb_error_t *agdb__conn_error(const agdb__conn_t *conn)
 const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn)
 {
     return &conn->hello;
+}
+
+uint64_t agdb__conn_way_us(const agdb__conn_t *conn)
+{
+    return conn->way_us;
 }
 
 bool agdb__conn_in_recovery(const agdb__conn_t *conn)

@@ -57,6 +57,8 @@ uint64_t agdb__conn_wake_us(const agdb__conn_t *conn);
 const agdb_error_t *agdb__conn_error(const agdb__conn_t *conn);
 /* From INTRODUCING's end on. Updated by agdb__conn_probe. */
 const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn);
+/* To the server and back, as it was when the connection was made. */
+uint64_t agdb__conn_way_us(const agdb__conn_t *conn);
 /* What the connection last heard for free (ParameterStatus in_hot_standby). */
 bool agdb__conn_in_recovery(const agdb__conn_t *conn);
 int agdb__conn_backend_pid(const agdb__conn_t *conn);

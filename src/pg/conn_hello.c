@@ -1,6 +1,7 @@
 /* The introduction: role, position, identity, and output settings that the environment got at. */
 #include "pg/conn_impl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "pg/decode.h"
 
@@ -210,4 +211,22 @@ bool agdb__conn_take_hello(agdb__conn_t *conn)
     }
     agdb__conn_drop_members(conn);
     return done;
+}
+
+bool agdb__conn_queue_way(agdb__conn_t *conn)
+{
+    agdb__conn_begin_work(conn, AGDB__WORK_WAY);
+    if (!agdb__conn_queue_sync(conn)) {
+        agdb__conn_die(conn, AGDB_E_NOMEM, AGDB_STAGE_CONNECT, "out of memory");
+        return false;
+    }
+    conn->way_from_us = agdb__now_us();
+    agdb__conn_flush(conn);
+    return true;
+}
+
+void agdb__conn_take_way(agdb__conn_t *conn)
+{
+    conn->way_us = agdb__now_us() - conn->way_from_us;
+    agdb__conn_drop_members(conn);
 }

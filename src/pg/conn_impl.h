@@ -57,7 +57,8 @@ typedef enum agdb__work {
     AGDB__WORK_STATEMENT = 0,
     AGDB__WORK_GROUP,
     AGDB__WORK_HELLO,
-    AGDB__WORK_IDENTITY
+    AGDB__WORK_IDENTITY,
+    AGDB__WORK_WAY /* a Sync with nothing to do */
 } agdb__work_t;
 
 struct agdb__conn {
@@ -71,6 +72,8 @@ struct agdb__conn {
     short events;
     agdb_error_t *error; /* DEAD: why; CONNECTING: what the last address said */
     agdb__hello_t hello;
+    uint64_t way_from_us;
+    uint64_t way_us;
 
     /* work in flight */
     agdb__work_t work;
@@ -122,6 +125,10 @@ agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const struct pg_
 bool agdb__conn_queue_hello(agdb__conn_t *conn);
 /* The answer is complete. True: the introduction is over; false: more was asked, or DEAD. */
 bool agdb__conn_take_hello(agdb__conn_t *conn);
+/* The last part of the introduction of a new connection: measures the way to the server and back.
+ * False: DEAD. */
+bool agdb__conn_queue_way(agdb__conn_t *conn);
+void agdb__conn_take_way(agdb__conn_t *conn);
 
 /* --- conn_member.c --- */
 void agdb__conn_drop_members(agdb__conn_t *conn);

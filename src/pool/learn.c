@@ -11,7 +11,8 @@ enum {
     FAILURES_JUDGED = 50, /* rides before the share of failures counts */
     RECHECK_RUNS = 3,
     PASSING_RUNS = 256, /* alone, after a failure that others may have brought about */
-    RISE = 16           /* a slower run counts for this part more, at most */
+    RISE = 16,          /* a slower run counts for this part more, at most */
+    WAY_RISE = 4        /* the same of a longer way: who measured it may have been busy */
 };
 
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash)
@@ -59,7 +60,12 @@ uint64_t agdb__learn_work_us(const agdb__learn_t *learn, const agdb__learnt_t *e
 
 void agdb__learn_way(agdb__learn_t *learn, uint64_t us)
 {
-    set(&learn->way_us, us < UINT32_MAX ? (unsigned)us : UINT32_MAX);
+    unsigned now_us = us < UINT32_MAX / 2 ? (unsigned)us : UINT32_MAX / 2;
+    unsigned old_us = get(&learn->way_us);
+
+    if (old_us != 0 && now_us > old_us + old_us / WAY_RISE)
+        now_us = old_us + old_us / WAY_RISE;
+    set(&learn->way_us, now_us);
 }
 
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)

@@ -36,7 +36,7 @@ typedef struct agdb__learn {
 
 /* The statement's entry, made when it is new; NULL when the table is full: it rides never. */
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
-/* The way was so long. */
+/* The way was so long: falls at once, rises slowly. */
 void agdb__learn_way(agdb__learn_t *learn, uint64_t us);
 /* Whether this run may ride; counts it. */
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *entry);

@@ -117,6 +117,7 @@ static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
         agdb__after_ms(now_us, agdb__rng_jitter(&pool->rng, pool->limits.lifetime_ms));
     note_success(pool);
     note_commits(pool, slot->conn);
+    agdb__learn_way(&pool->learn, agdb__conn_way_us(slot->conn));
     atomic_fetch_add_explicit(&pool->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&pool->opened, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&pool->connecting, 1, memory_order_relaxed);

@@ -67,6 +67,7 @@ static void open_ready_connection_has_said_hello(void **state)
     assert_in_range(hello->timeline, 1, 1000);
     assert_true(hello->system_identifier != 0 && hello->lsn != 0);
     assert_in_range(hello->server_version, 140000, 999999);
+    assert_in_range(agdb__conn_way_us(g_conn), 1, 1000000);
     assert_true(agdb__conn_is_clean(g_conn) && agdb__conn_is_alive(g_conn));
     assert_false(agdb__conn_is_read_only(g_conn));
     assert_null(agdb__conn_error(g_conn));

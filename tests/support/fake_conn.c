@@ -143,6 +143,12 @@ const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn)
     return &conn->hello;
 }
 
+uint64_t agdb__conn_way_us(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return g_fake.way_us;
+}
+
 bool agdb__conn_in_recovery(const agdb__conn_t *conn)
 {
     return conn->hello.in_recovery;

@@ -10,6 +10,7 @@ typedef struct fake_script {
     agdb_status_t refuse; /* not OK: new connections die with it */
     const char *refuse_sqlstate;
     agdb__hello_t hello;          /* what servers say */
+    uint64_t way_us;              /* how far they are */
     void (*when_looked_at)(void); /* while the owner asks whether a connection is alive; or NULL */
     bool dead_when_probed;        /* a probe of a standing connection ends in LOST */
     unsigned opened;              /* counted by the fake */
