@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/wait.h"
+#include "pool/group.h"
 #include "pool/pool_impl.h"
 
-/* LEAD: for so long a caller may be kept from its own answer; more would move the delay from the
- * many to the one. STUCK: a group that takes this long beyond what it should have taken is on a
- * connection of no use. SLOW: a group over this multiple of its time is timed again. */
-enum { LEAD_US = 1000, STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+/* For so long a caller may be kept from its own answer; more would move the delay from the many to
+ * the one. */
+enum { LEAD_US = 1000 };
 
 typedef struct leader {
     agdb__pool_t *pool;
@@ -159,25 +159,9 @@ static bool load(leader_t *l, agdb__ride_t *own)
 /* --- and back ----------------------------------------------------------------------------------
  */
 
-/* States that sharing a transaction with others may bring about: such a statement has to be run on
- * its own before its caller is told anything. */
-static bool is_groups_fault(const agdb_error_t *error)
-{
-    static const char states[][6] = {"25001", "2D000", "25P01", "40001", "40P01",
-                                     "55P03", "57014", "26000", "0A000"};
-    size_t i;
-
-    if (error == NULL || error->status != AGDB_E_SERVER)
-        return false;
-    for (i = 0; i < sizeof states / sizeof states[0]; i++)
-        if (strcmp(error->sqlstate, states[i]) == 0)
-            return true;
-    return false;
-}
-
 static void take_failure(agdb__ride_t *ride)
 {
-    bool fault = is_groups_fault(ride->error);
+    bool fault = agdb__group_is_at_fault(ride->error);
 
     ride->status = ride->error != NULL ? ride->error->status : AGDB_E_NOMEM;
     if (ride->status != AGDB_E_LOST)
@@ -226,7 +210,7 @@ static void collect(leader_t *l)
     agdb__lane_t *lane = l->lane;
     bool in_recovery = agdb__conn_in_recovery(l->conn);
     uint64_t took_us = agdb__now_us() - lane->sent_us;
-    bool slow = took_us > lane->expected_us * SLOW_FACTOR + SLOW_US;
+    bool slow = agdb__group_is_slow(took_us, lane->expected_us);
     size_t nagain = 0;
     size_t i;
 
@@ -244,7 +228,7 @@ typedef enum drive_end { DRIVE_ANSWERED, DRIVE_OUT_OF_TIME, DRIVE_STUCK } drive_
 
 static drive_end_t drive(leader_t *l)
 {
-    uint64_t stuck_us = l->lane->sent_us + STUCK_US + l->lane->expected_us * STUCK_FACTOR;
+    uint64_t stuck_us = agdb__group_stuck_us(l->lane->sent_us, l->lane->expected_us);
     uint64_t until_us = agdb__min_us(l->deadline_us, stuck_us);
     uint64_t now_us = agdb__now_us();
 

@@ -1,4 +1,4 @@
-/* The inside of a pool, for pool.c (callers) and tend.c (keeper) only. */
+/* The inside of a pool, for the files of this folder only. */
 #ifndef AGDB_POOL_POOL_IMPL_H
 #define AGDB_POOL_POOL_IMPL_H
 
@@ -71,6 +71,14 @@ uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
 void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
 /* Calls the keeper when there are fewer connections than lanes. */
 void agdb__pool_want_lanes(agdb__pool_t *pool);
+/* Whether a BUSY slot's connection is of the present generation and alive. */
+bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
+/* With the lock held: serves `w` at once when nobody else waits, else queues it, or says why not.
+ */
+agdb_status_t agdb__pool_queue_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t now_us,
+                                      agdb_error_t **reterr);
+/* Why a waiter was sent away. */
+agdb_status_t agdb__pool_take_dismissal(agdb__waiter_t *w, agdb_error_t **reterr);
 /* Why nobody may wait now; AGDB_OK when one may. */
 agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
 /* What used up the time of one who waited: the queue, or connections that did not come to be. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/wait.h"
+#include "pool/group.h"
 #include "pool/lane.h"
 #include "pool/pool_impl.h"
 
@@ -61,12 +62,7 @@ static agdb_status_t run_alone(call_t *c)
 
 static agdb_status_t fail_late(call_t *c)
 {
-    (void)agdb__fail(c->reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
-                     (unsigned long long)((c->deadline_us - c->now_us + 999) / 1000));
-    agdb__error_stage(c->reterr, AGDB_STAGE_EXECUTE);
-    agdb__error_outcome(c->reterr, AGDB_OUTCOME_UNKNOWN);
-    agdb__error_retriable(c->reterr, true, 0);
-    return AGDB_E_TIMEOUT;
+    return agdb__group_fail_late(c->deadline_us - c->now_us, c->reterr);
 }
 
 /* A DONE ride's answer becomes the call's. True: it has to be run alone instead. */
