@@ -25,13 +25,13 @@ void agdb__bell_ring(void *user)
         (void)eventfd_write(bell->fd, 1);
 }
 
-/* The descriptor first: a ring between the two makes it readable once more, for nothing, and is not
- * missed. */
-bool agdb__bell_hush(agdb__bell_t *bell)
+/* The descriptor first: a ring between the two is not missed. One that has marked the bell but not
+ * written yet makes it readable once more, for nothing. */
+bool agdb__bell_hush(agdb__bell_t *bell, bool readable)
 {
     eventfd_t count;
 
-    if (!atomic_load_explicit(&bell->rung, memory_order_acquire))
+    if (!readable && !atomic_load_explicit(&bell->rung, memory_order_acquire))
         return false;
     (void)eventfd_read(bell->fd, &count);
     return atomic_exchange_explicit(&bell->rung, false, memory_order_acq_rel);

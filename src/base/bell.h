@@ -16,7 +16,8 @@ bool agdb__bell_init(agdb__bell_t *bell);
 void agdb__bell_fini(agdb__bell_t *bell);
 /* `user` is the bell: fits where somebody wants to be told. @threads any */
 void agdb__bell_ring(void *user);
-/* True when it was rung since. What was done before the ring is seen after this. The poller's. */
-bool agdb__bell_hush(agdb__bell_t *bell);
+/* True when it was rung since. What was done before the ring is seen after this. `readable`: the
+ * poller has seen the descriptor so. The poller's. */
+bool agdb__bell_hush(agdb__bell_t *bell, bool readable);
 
 #endif
