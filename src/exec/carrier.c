@@ -51,6 +51,19 @@ static void set_kind(agdb__carrier_t *c, agdb__carrier_kind_t kind)
     feed->loners += kind == AGDB__CARRIER_LONER;
 }
 
+static void begin_timing(agdb__carrier_t *c)
+{
+    c->timing = true;
+    c->feed->timed++;
+    c->feed->timed_us = c->sent_us;
+}
+
+static void end_timing(agdb__carrier_t *c)
+{
+    c->feed->timed -= c->timing;
+    c->timing = false;
+}
+
 static agdb__wanted_t became(agdb__carrier_t *c, agdb__wanted_t wanted)
 {
     set_kind(c, wanted == AGDB__WANTED_WAITING ? AGDB__CARRIER_WANTING : AGDB__CARRIER_IDLE);
@@ -103,6 +116,7 @@ void agdb__carrier_drop(agdb__carrier_t *c, uint64_t now_us)
     if (c->kind == AGDB__CARRIER_GROUP)
         feed->riding -= c->count;
     set_kind(c, AGDB__CARRIER_IDLE);
+    end_timing(c);
     agdb__timers_clear(&driver->timers, &c->timer);
     unlink_from_feed(c);
     c->next = driver->spare;
@@ -128,14 +142,6 @@ static void take_aboard(agdb__carrier_t *c, agdb__task_t *task)
     task->carrier = c;
     task->place = c->count;
     c->member[c->count++] = task;
-}
-
-/* Whether this run may be in a group; asked once for each run. */
-static bool rides(agdb__carrier_t *c, agdb__task_t *task)
-{
-    if (!task->solo)
-        task->solo = !agdb__conn_can_group(c->lease.conn) || !agdb__learn_may_ride(task->learnt);
-    return !task->solo;
 }
 
 /* The connection died while the group was put together: nothing of it has been executed. */
@@ -176,16 +182,18 @@ static bool add(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
 
 static bool send_group(agdb__carrier_t *c, uint64_t now_us)
 {
-    agdb__spread_load_t load = agdb__feed_load(c->feed);
+    agdb__spread_load_t load = agdb__feed_load(c->feed, now_us);
     size_t share = agdb__spread_plan(&load).share;
-    agdb__tasks_t *shorts = &c->feed->shorts;
+    agdb__task_t *task = c->feed->shorts.head;
 
     c->expected_us = 0;
     agdb__conn_group_begin(c->lease.conn);
-    while (c->count < share && c->expected_us < AGDB__GROUP_TIME_US && shorts->head != NULL &&
-           rides(c, shorts->head))
-        if (!add(c, shorts->head, now_us))
+    while (c->count < share && c->expected_us < AGDB__GROUP_TIME_US && task != NULL &&
+           task->verdict == AGDB__RIDE_SHARED) {
+        if (!add(c, task, now_us))
             return false;
+        task = agdb__feed_first_short(c->feed);
+    }
     if (agdb__conn_group_end(c->lease.conn) == 0)
         return false;
     set_kind(c, AGDB__CARRIER_GROUP);
@@ -212,8 +220,22 @@ static bool send_alone(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
     set_kind(c, AGDB__CARRIER_LONER);
     /* The connection is watched for it, also when it is given up. */
     agdb__timers_clear(&c->feed->driver->timers, &task->timer);
+    if (task->verdict == AGDB__RIDE_TIMED) { /* looked at again when it is too long to be short */
+        begin_timing(c);
+        watch_the_time(c, c->sent_us + AGDB__TIMING_PATIENCE_US);
+    }
     watch_the_time(c, task->call.deadline_us);
     return true;
+}
+
+static bool send(agdb__carrier_t *c, agdb__turn_t turn, uint64_t now_us)
+{
+    agdb__task_t *task = turn == AGDB__TURN_SHORT ? c->feed->shorts.head : c->feed->alones.head;
+
+    if (turn == AGDB__TURN_SHORT && task->verdict == AGDB__RIDE_SHARED &&
+        agdb__conn_can_group(c->lease.conn))
+        return send_group(c, now_us);
+    return send_alone(c, task, now_us);
 }
 
 /* Gives an idle connection something to do. False: there is nothing, or the connection died. */
@@ -222,22 +244,15 @@ static bool take_work(agdb__carrier_t *c, uint64_t now_us)
     agdb__feed_t *feed = c->feed;
 
     while (agdb__conn_is_clean(c->lease.conn)) {
-        agdb__spread_load_t load = agdb__feed_load(feed);
+        agdb__spread_load_t load = agdb__feed_load(feed, now_us);
         agdb__turn_t turn = agdb__spread_turn(&load);
 
         if (turn == AGDB__TURN_NONE)
             return false;
         feed->last_was_short = turn == AGDB__TURN_SHORT;
         c->sent_us = agdb__now_us();
-        if (turn == AGDB__TURN_ALONE) {
-            if (send_alone(c, feed->alones.head, now_us))
-                return true;
-        } else if (rides(c, feed->shorts.head)) {
-            if (send_group(c, now_us))
-                return true;
-        } else if (send_alone(c, feed->shorts.head, now_us)) {
+        if (send(c, turn, now_us))
             return true;
-        }
     }
     return false;
 }
@@ -336,6 +351,7 @@ static void collect(agdb__carrier_t *c, uint64_t now_us)
     else
         collect_alone(c, now_us);
     set_kind(c, AGDB__CARRIER_IDLE);
+    end_timing(c);
     c->count = 0;
 }
 
@@ -395,6 +411,7 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
         return;
     if (now_us < c->until_us) {
         watch_the_time(c, c->until_us);
+        c->feed->dirty = true; /* it was being timed, and is not short */
         return;
     }
     if (c->kind == AGDB__CARRIER_LONER)

@@ -48,7 +48,9 @@ void agdb__feed_free(agdb__feed_t *feed, uint64_t now_us)
 
 static agdb__tasks_t *queue_of(agdb__feed_t *feed, const agdb__task_t *task)
 {
-    return task->alone || task->learnt == NULL ? &feed->alones : &feed->shorts;
+    return task->alone || task->learnt == NULL || agdb__learn_is_excluded(task->learnt)
+               ? &feed->alones
+               : &feed->shorts;
 }
 
 static bool is_waiting(const agdb__feed_t *feed)
@@ -64,7 +66,7 @@ bool agdb__feed_add(agdb__driver_t *driver, agdb__pool_t *pool, agdb__task_t *ta
         return false;
     task->state = AGDB__TASK_QUEUED;
     task->feed = feed;
-    task->solo = false;
+    task->verdict = AGDB__RIDE_NOT_ASKED;
     task->queued_us = now_us;
     task->learnt = agdb__pool_learnt(pool, &task->call.statement);
     agdb__timers_set(&driver->timers, &task->timer, task->call.deadline_us);
@@ -156,10 +158,32 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
 /* --- connections -------------------------------------------------------------------------------
  */
 
-agdb__spread_load_t agdb__feed_load(const agdb__feed_t *feed)
+/* One that has become known not to ride is of the others now. */
+agdb__task_t *agdb__feed_first_short(agdb__feed_t *feed)
 {
+    agdb__task_t *task = feed->shorts.head;
+
+    while (task != NULL && agdb__learn_is_excluded(task->learnt)) {
+        agdb__tasks_remove(task);
+        agdb__tasks_append(&feed->alones, task);
+        task = feed->shorts.head;
+    }
+    if (task != NULL && task->verdict == AGDB__RIDE_NOT_ASKED)
+        task->verdict = agdb__learn_may_ride(task->learnt) ? AGDB__RIDE_SHARED : AGDB__RIDE_TIMED;
+    return task;
+}
+
+static bool has_to_wait(const agdb__feed_t *feed, uint64_t now_us)
+{
+    return feed->shorts.head != NULL && feed->shorts.head->verdict == AGDB__RIDE_TIMED &&
+           feed->timed > 0 && now_us < feed->timed_us + AGDB__TIMING_PATIENCE_US;
+}
+
+agdb__spread_load_t agdb__feed_load(agdb__feed_t *feed, uint64_t now_us)
+{
+    (void)agdb__feed_first_short(feed);
     return (agdb__spread_load_t){
-        .shorts = feed->shorts.count,
+        .shorts = has_to_wait(feed, now_us) ? 0 : feed->shorts.count,
         .alones = feed->alones.count,
         .riding = feed->riding,
         .groups = feed->groups,
@@ -205,9 +229,9 @@ static bool want_one(agdb__feed_t *feed, uint64_t now_us)
     return going;
 }
 
-static bool wants_more(const agdb__feed_t *feed)
+static bool wants_more(agdb__feed_t *feed, uint64_t now_us)
 {
-    agdb__spread_load_t load = agdb__feed_load(feed);
+    agdb__spread_load_t load = agdb__feed_load(feed, now_us);
     agdb__spread_t plan = agdb__spread_plan(&load);
 
     return is_waiting(feed) && feed->ncarriers < plan.groups + plan.loners;
@@ -233,7 +257,7 @@ void agdb__feed_fill(agdb__feed_t *feed, uint64_t now_us)
     feed->dirty = false;
     if (is_waiting(feed))
         for_each(feed, AGDB__CARRIER_IDLE, agdb__carrier_go, now_us);
-    while (wants_more(feed) && want_one(feed, now_us))
+    while (wants_more(feed, now_us) && want_one(feed, now_us))
         continue;
     if (!is_waiting(feed) && feed->wanting > 0)
         for_each(feed, AGDB__CARRIER_WANTING, agdb__carrier_drop, now_us);

@@ -18,6 +18,13 @@ typedef enum agdb__task_state {
     AGDB__TASK_DONE
 } agdb__task_state_t;
 
+/* Whether a run may share a connection; asked once for each, when it is its turn. */
+typedef enum agdb__ride_verdict {
+    AGDB__RIDE_NOT_ASKED = 0,
+    AGDB__RIDE_SHARED,
+    AGDB__RIDE_TIMED /* on its own, to see how long it takes */
+} agdb__ride_verdict_t;
+
 /* In order; a task is in one list at a time. */
 typedef struct agdb__tasks {
     struct agdb__task *head;
@@ -33,7 +40,7 @@ typedef struct agdb__task {
     agdb__timer_t timer;
     agdb__task_state_t state;
     bool alone;                    /* does not share a connection */
-    bool solo;                     /* not this time: it is being timed */
+    agdb__ride_verdict_t verdict;  /* on this run */
     struct agdb__feed *feed;       /* QUEUED: where */
     struct agdb__carrier *carrier; /* IN_FLIGHT: on what, and as which member */
     size_t place;

@@ -46,6 +46,12 @@ uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry)
     return x16 == 0 ? 0 : x16 / 16 + 1;
 }
 
+bool agdb__learn_is_excluded(const agdb__learnt_t *e)
+{
+    return atomic_load_explicit(&e->banned, memory_order_relaxed) ||
+           (get(&e->solo_runs) >= FIRST_RUNS && agdb__learn_expected_us(e) > AGDB__RIDE_LIMIT_US);
+}
+
 bool agdb__learn_may_ride(agdb__learnt_t *e)
 {
     unsigned alone;

@@ -33,6 +33,8 @@ typedef struct agdb__learn {
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
 /* Whether this run may ride; counts it. */
 bool agdb__learn_may_ride(agdb__learnt_t *entry);
+/* Whether it is known not to ride: it has failed too often, or takes too long. */
+bool agdb__learn_is_excluded(const agdb__learnt_t *entry);
 /* A run on its own took so long; `plain`: it leaves nothing behind. */
 void agdb__learn_solo(agdb__learnt_t *entry, bool plain, uint64_t us);
 /* It failed inside a group: `rolled_back_by_group` when it may have been the group's fault, then it

@@ -62,6 +62,21 @@ static void slow_and_stateful_statements_never_ride(void **state)
     assert_false(agdb__learn_may_ride(set));
 }
 
+static void excluded_are_those_whose_timing_is_known_to_be_of_no_use(void **state)
+{
+    agdb__learnt_t *e = agdb__learn_find(&g_learn, 6);
+
+    (void)state;
+    agdb__learn_solo(e, true, 900); /* the first run also prepares */
+    assert_false(agdb__learn_is_excluded(e));
+    agdb__learn_solo(e, true, 20);
+    agdb__learn_solo(e, true, 20);
+    assert_false(agdb__learn_is_excluded(e));
+    agdb__learn_failure(e, true);
+    assert_true(agdb__learn_is_excluded(e));
+    assert_true(agdb__learn_is_excluded(known(7, 500)));
+}
+
 static void a_statement_that_becomes_fast_rides_again(void **state)
 {
     agdb__learnt_t *e = known(4, 5000);
@@ -127,6 +142,7 @@ int main(void)
         cmocka_unit_test_setup(a_statement_rides_after_three_runs_alone, reset),
         cmocka_unit_test_setup(every_256th_run_is_a_sample, reset),
         cmocka_unit_test_setup(slow_and_stateful_statements_never_ride, reset),
+        cmocka_unit_test_setup(excluded_are_those_whose_timing_is_known_to_be_of_no_use, reset),
         cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
         cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
         cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),
