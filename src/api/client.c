@@ -1,6 +1,7 @@
-/* agencydb/client.h: checks arguments, forks and allocators at the border, and calls down. */
+/* agencydb/client.h */
 #include "client/client.h"
 
+#include "api/border.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -8,26 +9,6 @@
 #include "exec/single.h"
 #include "map/load.h"
 #include "map/route.h"
-
-/* Callers' structs carry their size: an older, smaller one is filled up with zeros, a newer one is
- * accepted as long as what we do not know of it is zero. */
-static agdb_status_t copy_struct(void *ours, size_t our_size, const void *theirs, size_t their_size,
-                                 const char *what, agdb_error_t **reterr)
-{
-    const unsigned char *bytes = theirs;
-    size_t i;
-
-    if (their_size < sizeof(size_t) || their_size > 65536)
-        return agdb__fail(reterr, AGDB_E_INVAL, "%s: struct_size is not set", what);
-    for (i = our_size; i < their_size; i++)
-        if (bytes[i] != 0)
-            return agdb__fail(reterr, AGDB_E_INVAL,
-                              "%s: a field is set that this version of the library does not know",
-                              what);
-    memset(ours, 0, our_size);
-    memcpy(ours, theirs, their_size < our_size ? their_size : our_size);
-    return AGDB_OK;
-}
 
 /* --- open ------------------------------------------------------------------------------------- */
 
@@ -40,7 +21,7 @@ static agdb_status_t check_options(const agdb_options_t *options, agdb_options_t
     *ret = (agdb_options_t){.struct_size = sizeof *ret};
     if (options == NULL)
         return AGDB_OK;
-    st = copy_struct(ret, sizeof *ret, options, options->struct_size, "options", reterr);
+    st = agdb__border_copy(ret, sizeof *ret, options, options->struct_size, "options", reterr);
     if (st != AGDB_OK)
         return st;
     if (ret->allocator != NULL &&
@@ -109,37 +90,6 @@ agdb_status_t agdb_open_text(const char *text, size_t len, const agdb_options_t 
     return open_any(&(source_t){.text = text, .len = len}, options, ret, reterr);
 }
 
-/* --- entering and leaving ----------------------------------------------------------------------
- */
-
-/* Every call on a handle begins here; on success it must end with leave(). */
-static agdb_status_t enter(agdb_t *db, const agdb_allocator_t **outer, agdb_error_t **reterr)
-{
-    agdb_status_t st;
-
-    if (db == NULL)
-        return agdb__fail(reterr, AGDB_E_MISUSE, "the client is NULL");
-    if (db->fork_generation != agdb__fork_generation()) {
-        st = agdb__fail(reterr, AGDB_E_FORKED,
-                        "this client belongs to the parent process: open one of your own after "
-                        "fork");
-    } else if (!agdb__gate_enter(&db->gate)) {
-        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
-    } else {
-        *outer = agdb__alloc_enter(db->allocator);
-        return AGDB_OK;
-    }
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
-static void leave(agdb_t *db, const agdb_allocator_t *outer)
-{
-    (void)agdb__alloc_enter(outer);
-    agdb__gate_leave(&db->gate);
-}
-
 /* --- calls -------------------------------------------------------------------------------------
  */
 
@@ -148,53 +98,18 @@ agdb_status_t agdb_wait_ready(agdb_t *db, agdb_ready_t what, uint32_t timeout_ms
 {
     uint64_t deadline_us = agdb__after_ms(agdb__now_us(), timeout_ms);
     const agdb_allocator_t *outer = NULL;
-    agdb_status_t st = enter(db, &outer, reterr);
+    agdb_status_t st = agdb__border_may_wait(reterr);
 
+    if (st == AGDB_OK)
+        st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)
         return st;
     if (what == AGDB_READY_ANY || what == AGDB_READY_PRIMARIES || what == AGDB_READY_ALL)
         st = agdb__client_wait_ready(db, what, deadline_us, reterr);
     else
         st = agdb__fail(reterr, AGDB_E_INVAL, "unknown kind of readiness %d", (int)what);
-    leave(db, outer);
+    agdb__border_leave(db, outer);
     return st;
-}
-
-static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reterr)
-{
-    if (r->sql == NULL || r->sql[0] == '\0')
-        return agdb__fail(reterr, AGDB_E_INVAL, "the request has no .sql");
-    if (r->key.data == NULL && r->key.len > 0)
-        return agdb__fail(reterr, AGDB_E_INVAL, "the key has a length but no bytes");
-    if (r->key.data != NULL && (r->key.len < 1 || r->key.len > AGDB_KEY_MAX))
-        return agdb__fail(reterr, AGDB_E_INVAL, "the key has %zu bytes, not 1 to %d", r->key.len,
-                          AGDB_KEY_MAX);
-    if (r->key.data != NULL && r->shard != NULL)
-        return agdb__fail(reterr, AGDB_E_INVAL, "the request has two targets: .key and .shard");
-    if (r->nparams > 0 && r->params == NULL)
-        return agdb__fail(reterr, AGDB_E_INVAL, "the request has .nparams but no .params");
-    if (r->access != AGDB_WRITE && r->access != AGDB_READ && r->access != AGDB_READ_REPLICA_OK)
-        return agdb__fail(reterr, AGDB_E_UNSUPPORTED, "unknown .access %d", (int)r->access);
-    return AGDB_OK;
-}
-
-static agdb_status_t query(agdb_t *db, const agdb_request_t *request, uint64_t start_us,
-                           agdb_result_t **ret, agdb_error_t **reterr)
-{
-    agdb_request_t ours;
-    agdb__shard_t *shard = NULL;
-    agdb_status_t st;
-
-    st = copy_struct(&ours, sizeof ours, request, request->struct_size, "request", reterr);
-    if (st == AGDB_OK)
-        st = check_request(&ours, reterr);
-    if (st != AGDB_OK) {
-        agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-        return st;
-    }
-    st = agdb__client_target(db, &ours, &shard, reterr);
-    return st == AGDB_OK ? agdb__single_run(shard, &ours, start_us, ret, reterr) : st;
 }
 
 agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
@@ -202,15 +117,18 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
 {
     uint64_t start_us = agdb__now_us();
     const agdb_allocator_t *outer = NULL;
-    agdb_status_t st;
+    agdb__shard_t *shard = NULL;
+    agdb_request_t ours;
+    agdb_status_t st = agdb__border_may_wait(reterr);
 
-    if (request == NULL)
-        return agdb__fail(reterr, AGDB_E_MISUSE, "the request is NULL");
-    st = enter(db, &outer, reterr);
+    if (st == AGDB_OK)
+        st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)
         return st;
-    st = query(db, request, start_us, ret, reterr);
-    leave(db, outer);
+    st = agdb__border_request(db, request, &ours, &shard, reterr);
+    if (st == AGDB_OK)
+        st = agdb__single_run(shard, &ours, start_us, ret, reterr);
+    agdb__border_leave(db, outer);
     return st;
 }
 
@@ -218,12 +136,12 @@ agdb_status_t agdb_route(agdb_t *db, const char *keyspace, agdb_bytes_t key, agd
                          agdb_error_t **reterr)
 {
     const agdb_allocator_t *outer = NULL;
-    agdb_status_t st = enter(db, &outer, reterr);
+    agdb_status_t st = agdb__border_enter(db, &outer, reterr);
 
     if (st != AGDB_OK)
         return st;
     st = agdb_map_route(db->map, keyspace, key, ret, reterr);
-    leave(db, outer);
+    agdb__border_leave(db, outer);
     return st;
 }
 
@@ -233,12 +151,12 @@ size_t agdb_shard_count(agdb_t *db, const char *keyspace)
     size_t count = 0;
     int k;
 
-    if (enter(db, &outer, NULL) != AGDB_OK)
+    if (agdb__border_enter(db, &outer, NULL) != AGDB_OK)
         return 0;
     k = agdb__map_keyspace(db->map, keyspace);
     if (k >= 0)
         count = db->map->keyspaces[k].nshards;
-    leave(db, outer);
+    agdb__border_leave(db, outer);
     return count;
 }
 
@@ -248,19 +166,21 @@ const char *agdb_shard_name(agdb_t *db, const char *keyspace, size_t index)
     const char *name = NULL;
     int k;
 
-    if (enter(db, &outer, NULL) != AGDB_OK)
+    if (agdb__border_enter(db, &outer, NULL) != AGDB_OK)
         return NULL;
     k = agdb__map_keyspace(db->map, keyspace);
     if (k >= 0 && index < db->map->keyspaces[k].nshards)
         name = db->map->keyspaces[k].shards[index].name;
-    leave(db, outer);
+    agdb__border_leave(db, outer);
     return name;
 }
 
 agdb_status_t agdb_close(agdb_t *db, uint32_t timeout_ms)
 {
-    if (db == NULL)
-        return AGDB_OK;
+    agdb_status_t st = agdb__border_may_wait(NULL);
+
+    if (db == NULL || st != AGDB_OK)
+        return st;
     if (db->fork_generation != agdb__fork_generation())
         return AGDB_E_FORKED;
     return agdb__client_close(db, agdb__after_ms(agdb__now_us(), timeout_ms));

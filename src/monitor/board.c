@@ -44,6 +44,7 @@ void agdb__board_publish(agdb__board_t *board, agdb__view_t view)
     atomic_store_explicit(&board->word, agdb__view_pack(view), memory_order_release);
     atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
     agdb__cond_broadcast(&board->changed);
+    agdb__watchers_tell(&board->watchers);
     agdb__unlock(&board->lock);
 }
 
@@ -52,6 +53,7 @@ void agdb__board_close(agdb__board_t *board)
     agdb__lock(&board->lock);
     atomic_store_explicit(&board->closing, true, memory_order_release);
     agdb__cond_broadcast(&board->changed);
+    agdb__watchers_tell(&board->watchers);
     agdb__unlock(&board->lock);
 }
 
@@ -65,6 +67,20 @@ bool agdb__board_wait(agdb__board_t *board, unsigned seen, uint64_t until_us)
         in_time = agdb__cond_wait(&board->changed, &board->lock, until_us);
     agdb__unlock(&board->lock);
     return in_time;
+}
+
+void agdb__board_watch(agdb__board_t *board, agdb__watcher_t *w)
+{
+    agdb__lock(&board->lock);
+    agdb__watchers_add(&board->watchers, w);
+    agdb__unlock(&board->lock);
+}
+
+void agdb__board_unwatch(agdb__board_t *board, agdb__watcher_t *w)
+{
+    agdb__lock(&board->lock);
+    agdb__watchers_remove(&board->watchers, w);
+    agdb__unlock(&board->lock);
 }
 
 agdb_error_t *agdb__board_reason(agdb__board_t *board, uint32_t i)

@@ -4,6 +4,7 @@
 #define AGDB_MONITOR_BOARD_H
 
 #include "base/sync.h"
+#include "base/watch.h"
 #include "monitor/view.h"
 
 #include <stdatomic.h>
@@ -14,6 +15,7 @@ typedef struct agdb__board {
     atomic_bool closing;
     agdb__mutex_t lock;
     agdb__cond_t changed;
+    agdb__watchers_t watchers; /* under the lock */
     uint32_t nnodes;
     agdb_error_t *reason[AGDB__VIEW_NODES_MAX]; /* why a node is not up; under the lock */
     agdb__health_t health[AGDB__VIEW_NODES_MAX];
@@ -43,6 +45,11 @@ void agdb__board_close(agdb__board_t *board);
 /* Waits until the version is another than `seen`, the board is closed, or `until_us`; false in the
  * last case. @threads any */
 bool agdb__board_wait(agdb__board_t *board, unsigned seen, uint64_t until_us);
+
+/* From now on `w` is told, under the board's lock, of every publication and of the close; until it
+ * is removed. For those who cannot wait here. @threads any */
+void agdb__board_watch(agdb__board_t *board, agdb__watcher_t *w);
+void agdb__board_unwatch(agdb__board_t *board, agdb__watcher_t *w);
 
 /* A copy of node `i`'s reason; NULL when there is none. @threads any */
 agdb_error_t *agdb__board_reason(agdb__board_t *board, uint32_t i);

@@ -85,6 +85,10 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
 agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
                                  agdb_error_t **reterr);
 
+/* The deadline of the statement in flight has passed, `waited_us` after it was sent: DEAD with the
+ * status TIMEOUT, and agdb__conn_receive says what became of it. */
+void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us);
+
 /* The whole of it, blocking on the connection's socket at most until `deadline_us`: send, poll,
  * step, receive. On AGDB_E_TIMEOUT the statement may still run: the connection is not reusable and
  * the outcome is UNKNOWN, or NOT_SENT when not a byte had left. */

@@ -170,6 +170,13 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
 
 /* --- the whole of it ------------------------------------------------------------------------- */
 
+void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
+{
+    if (conn->state == AGDB__CONN_IN_FLIGHT)
+        agdb__conn_die(conn, AGDB_E_TIMEOUT, AGDB_STAGE_EXECUTE, "no answer within %llu ms",
+                       (unsigned long long)((waited_us + 999) / 1000));
+}
+
 static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
 {
     const uint64_t start_us = now_us;
@@ -182,8 +189,7 @@ static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadli
         if (rc > 0)
             (void)agdb__conn_step(conn, now_us);
         if (conn->state == AGDB__CONN_IN_FLIGHT && now_us >= deadline_us)
-            agdb__conn_die(conn, AGDB_E_TIMEOUT, AGDB_STAGE_EXECUTE, "no answer within %llu ms",
-                           (unsigned long long)((deadline_us - start_us + 999) / 1000));
+            agdb__conn_expire(conn, deadline_us - start_us);
     }
 }
 

@@ -181,17 +181,13 @@ static void put_value(agdb__params_t *p, size_t i, const agdb_value_t *v)
     p->used += (size_t)(end - start);
 }
 
-agdb_status_t agdb__params_init(agdb__params_t *p, const agdb_value_t *values, size_t count,
-                                agdb_error_t **reterr)
+agdb_status_t agdb__params_check(const agdb_value_t *values, size_t count, size_t *ret_scratch,
+                                 agdb_error_t **reterr)
 {
     size_t total = 0;
     agdb_status_t st;
     size_t i;
 
-    p->count = 0;
-    p->heap = NULL;
-    p->big = NULL;
-    p->used = 0;
     if (count > AGDB__PARAMS_MAX)
         return agdb__fail(reterr, AGDB_E_INVAL,
                           "%zu parameters are over the protocol's limit of %d: pass an array",
@@ -207,6 +203,24 @@ agdb_status_t agdb__params_init(agdb__params_t *p, const agdb_value_t *values, s
         if (total > INT_MAX)
             return agdb__fail(reterr, AGDB_E_INVAL, "the parameters are over 2 GiB together");
     }
+    *ret_scratch = total;
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__params_init(agdb__params_t *p, const agdb_value_t *values, size_t count,
+                                agdb_error_t **reterr)
+{
+    size_t total = 0;
+    agdb_status_t st;
+    size_t i;
+
+    p->count = 0;
+    p->heap = NULL;
+    p->big = NULL;
+    p->used = 0;
+    st = agdb__params_check(values, count, &total, reterr);
+    if (st != AGDB_OK)
+        return st;
     if (!reserve(p, count, total))
         return agdb__fail_nomem(reterr);
     for (i = 0; i < count; i++)

@@ -29,6 +29,9 @@ typedef struct agdb__params {
     char scratch[AGDB__PARAMS_SCRATCH];
 } agdb__params_t;
 
+/* AGDB_E_INVAL for what the protocol cannot carry. *ret_scratch: bytes of text and arrays. */
+agdb_status_t agdb__params_check(const agdb_value_t *values, size_t count, size_t *ret_scratch,
+                                 agdb_error_t **reterr);
 /* AGDB_E_INVAL for what the protocol cannot carry, AGDB_E_NOMEM. Needs agdb__params_fini after
  * success only. */
 agdb_status_t agdb__params_init(agdb__params_t *p, const agdb_value_t *values, size_t count,

@@ -3,20 +3,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "pool/group.h"
 #include "pool/pool_impl.h"
 
-/* LEAD: for so long a caller may be kept from its own answer; more would move the delay from the
- * many to the one. STUCK: a group that takes this long beyond what it should have taken is on a
- * connection of no use. SLOW: a group over this multiple of its time is timed again. LOCK: a write
- * that waits for a row lock for so long goes on alone, so that it does not hold up strangers. */
-enum {
-    LEAD_US = 1000,
-    STUCK_US = 1000000,
-    STUCK_FACTOR = 50,
-    SLOW_FACTOR = 8,
-    SLOW_US = 1000,
-    LOCK_MS = 50
-};
+/* For so long a caller may be kept from its own answer; more would move the delay from the many to
+ * the one. */
+enum { LEAD_US = 1000 };
 
 typedef struct leader {
     agdb__pool_t *pool;
@@ -153,7 +145,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
 
     agdb__lock(&lane->lock);
     empty(lane);
-    agdb__conn_set_lock_ms(l->conn, LOCK_MS);
+    agdb__conn_set_lock_ms(l->conn, AGDB__GROUP_LOCK_MS);
     agdb__conn_group_begin(l->conn, writes ? AGDB__GROUP_WRITES : AGDB__GROUP_READS);
     fill(l, ride, n);
     (void)agdb__conn_group_end(l->conn);
@@ -190,7 +182,7 @@ static bool load(leader_t *l, agdb__ride_t *first)
 
 static void take_failure(agdb__ride_t *ride)
 {
-    agdb__riding_fault_t fault = agdb__riding_fault(ride->error);
+    agdb__group_fault_t fault = agdb__group_fault(ride->error);
 
     ride->status = ride->error != NULL ? ride->error->status : AGDB_E_NOMEM;
     if (ride->status != AGDB_E_LOST)
@@ -245,7 +237,7 @@ static void collect(leader_t *l)
     agdb__lane_t *lane = l->lane;
     bool in_recovery = agdb__conn_in_recovery(l->conn);
     uint64_t took_us = agdb__now_us() - lane->sent_us;
-    bool slow = took_us > expected_us(lane) * SLOW_FACTOR + SLOW_US;
+    bool slow = agdb__group_is_slow(took_us, expected_us(lane));
     size_t nagain = 0;
     size_t i;
 
@@ -264,7 +256,7 @@ typedef enum drive_end { DRIVE_ANSWERED, DRIVE_OUT_OF_TIME, DRIVE_STUCK } drive_
 
 static drive_end_t drive(leader_t *l)
 {
-    uint64_t stuck_us = l->lane->sent_us + STUCK_US + expected_us(l->lane) * STUCK_FACTOR;
+    uint64_t stuck_us = agdb__group_stuck_us(l->lane->sent_us, expected_us(l->lane));
     uint64_t until_us = agdb__min_us(l->deadline_us, stuck_us);
     uint64_t now_us = agdb__now_us();
 

@@ -1,8 +1,6 @@
 #include "pool/learn.h"
 
-#include "base/error.h"
-
-#include <string.h>
+#include <stddef.h>
 
 enum {
     PROBES = 8,           /* entries looked at for one hash */
@@ -68,6 +66,13 @@ void agdb__learn_way(agdb__learn_t *learn, uint64_t us)
     set(&learn->way_us, now_us);
 }
 
+bool agdb__learn_is_excluded(const agdb__learn_t *learn, const agdb__learnt_t *e)
+{
+    return atomic_load_explicit(&e->banned, memory_order_relaxed) ||
+           (get(&e->solo_runs) >= FIRST_RUNS &&
+            agdb__learn_work_us(learn, e) > AGDB__RIDE_LIMIT_US);
+}
+
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)
 {
     unsigned alone;
@@ -100,24 +105,7 @@ void agdb__learn_solo(agdb__learnt_t *e, bool plain, uint64_t us)
         set(&e->solo_runs, runs + 1);
 }
 
-agdb__riding_fault_t agdb__riding_fault(const agdb_error_t *error)
-{
-    static const char lasting[][6] = {"25001", "2D000", "25P01"};
-    static const char passing[][6] = {"40001", "40P01", "55P03", "57014", "26000", "0A000"};
-    size_t i;
-
-    if (error == NULL || error->status != AGDB_E_SERVER)
-        return AGDB__FAULT_NONE;
-    for (i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
-        if (strcmp(error->sqlstate, lasting[i]) == 0)
-            return AGDB__FAULT_LASTING;
-    for (i = 0; i < sizeof passing / sizeof passing[0]; i++)
-        if (strcmp(error->sqlstate, passing[i]) == 0)
-            return AGDB__FAULT_PASSING;
-    return AGDB__FAULT_NONE;
-}
-
-void agdb__learn_failure(agdb__learnt_t *e, agdb__riding_fault_t fault)
+void agdb__learn_failure(agdb__learnt_t *e, agdb__group_fault_t fault)
 {
     unsigned failures;
     unsigned rides;

@@ -11,7 +11,7 @@
 #ifndef AGDB_POOL_LEARN_H
 #define AGDB_POOL_LEARN_H
 
-#include "agencydb/error.h"
+#include "pool/group.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,20 +40,12 @@ agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
 void agdb__learn_way(agdb__learn_t *learn, uint64_t us);
 /* Whether this run may ride; counts it. */
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *entry);
+/* Whether it is known not to ride: it has failed too often, or takes too long. */
+bool agdb__learn_is_excluded(const agdb__learn_t *learn, const agdb__learnt_t *entry);
 /* A run on its own took so long; `plain`: it leaves nothing behind. */
 void agdb__learn_solo(agdb__learnt_t *entry, bool plain, uint64_t us);
-/* What riding may have to do with a failure. */
-typedef enum agdb__riding_fault {
-    AGDB__FAULT_NONE = 0, /* nothing: it is the statement's own */
-    AGDB__FAULT_PASSING,  /* it may have been the others, or a moment: alone for a while */
-    AGDB__FAULT_LASTING   /* such a statement has no place in a group: alone for good */
-} agdb__riding_fault_t;
-
-/* Of a member's error, NULL included. A statement with a fault was certainly rolled back and has to
- * be run alone before its caller is told anything. */
-agdb__riding_fault_t agdb__riding_fault(const agdb_error_t *error);
 /* It failed inside a group. Failures without a fault are counted: at over 1 % it rides no more. */
-void agdb__learn_failure(agdb__learnt_t *entry, agdb__riding_fault_t fault);
+void agdb__learn_failure(agdb__learnt_t *entry, agdb__group_fault_t fault);
 /* Its group took so much longer than expected that it has to be timed again. */
 void agdb__learn_slow(agdb__learnt_t *entry);
 /* Its time alone, in microseconds, the way there and back included; 0: not known. */

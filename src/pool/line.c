@@ -1,9 +1,7 @@
 #include "pool/line.h"
 
 #include "base/error.h"
-
-/* Nobody behind a group waits for longer than this because of it. */
-enum { GROUP_TIME_US = 4000 };
+#include "pool/group.h"
 
 bool agdb__line_init(agdb__line_t *line)
 {
@@ -112,7 +110,7 @@ size_t agdb__line_take_locked(agdb__line_t *line, agdb__ride_t **ret, size_t max
     size_t n = 0;
 
     admit(line);
-    while (n < max && line->head != NULL && (n == 0 || sum_us < GROUP_TIME_US)) {
+    while (n < max && line->head != NULL && (n == 0 || sum_us < AGDB__GROUP_TIME_US)) {
         agdb__ride_t *ride = line->head;
 
         agdb__line_remove_locked(line, ride);

@@ -152,7 +152,7 @@ void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i)
     t_hint[pool->number % HINTS] = (uint16_t)(i + 1);
 }
 
-static bool is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
     agdb__slot_t *slot = &pool->slots.slot[i];
 
@@ -268,6 +268,37 @@ void agdb__pool_call_keeper(agdb__pool_t *pool)
         pool->wake(pool->wake_user);
 }
 
+agdb_status_t agdb__pool_queue_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t now_us,
+                                      agdb_error_t **reterr)
+{
+    agdb_status_t st;
+
+    /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
+    if (agdb__waiters_count(&pool->waiters) == 0)
+        w->slot =
+            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), 0, AGDB__SLOT_BUSY, false);
+    if (w->slot != AGDB__NO_SLOT)
+        return AGDB_OK;
+    st = refuse_locked(pool, now_us, reterr);
+    if (st != AGDB_OK)
+        return st;
+    agdb__waiters_append(&pool->waiters, w);
+    agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
+    if (w->slot == AGDB__NO_SLOT)
+        agdb__pool_call_keeper(pool);
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__pool_take_dismissal(agdb__waiter_t *w, agdb_error_t **reterr)
+{
+    if (w->error == NULL)
+        (void)agdb__pool_fail_closing(reterr);
+    else
+        agdb__error_move(reterr, w->error);
+    w->error = NULL;
+    return w->status;
+}
+
 /* Queues behind the others. On success *ret is BUSY and the caller's. */
 static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t deadline_us,
                                    uint32_t *ret, agdb_error_t **reterr)
@@ -278,32 +309,15 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
     if (!agdb__waiter_init(&w))
         return agdb__fail_nomem(reterr);
     agdb__lock(&pool->lock);
-    /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
-    if (agdb__waiters_count(&pool->waiters) == 0)
-        w.slot =
-            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), 0, AGDB__SLOT_BUSY, false);
-    st = w.slot == AGDB__NO_SLOT ? refuse_locked(pool, now_us, reterr) : AGDB_OK;
+    st = agdb__pool_queue_locked(pool, &w, now_us, reterr);
     if (st == AGDB_OK) {
-        if (w.slot == AGDB__NO_SLOT) {
-            agdb__waiters_append(&pool->waiters, &w);
-            agdb__waiters_serve(&pool->waiters, &pool->slots, agdb__pool_reserved(pool));
-        }
-        if (w.slot == AGDB__NO_SLOT) {
-            agdb__pool_call_keeper(pool);
+        if (w.slot == AGDB__NO_SLOT)
             wait_locked(pool, &w, now_us, deadline_us);
-        }
-        if (w.slot != AGDB__NO_SLOT) {
-            *ret = w.slot;
-        } else if (w.status != AGDB_OK) {
-            st = w.status;
-            if (w.error == NULL)
-                (void)agdb__pool_fail_closing(reterr);
-            else
-                agdb__error_move(reterr, w.error);
-            w.error = NULL;
-        } else {
+        *ret = w.slot;
+        if (w.status != AGDB_OK)
+            st = agdb__pool_take_dismissal(&w, reterr);
+        else if (w.slot == AGDB__NO_SLOT)
             st = agdb__pool_fail_timeout(pool, agdb__now_us() - now_us, reterr);
-        }
     }
     agdb__unlock(&pool->lock);
     agdb__waiter_fini(&w);
@@ -330,7 +344,7 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
             }
             now_us = agdb__now_us();
         }
-        if (is_usable(pool, i, now_us))
+        if (agdb__pool_is_usable(pool, i, now_us))
             break;
         agdb__pool_discard(pool, i);
     }
@@ -348,7 +362,7 @@ uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint
 
         if (i == AGDB__NO_SLOT)
             return i;
-        if (is_usable(pool, i, now_us)) {
+        if (agdb__pool_is_usable(pool, i, now_us)) {
             atomic_store_explicit(&pool->slots.slot[i].riders, 1, memory_order_relaxed);
             return i;
         }

@@ -1,4 +1,4 @@
-/* The inside of a pool, for pool.c (callers) and tend.c (keeper) only. */
+/* The inside of a pool, for the files of this folder only. */
 #ifndef AGDB_POOL_POOL_IMPL_H
 #define AGDB_POOL_POOL_IMPL_H
 
@@ -75,6 +75,14 @@ void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
 void agdb__pool_call_keeper(agdb__pool_t *pool);
 /* How many wait, in the lines and for a connection of their own. */
 unsigned agdb__pool_waiting(agdb__pool_t *pool);
+/* Whether a BUSY slot's connection is of the present generation and alive. */
+bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
+/* With the lock held: serves `w` at once when nobody else waits, else queues it, or says why not.
+ */
+agdb_status_t agdb__pool_queue_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t now_us,
+                                      agdb_error_t **reterr);
+/* Why a waiter was sent away. */
+agdb_status_t agdb__pool_take_dismissal(agdb__waiter_t *w, agdb_error_t **reterr);
 /* Why nobody may wait now; AGDB_OK when one may. */
 agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr);
 /* What used up the time of one who waited: the queue, or connections that did not come to be. */

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/wait.h"
+#include "pool/async.h"
+#include "pool/group.h"
 #include "pool/lane.h"
 #include "pool/pool_impl.h"
 
@@ -67,12 +69,8 @@ static agdb_status_t run_alone(call_t *c)
 
 static agdb_status_t fail_late(call_t *c)
 {
-    (void)agdb__fail(c->reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
-                     (unsigned long long)((c->run->deadline_us - c->run->now_us + 999) / 1000));
-    agdb__error_stage(c->reterr, AGDB_STAGE_EXECUTE);
-    agdb__error_outcome(c->reterr, AGDB_OUTCOME_UNKNOWN);
-    agdb__error_retriable(c->reterr, c->run->statement->read_only, 0);
-    return AGDB_E_TIMEOUT;
+    return agdb__group_fail_late(c->run->deadline_us - c->run->now_us, c->run->statement->read_only,
+                                 c->reterr);
 }
 
 /* A DONE ride's answer becomes the call's. True: it has to be run alone instead. */
@@ -214,14 +212,9 @@ static agdb_status_t ride(call_t *c, bool *ret_alone)
 
 static bool may_ride(call_t *c)
 {
-    const agdb__statement_t *statement = c->run->statement;
-
-    if (!c->pool->limits.grouping || c->run->alone)
+    if (c->run->alone)
         return false;
-    if (!statement->read_only &&
-        !atomic_load_explicit(&c->pool->cheap_commits, memory_order_relaxed))
-        return false;
-    c->learnt = agdb__learn_find(&c->pool->learn, statement->hash ^ !statement->read_only);
+    c->learnt = agdb__pool_learnt(c->pool, c->run->statement);
     return c->learnt != NULL && agdb__learn_may_ride(&c->pool->learn, c->learnt);
 }
 

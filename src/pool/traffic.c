@@ -58,6 +58,14 @@ bool agdb__traffic_is_thin(agdb__traffic_t *traffic, agdb__slots_t *slots)
     return true;
 }
 
+bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots)
+{
+    unsigned riders;
+
+    return agdb__line_count(&traffic->line) > 0 &&
+           agdb__slots_count(slots, agdb__traffic_state(traffic), &riders) == 0;
+}
+
 void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, size_t riders,
                         uint64_t expected_us)
 {

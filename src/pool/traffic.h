@@ -38,6 +38,8 @@ unsigned agdb__traffic_width(const agdb__traffic_t *traffic);
 bool agdb__traffic_is_due(agdb__traffic_t *traffic, agdb__slots_t *slots, uint32_t but);
 /* Whether a caller who finds nobody in the line goes straight on a free lane. */
 bool agdb__traffic_is_thin(agdb__traffic_t *traffic, agdb__slots_t *slots);
+/* Whether some are in the line and no connection carries them. */
+bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots);
 /* A group left; its lane counts already. */
 void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, size_t riders,
                         uint64_t expected_us);

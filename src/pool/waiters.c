@@ -8,9 +8,23 @@ bool agdb__waiter_init(agdb__waiter_t *w)
     return agdb__cond_init(&w->served);
 }
 
+void agdb__waiter_init_told(agdb__waiter_t *w, void (*tell)(void *user), void *user)
+{
+    *w = (agdb__waiter_t){.slot = AGDB__NO_SLOT, .status = AGDB_OK, .tell = tell, .user = user};
+}
+
+static void wake(agdb__waiter_t *w)
+{
+    if (w->tell != NULL)
+        w->tell(w->user);
+    else
+        agdb__cond_signal(&w->served);
+}
+
 void agdb__waiter_fini(agdb__waiter_t *w)
 {
-    agdb__cond_fini(&w->served);
+    if (w->tell == NULL)
+        agdb__cond_fini(&w->served);
     agdb__error_free(w->error);
 }
 
@@ -53,7 +67,7 @@ void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots, uint32_t fi
             return;
         w->slot = slot;
         agdb__waiters_remove(all, w);
-        agdb__cond_signal(&w->served);
+        wake(w);
     }
 }
 
@@ -65,6 +79,6 @@ void agdb__waiters_dismiss(agdb__waiters_t *all, agdb_status_t status, const agd
         w->status = status;
         w->error = agdb__error_dup(error);
         agdb__waiters_remove(all, w);
-        agdb__cond_signal(&w->served);
+        wake(w);
     }
 }

@@ -6,11 +6,13 @@
 #include "base/sync.h"
 #include "pool/slots.h"
 
-/* Lives on the stack of its caller. */
+/* Lives on the stack of its caller, or in what somebody who must not wait keeps. */
 typedef struct agdb__waiter {
     struct agdb__waiter *next;
     struct agdb__waiter *prev;
-    agdb__cond_t served;
+    agdb__cond_t served;      /* or, when it is not NULL: */
+    void (*tell)(void *user); /* called under the lock, instead of waking */
+    void *user;
     uint32_t slot;        /* AGDB__NO_SLOT until it is served */
     agdb_status_t status; /* not OK: it was sent away */
     agdb_error_t *error;
@@ -24,6 +26,8 @@ typedef struct agdb__waiters {
 } agdb__waiters_t;
 
 bool agdb__waiter_init(agdb__waiter_t *w);
+/* One who is told; agdb__waiter_fini ends it, too. */
+void agdb__waiter_init_told(agdb__waiter_t *w, void (*tell)(void *user), void *user);
 void agdb__waiter_fini(agdb__waiter_t *w);
 void agdb__waiters_append(agdb__waiters_t *all, agdb__waiter_t *w);
 /* Takes it out if it is still in. */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -21,7 +22,9 @@ struct agdb__conn {
     char sql[AGDB__GROUP_MAX][64]; /* of the group in flight: copies, as the contract says */
     size_t members;
     bool failed; /* a member of it was not answered */
-    int pipe[2]; /* readable: what poll() sees of a group's answer */
+    bool lone;   /* a statement of its own is in flight */
+    agdb__statement_t statement;
+    int pipe[2]; /* readable: what poll() sees of an answer */
 };
 
 fake_script_t g_fake;
@@ -29,6 +32,15 @@ fake_script_t g_fake;
 void fake_reset(void)
 {
     g_fake = (fake_script_t){.hello = {.timeline = 1, .system_identifier = 7, .stamped = true}};
+}
+
+void fake_answer_held(void)
+{
+    unsigned i;
+
+    for (i = 0; i < g_fake.nheld; i++)
+        assert(g_fake.held[i] == NULL || write(g_fake.held[i]->pipe[1], "x", 1) == 1);
+    g_fake.nheld = 0;
 }
 
 void fake_set_clean(agdb__conn_t *conn, bool clean)
@@ -64,11 +76,21 @@ agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *reso
     return conn;
 }
 
+static void forget_held(const agdb__conn_t *conn)
+{
+    unsigned i;
+
+    for (i = 0; i < g_fake.nheld; i++)
+        if (g_fake.held[i] == conn)
+            g_fake.held[i] = NULL;
+}
+
 void agdb__conn_close(agdb__conn_t *conn)
 {
     if (conn == NULL)
         return;
     g_fake.closed++;
+    forget_held(conn);
     if (conn->pipe[0] >= 0) {
         close(conn->pipe[0]);
         close(conn->pipe[1]);
@@ -103,15 +125,13 @@ static void die(agdb__conn_t *conn, agdb_status_t status, const char *sqlstate)
 
 agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us)
 {
-    if (conn->members > 0 && conn->state == AGDB__CONN_IN_FLIGHT && !g_fake.never_answers) {
+    if ((conn->members > 0 || conn->lone) && conn->state == AGDB__CONN_IN_FLIGHT) {
         char byte;
 
         if (read(conn->pipe[0], &byte, 1) == 1)
             conn->state = AGDB__CONN_READY;
         return conn->state;
     }
-    if (conn->members > 0 && conn->state == AGDB__CONN_IN_FLIGHT)
-        return conn->state;
     bool pending = conn->state == AGDB__CONN_CONNECTING || conn->state == AGDB__CONN_IN_FLIGHT;
 
     if (pending && g_fake.refuse != AGDB_OK) {
@@ -173,9 +193,70 @@ agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statem
     return g_fake.run != NULL ? g_fake.run(conn, statement, reterr) : AGDB_OK;
 }
 
+/* To be answered at once, or when the test says so. */
+static bool go_in_flight(agdb__conn_t *conn)
+{
+    if (conn->pipe[0] < 0 && pipe2(conn->pipe, O_NONBLOCK | O_CLOEXEC) != 0)
+        return false;
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    if (g_fake.never_answers)
+        g_fake.held[g_fake.nheld++] = conn;
+    return g_fake.never_answers || write(conn->pipe[1], "x", 1) == 1;
+}
+
+static agdb_status_t refuse_send(agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    const agdb_status_t st = g_fake.refuse_send;
+
+    (void)agdb__fail(reterr, st, "scripted refusal");
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    if (g_fake.die_when_sent) {
+        die(conn, st, "");
+        g_fake.refuse_send = AGDB_OK; /* the next one does better */
+    }
+    return st;
+}
+
+agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *statement,
+                              agdb_error_t **reterr)
+{
+    assert(conn->state == AGDB__CONN_READY);
+    if (g_fake.refuse_send != AGDB_OK)
+        return refuse_send(conn, reterr);
+    snprintf(conn->sql[0], sizeof conn->sql[0], "%s", statement->sql);
+    conn->statement = *statement;
+    conn->statement.sql = conn->sql[0];
+    conn->read_only = statement->read_only;
+    conn->lone = true;
+    conn->members = 0;
+    g_fake.runs++;
+    assert(go_in_flight(conn));
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
+                                 agdb_error_t **reterr)
+{
+    conn->lone = false;
+    *ret_rows = NULL;
+    if (conn->state == AGDB__CONN_DEAD) {
+        agdb__error_move(reterr, agdb__error_dup(conn->error));
+        agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+        return conn->error->status;
+    }
+    return g_fake.run != NULL ? g_fake.run(conn, &conn->statement, reterr) : AGDB_OK;
+}
+
+void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
+{
+    (void)waited_us;
+    forget_held(conn);
+    die(conn, AGDB_E_TIMEOUT, "");
+}
+
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
-    return conn->clean && conn->state != AGDB__CONN_DEAD;
+    return conn->clean && conn->state == AGDB__CONN_READY;
 }
 
 bool agdb__conn_is_alive(agdb__conn_t *conn)
@@ -199,6 +280,7 @@ agdb__statement_class_t agdb__conn_last_kind(const agdb__conn_t *conn)
 void agdb__conn_abort(agdb__conn_t *conn, const char *why)
 {
     (void)why;
+    forget_held(conn);
     die(conn, AGDB_E_LOST, "");
 }
 
@@ -212,6 +294,7 @@ void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind)
 {
     (void)kind;
     conn->members = 0;
+    conn->lone = false;
     conn->failed = false;
 }
 
@@ -220,6 +303,8 @@ agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *
 {
     if (strncmp(statement->sql, "SET", 3) == 0)
         return agdb__fail(reterr, AGDB_E_UNSUPPORTED, "not in a group");
+    if (g_fake.refuse_send != AGDB_OK)
+        return refuse_send(conn, reterr);
     snprintf(conn->sql[conn->members++], sizeof conn->sql[0], "%s", statement->sql);
     g_fake.members++;
     return AGDB_OK;
@@ -230,12 +315,7 @@ size_t agdb__conn_group_end(agdb__conn_t *conn)
     if (conn->members == 0)
         return 0;
     g_fake.groups++;
-    if (conn->pipe[0] < 0 && pipe(conn->pipe) != 0)
-        return 0;
-    conn->state = AGDB__CONN_IN_FLIGHT;
-    if (!g_fake.never_answers && write(conn->pipe[1], "x", 1) != 1)
-        return 0;
-    return conn->members;
+    return go_in_flight(conn) ? conn->members : 0;
 }
 
 agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,

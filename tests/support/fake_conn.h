@@ -24,12 +24,18 @@ typedef struct fake_script {
     agdb__member_fate_t (*member)(const char *sql, agdb_error_t **reterr);
     unsigned groups; /* counted by the fake */
     unsigned members;
-    bool never_answers; /* groups stay in flight */
+    bool never_answers;        /* what is sent stays in flight, until fake_answer_held */
+    agdb_status_t refuse_send; /* not OK: what is sent alone or added to a group fails with it */
+    bool die_when_sent;        /* and the connection with it */
+    agdb__conn_t *held[64];
+    unsigned nheld;
 } fake_script_t;
 
 extern fake_script_t g_fake;
 
 void fake_reset(void);
+/* What never_answers has kept is answered now. */
+void fake_answer_held(void);
 /* Makes a connection look unclean, dead while idle, or in another mode. */
 void fake_set_clean(agdb__conn_t *conn, bool clean);
 void fake_set_alive(agdb__conn_t *conn, bool alive);

@@ -73,6 +73,30 @@ static void reasons_are_copies(void **state)
     agdb__board_fini(&board);
 }
 
+static void count(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+static void watchers_hear_of_publications_and_of_the_close(void **state)
+{
+    agdb__board_t board;
+    unsigned told = 0;
+    agdb__watcher_t w = {.tell = count, .user = &told};
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 1));
+    agdb__board_watch(&board, &w);
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    assert_int_equal(told, 1);
+    agdb__board_close(&board);
+    assert_int_equal(told, 2);
+    agdb__board_unwatch(&board, &w);
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    assert_int_equal(told, 2);
+    agdb__board_fini(&board);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +104,7 @@ int main(void)
         cmocka_unit_test(waiters_are_woken_from_another_thread),
         cmocka_unit_test(close_ends_waiting),
         cmocka_unit_test(reasons_are_copies),
+        cmocka_unit_test(watchers_hear_of_publications_and_of_the_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 #include "pool/learn.h"
 
-#include "base/error.h"
 #include "unit.h"
 
 #include <string.h>
@@ -78,6 +77,21 @@ static void the_way_to_the_server_is_no_reason_to_stay_alone(void **state)
     assert_int_equal(agdb__learn_work_us(&g_learn, read), 1);
 }
 
+static void excluded_are_those_whose_timing_is_known_to_be_of_no_use(void **state)
+{
+    agdb__learnt_t *e = agdb__learn_find(&g_learn, 6);
+
+    (void)state;
+    agdb__learn_solo(e, true, 900); /* the first run also prepares */
+    assert_false(agdb__learn_is_excluded(&g_learn, e));
+    agdb__learn_solo(e, true, 20);
+    agdb__learn_solo(e, true, 20);
+    assert_false(agdb__learn_is_excluded(&g_learn, e));
+    agdb__learn_failure(e, AGDB__FAULT_LASTING);
+    assert_true(agdb__learn_is_excluded(&g_learn, e));
+    assert_true(agdb__learn_is_excluded(&g_learn, known(7, 500)));
+}
+
 static void a_statement_that_becomes_fast_rides_again(void **state)
 {
     agdb__learnt_t *e = known(4, 5000);
@@ -136,37 +150,6 @@ static void a_passing_failure_sends_a_statement_alone_for_a_while(void **state)
     assert_in_range(alone, 200, 300);
 }
 
-static void faults_of_riding_are_told_by_their_states(void **state)
-{
-    static const struct {
-        agdb_status_t status;
-        const char *sqlstate;
-        agdb__riding_fault_t want;
-    } rows[] = {
-        {AGDB_E_SERVER, "25001", AGDB__FAULT_LASTING},
-        {AGDB_E_SERVER, "2D000", AGDB__FAULT_LASTING},
-        {AGDB_E_SERVER, "40001", AGDB__FAULT_PASSING},
-        {AGDB_E_SERVER, "55P03", AGDB__FAULT_PASSING},
-        {AGDB_E_SERVER, "0A000", AGDB__FAULT_PASSING},
-        {AGDB_E_SERVER, "23505", AGDB__FAULT_NONE},
-        {AGDB_E_SERVER, "22012", AGDB__FAULT_NONE},
-        {AGDB_E_LOST, "57P01", AGDB__FAULT_NONE},
-        {AGDB_E_LOST, "40001", AGDB__FAULT_NONE}, /* not certainly rolled back */
-    };
-    size_t i;
-
-    (void)state;
-    assert_int_equal(agdb__riding_fault(NULL), AGDB__FAULT_NONE);
-    for (i = 0; i < AGDB_COUNT(rows); i++) {
-        agdb_error_t *error = NULL;
-
-        (void)agdb__fail(&error, rows[i].status, "x");
-        agdb__error_sqlstate(&error, rows[i].sqlstate);
-        assert_int_equal(agdb__riding_fault(error), rows[i].want);
-        agdb__error_free(error);
-    }
-}
-
 static void a_full_table_forgets_nobody_and_takes_nobody(void **state)
 {
     agdb__learnt_t *first = agdb__learn_find(&g_learn, 1);
@@ -187,11 +170,11 @@ int main(void)
         cmocka_unit_test_setup(every_256th_run_is_a_sample, reset),
         cmocka_unit_test_setup(slow_and_stateful_statements_never_ride, reset),
         cmocka_unit_test_setup(the_way_to_the_server_is_no_reason_to_stay_alone, reset),
+        cmocka_unit_test_setup(excluded_are_those_whose_timing_is_known_to_be_of_no_use, reset),
         cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
         cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
         cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),
         cmocka_unit_test_setup(a_passing_failure_sends_a_statement_alone_for_a_while, reset),
-        cmocka_unit_test_setup(faults_of_riding_are_told_by_their_states, reset),
         cmocka_unit_test_setup(a_full_table_forgets_nobody_and_takes_nobody, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,12 +79,54 @@ static void dismiss_gives_everybody_an_error_of_his_own(void **state)
     agdb__waiter_fini(&w[1]);
 }
 
+static void count(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+static void those_who_do_not_wait_are_told_in_their_turn(void **state)
+{
+    agdb__waiters_t all = {0};
+    agdb__waiter_t blocking;
+    agdb__waiter_t told;
+    agdb__slots_t slots;
+    unsigned times = 0;
+
+    (void)state;
+    fake_reset();
+    assert_true(agdb__slots_init(&slots, 1));
+    slots.slot[agdb__slots_begin(&slots)].conn = agdb__conn_open(NULL, NULL, 0, 0);
+    assert_true(agdb__waiter_init(&blocking));
+    agdb__waiter_init_told(&told, count, &times);
+    agdb__waiters_append(&all, &blocking);
+    agdb__waiters_append(&all, &told);
+    agdb__slots_give(&slots, 0);
+    agdb__waiters_serve(&all, &slots, 0);
+    assert_int_equal(blocking.slot, 0);
+    assert_int_equal(times, 0);
+    agdb__slots_give(&slots, 0);
+    agdb__waiters_serve(&all, &slots, 0);
+    assert_int_equal(told.slot, 0);
+    assert_int_equal(times, 1);
+    agdb__waiter_fini(&told);
+    agdb__waiter_init_told(&told, count, &times);
+    agdb__waiters_append(&all, &told);
+    agdb__waiters_dismiss(&all, AGDB_E_CLOSING, NULL);
+    assert_int_equal(told.status, AGDB_E_CLOSING);
+    assert_int_equal(times, 2);
+    agdb__waiter_fini(&told);
+    agdb__waiter_fini(&blocking);
+    agdb__conn_close(slots.slot[0].conn);
+    agdb__slots_fini(&slots);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serve_is_first_come_first_served),
         cmocka_unit_test(remove_works_at_every_place_and_twice),
         cmocka_unit_test(dismiss_gives_everybody_an_error_of_his_own),
+        cmocka_unit_test(those_who_do_not_wait_are_told_in_their_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

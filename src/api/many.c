@@ -1,0 +1,147 @@
+/* agencydb/loop.h: agdb_query_many. */
+#include "agencydb/loop.h"
+
+#include "api/border.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "exec/many.h"
+
+typedef struct batch {
+    agdb_t *db;
+    const agdb_request_t *const *requests;
+    size_t count;
+    uint32_t timeout_ms;
+    agdb_result_t **results;
+    agdb_error_t **errors; /* may be NULL */
+    agdb__many_item_t *items;
+} batch_t;
+
+static agdb_status_t check_arguments(const batch_t *b, agdb_error_t **reterr)
+{
+    size_t i;
+
+    if (b->count == 0)
+        return AGDB_OK;
+    if (b->requests == NULL || b->results == NULL)
+        return agdb__fail(reterr, AGDB_E_MISUSE,
+                          "agdb_query_many needs requests and places for their results");
+    for (i = 0; i < b->count; i++) {
+        b->results[i] = NULL;
+        if (b->errors != NULL)
+            agdb_error_clear(&b->errors[i]);
+    }
+    for (i = 0; i < b->count; i++)
+        if (b->requests[i] == NULL)
+            return agdb__fail(reterr, AGDB_E_MISUSE, "request %zu is NULL", i);
+    return AGDB_OK;
+}
+
+/* The time of all is the limit for each. */
+static void limit_time(const batch_t *b, agdb__many_item_t *item)
+{
+    uint64_t own_ms =
+        item->request.timeout_ms != 0 ? item->request.timeout_ms : item->shard->call_ms;
+
+    if (b->timeout_ms != 0 && b->timeout_ms < own_ms)
+        item->request.timeout_ms = b->timeout_ms;
+}
+
+/* What cannot be sent fails by itself. */
+static void prepare(batch_t *b, size_t i)
+{
+    agdb__many_item_t *item = &b->items[i];
+    agdb__task_t *task = &item->task;
+
+    task->status =
+        agdb__border_request(b->db, b->requests[i], &item->request, &item->shard, &task->error);
+    if (task->status == AGDB_OK)
+        limit_time(b, item);
+    else
+        item->shard = NULL;
+}
+
+static void give_error(batch_t *b, size_t i)
+{
+    if (b->errors != NULL)
+        b->errors[i] = b->items[i].task.error;
+    else
+        agdb__error_free(b->items[i].task.error);
+}
+
+/* Hands out results and errors. */
+static agdb_status_t hand_out(batch_t *b, agdb_error_t **reterr)
+{
+    const agdb_error_t *first = NULL;
+    agdb_error_t *why;
+    size_t failed = 0;
+    size_t i;
+
+    for (i = 0; i < b->count; i++) {
+        b->results[i] = b->items[i].task.result;
+        if (b->items[i].task.status != AGDB_OK && failed++ == 0)
+            first = b->items[i].task.error;
+    }
+    why = agdb__error_dup(first);
+    for (i = 0; i < b->count; i++)
+        give_error(b, i);
+    if (failed == 0)
+        return AGDB_OK;
+    (void)agdb__fail(reterr, AGDB_E_PARTIAL, "%zu of %zu requests failed, the first with: %s",
+                     failed, b->count, agdb_error_message(why));
+    agdb__error_add_child(reterr, why);
+    return AGDB_E_PARTIAL;
+}
+
+static void drop_errors(batch_t *b)
+{
+    size_t i;
+
+    for (i = 0; i < b->count; i++)
+        agdb__error_free(b->items[i].task.error);
+}
+
+static agdb_status_t run(batch_t *b, uint64_t start_us, agdb_error_t **reterr)
+{
+    agdb_status_t st;
+    size_t i;
+
+    b->items = agdb__calloc(b->count, sizeof *b->items);
+    if (b->items == NULL)
+        return agdb__fail_nomem(reterr);
+    for (i = 0; i < b->count; i++)
+        prepare(b, i);
+    st = agdb__many_run(b->items, b->count, start_us, reterr);
+    if (st == AGDB_OK)
+        st = hand_out(b, reterr);
+    else
+        drop_errors(b);
+    agdb__free(b->items);
+    return st;
+}
+
+agdb_status_t agdb_query_many(agdb_t *db, const agdb_request_t *const *requests, size_t count,
+                              uint32_t timeout_ms, agdb_result_t **results, agdb_error_t **errors,
+                              agdb_error_t **reterr)
+{
+    batch_t b = {.db = db,
+                 .requests = requests,
+                 .count = count,
+                 .timeout_ms = timeout_ms,
+                 .results = results,
+                 .errors = errors};
+    uint64_t start_us = agdb__now_us();
+    const agdb_allocator_t *outer = NULL;
+    agdb_status_t st = check_arguments(&b, reterr);
+
+    if (st == AGDB_OK)
+        st = agdb__border_may_wait(reterr);
+    if (st == AGDB_OK)
+        st = agdb__border_enter(db, &outer, reterr);
+    if (st != AGDB_OK)
+        return st;
+    if (count > 0)
+        st = run(&b, start_us, reterr);
+    agdb__border_leave(db, outer);
+    return st;
+}

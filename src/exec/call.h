@@ -1,0 +1,83 @@
+/* One request on its way to its end, without any waiting: what is next, and what becomes of it when
+ * an attempt is answered or fails. Whoever drives it (exec/single.c, exec/driver.c) does the
+ * sending and the waiting:
+ *
+ *   begin -> next: GO    claim a connection of the node, send, then `answered` or `failed`
+ *                  WAIT  until the shard's view has changed or the time has come, then next again
+ *                  OVER  the call's error is the answer
+ *
+ * All of it under one deadline. What an earlier attempt may have done is not forgotten: once an
+ * attempt's outcome was unknown, the call's outcome can only be success or unknown. */
+#ifndef AGDB_EXEC_CALL_H
+#define AGDB_EXEC_CALL_H
+
+#include "agencydb/request.h"
+#include "exec/shard.h"
+
+typedef enum agdb__next_kind {
+    AGDB__NEXT_GO = 0,
+    AGDB__NEXT_WAIT,
+    AGDB__NEXT_OVER
+} agdb__next_kind_t;
+
+typedef struct agdb__next {
+    agdb__next_kind_t kind;
+    uint8_t node;      /* GO */
+    uint64_t until_us; /* WAIT: for another version than the call's, or this time */
+} agdb__next_t;
+
+typedef enum agdb__pause {
+    AGDB__PAUSE_NONE = 0,
+    AGDB__PAUSE_PARKED, /* no usable node */
+    AGDB__PAUSE_LATER   /* between two attempts */
+} agdb__pause_t;
+
+typedef struct agdb__call {
+    agdb__shard_t *shard;
+    agdb__statement_t statement; /* borrows from the request */
+    agdb_access_t access;
+    agdb__pause_t pause;
+    bool idempotent;
+    bool alone; /* never in a group */
+    bool may_have_happened;
+    bool over;       /* the last failure was final */
+    bool on_primary; /* `node` was chosen as the primary */
+    uint8_t node;    /* of the last attempt */
+    uint64_t start_us;
+    uint64_t deadline_us;
+    uint64_t park_end_us; /* 0: not parked yet */
+    uint64_t until_us;    /* LATER */
+    uint64_t salt;        /* spreads calls that begin together over the replicas */
+    unsigned attempts;
+    unsigned version;    /* of the view that the last choice went by */
+    uint32_t tried;      /* nodes not to try again before the view changes */
+    agdb_error_t *error; /* of the last attempt */
+} agdb__call_t;
+
+/* `request` is checked already; what it points to is borrowed until the end. Its time
+ * (timeout_ms, 0: the shard's) counts from `start_us`. */
+void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_request_t *request,
+                      uint64_t start_us, uint64_t salt);
+agdb__next_t agdb__call_next(agdb__call_t *call, uint64_t now_us);
+
+/* Getting a connection may take long. What was chosen as the primary must still be it when a write
+ * goes out, or a read has been answered. On failure the call's error says so. */
+agdb_status_t agdb__call_check_chosen(agdb__call_t *call);
+
+/* How an attempt was answered. */
+typedef struct agdb__answer {
+    struct pg_result *rows;
+    bool in_recovery; /* the node's role then */
+    uint64_t exec_us;
+} agdb__answer_t;
+
+/* Takes the rows. When they cannot be believed, or there is no memory for the result, the attempt
+ * has failed with the call's error. */
+agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
+                                  agdb_result_t **ret);
+/* The attempt failed with the call's error: decides whether it is tried again. `next` tells. */
+void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
+/* After OVER: gives the error. */
+agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr);
+
+#endif

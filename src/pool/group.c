@@ -1,0 +1,42 @@
+#include "pool/group.h"
+
+#include "base/error.h"
+
+enum { STUCK_US = 1000000, STUCK_FACTOR = 50, SLOW_FACTOR = 8, SLOW_US = 1000 };
+
+agdb__group_fault_t agdb__group_fault(const agdb_error_t *error)
+{
+    static const char lasting[][6] = {"25001", "2D000", "25P01"};
+    static const char passing[][6] = {"40001", "40P01", "55P03", "57014", "26000", "0A000"};
+    size_t i;
+
+    if (error == NULL || error->status != AGDB_E_SERVER)
+        return AGDB__FAULT_NONE;
+    for (i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (strcmp(error->sqlstate, lasting[i]) == 0)
+            return AGDB__FAULT_LASTING;
+    for (i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (strcmp(error->sqlstate, passing[i]) == 0)
+            return AGDB__FAULT_PASSING;
+    return AGDB__FAULT_NONE;
+}
+
+uint64_t agdb__group_stuck_us(uint64_t sent_us, uint64_t expected_us)
+{
+    return sent_us + STUCK_US + expected_us * STUCK_FACTOR;
+}
+
+bool agdb__group_is_slow(uint64_t took_us, uint64_t expected_us)
+{
+    return took_us > expected_us * SLOW_FACTOR + SLOW_US;
+}
+
+agdb_status_t agdb__group_fail_late(uint64_t waited_us, bool read_only, agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
+                     (unsigned long long)((waited_us + 999) / 1000));
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+    agdb__error_retriable(reterr, read_only, 0);
+    return AGDB_E_TIMEOUT;
+}
