@@ -47,6 +47,7 @@
 #include "agencydb/log.h"
 #include "agencydb/map.h"
 #include "agencydb/client.h"
+#include "agencydb/loop.h"
 /* clang-format on */
 
 #endif
