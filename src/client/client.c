@@ -59,6 +59,8 @@ static void client_free(agdb_t *db)
         close(db->wake_fd);
     agdb__free(db->service);
     agdb__free(db->login);
+    if (db->has_loops_lock)
+        agdb__mutex_fini(&db->loops_lock);
     agdb__free(db);
 }
 
@@ -92,6 +94,7 @@ static void init_fields(agdb_t *db, agdb_map_t *map, const agdb_options_t *optio
     db->service = agdb__strdup(options->service != NULL ? options->service : "agencydb");
     db->login = options->login != NULL ? agdb__strdup(options->login) : NULL;
     db->resolver = agdb__resolver_new(agdb__keeper_wake, db);
+    db->has_loops_lock = agdb__mutex_init(&db->loops_lock);
 }
 
 agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
@@ -110,7 +113,7 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
         st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
         goto out;
     }
-    if (db->ending == NULL || db->service == NULL || db->resolver == NULL ||
+    if (db->ending == NULL || db->service == NULL || db->resolver == NULL || !db->has_loops_lock ||
         (options->login != NULL && db->login == NULL)) {
         (void)agdb__fail_nomem(reterr);
         goto out;
@@ -151,8 +154,25 @@ static void shut(agdb_t *db)
         agdb__pool_shut(db->topology.endpoints[i].pool);
     for (i = 0; i < db->topology.nshards; i++)
         agdb__board_close(&db->topology.shards[i].shard.board);
+    agdb__lock(&db->loops_lock);
+    agdb__watchers_tell(&db->loops);
+    agdb__unlock(&db->loops_lock);
     agdb__keeper_wake(db);
     agdb__gate_leave(&db->gate); /* from here on the keeper may free everything */
+}
+
+void agdb__client_watch(agdb_t *db, agdb__watcher_t *w)
+{
+    agdb__lock(&db->loops_lock);
+    agdb__watchers_add(&db->loops, w);
+    agdb__unlock(&db->loops_lock);
+}
+
+void agdb__client_unwatch(agdb_t *db, agdb__watcher_t *w)
+{
+    agdb__lock(&db->loops_lock);
+    agdb__watchers_remove(&db->loops, w);
+    agdb__unlock(&db->loops_lock);
 }
 
 agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us)

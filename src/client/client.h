@@ -34,6 +34,10 @@ struct agdb {
     char *service;
     char *login;
 
+    agdb__mutex_t loops_lock;
+    bool has_loops_lock;
+    agdb__watchers_t loops; /* under it: told when the client closes */
+
     pthread_t keeper;
     int wake_fd;
     atomic_bool woken;       /* the keeper will look: no need to write to wake_fd */
@@ -46,6 +50,10 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
                                 agdb_error_t **reterr);
 /* Not in a forked child. */
 agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us);
+
+/* `w` is told when the client closes. Its owner is inside the gate until it is removed. */
+void agdb__client_watch(agdb_t *db, agdb__watcher_t *w);
+void agdb__client_unwatch(agdb_t *db, agdb__watcher_t *w);
 
 /* Routes a checked request to its shard, or says why not: unknown keyspace or shard, no target, a
  * bad key, a frozen agency. */

@@ -55,7 +55,6 @@ static void begin_timing(agdb__carrier_t *c)
 {
     c->timing = true;
     c->feed->timed++;
-    c->feed->timed_us = c->sent_us;
 }
 
 static void end_timing(agdb__carrier_t *c)
@@ -128,12 +127,18 @@ void agdb__carrier_drop(agdb__carrier_t *c, uint64_t now_us)
 /* --- out ---------------------------------------------------------------------------------------
  */
 
-/* A timer that is too early is left alone: it looks again when it rings. */
-static void watch_the_time(agdb__carrier_t *c, uint64_t until_us)
+static uint64_t patience_us(const agdb__carrier_t *c)
 {
-    c->until_us = until_us;
-    if (c->timer.place == 0 || c->timer.at_us > until_us)
-        agdb__timers_set(&c->feed->driver->timers, &c->timer, until_us);
+    return c->sent_us + AGDB__TIMING_PATIENCE_US;
+}
+
+/* A timer that is too early is left alone: it looks again when it rings. */
+static void watch_the_time(agdb__carrier_t *c)
+{
+    uint64_t at_us = c->timing ? agdb__min_us(c->until_us, patience_us(c)) : c->until_us;
+
+    if (c->timer.place == 0 || c->timer.at_us > at_us)
+        agdb__timers_set(&c->feed->driver->timers, &c->timer, at_us);
 }
 
 static void take_aboard(agdb__carrier_t *c, agdb__task_t *task)
@@ -198,7 +203,7 @@ static uint64_t expected_us(const agdb__carrier_t *c)
 
 static bool send_group(agdb__carrier_t *c, uint64_t now_us)
 {
-    agdb__spread_load_t load = agdb__feed_load(c->feed, now_us);
+    agdb__spread_load_t load = agdb__feed_load(c->feed);
     size_t share = agdb__spread_plan(&load).share;
     agdb__task_t *task = c->feed->shorts.head;
     bool read_only = task->call.statement.read_only;
@@ -213,7 +218,8 @@ static bool send_group(agdb__carrier_t *c, uint64_t now_us)
         return false;
     set_kind(c, AGDB__CARRIER_GROUP);
     c->feed->riding += c->count;
-    watch_the_time(c, agdb__group_stuck_us(c->sent_us, expected_us(c)));
+    c->until_us = agdb__group_stuck_us(c->sent_us, expected_us(c));
+    watch_the_time(c);
     return true;
 }
 
@@ -235,11 +241,10 @@ static bool send_alone(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
     set_kind(c, AGDB__CARRIER_LONER);
     /* The connection is watched for it, also when it is given up. */
     agdb__timers_clear(&c->feed->driver->timers, &task->timer);
-    if (task->verdict == AGDB__RIDE_TIMED) { /* looked at again when it is too long to be short */
+    c->until_us = task->call.deadline_us;
+    if (task->verdict == AGDB__RIDE_TIMED)
         begin_timing(c);
-        watch_the_time(c, c->sent_us + AGDB__TIMING_PATIENCE_US);
-    }
-    watch_the_time(c, task->call.deadline_us);
+    watch_the_time(c);
     return true;
 }
 
@@ -257,8 +262,8 @@ static bool take_work(agdb__carrier_t *c, uint64_t now_us)
 {
     agdb__feed_t *feed = c->feed;
 
-    while (agdb__conn_is_clean(c->lease.conn)) {
-        agdb__spread_load_t load = agdb__feed_load(feed, now_us);
+    while (agdb__conn_is_clean(c->lease.conn) && !feed->driver->ending) {
+        agdb__spread_load_t load = agdb__feed_load(feed);
         agdb__turn_t turn = agdb__spread_turn(&load);
 
         if (turn == AGDB__TURN_NONE)
@@ -423,9 +428,12 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
     (void)user;
     if (!is_busy(c))
         return;
+    if (c->timing && now_us >= patience_us(c)) {
+        end_timing(c); /* it is not short: the others need not wait for it */
+        c->feed->dirty = true;
+    }
     if (now_us < c->until_us) {
-        watch_the_time(c, c->until_us);
-        c->feed->dirty = true; /* it was being timed, and is not short */
+        watch_the_time(c);
         return;
     }
     if (c->kind == AGDB__CARRIER_LONER)

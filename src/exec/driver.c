@@ -247,10 +247,16 @@ static void fill(agdb__driver_t *driver, uint64_t now_us)
 {
     int round;
 
-    for (round = 0; round < FILL_ROUNDS; round++)
+    for (round = 0; round < FILL_ROUNDS && !driver->ending; round++)
         if (!fill_once(driver, now_us))
             return;
-    agdb__bell_ring(driver->bell); /* go on in the next step */
+    if (!driver->ending)
+        agdb__bell_ring(driver->bell); /* go on in the next step */
+}
+
+void agdb__driver_fill(agdb__driver_t *driver)
+{
+    fill(driver, agdb__now_us());
 }
 
 static void hear(agdb__driver_t *driver, uint64_t now_us)

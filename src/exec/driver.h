@@ -31,6 +31,7 @@ typedef struct agdb__driver {
     agdb__tasks_t done;
     size_t live; /* tasks inside, those that are done too */
     uint64_t salt;
+    bool ending; /* sends nothing any more */
 } agdb__driver_t;
 
 void agdb__driver_init(agdb__driver_t *driver, agdb__bell_t *bell, agdb__poller_t *poller);
@@ -49,6 +50,8 @@ void agdb__driver_add(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t 
                       const agdb_request_t *request, uint64_t now_us);
 /* Waits until there is something to do, or a task is done, or `until_us`; and does it. */
 void agdb__driver_step(agdb__driver_t *driver, uint64_t until_us);
+/* Sends what it can of what was added since. */
+void agdb__driver_fill(agdb__driver_t *driver);
 /* Gives connections back that have nothing to do. */
 void agdb__driver_rest(agdb__driver_t *driver);
 /* The first that is done; NULL: none. It is the caller's. */

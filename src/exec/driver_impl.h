@@ -19,9 +19,8 @@ typedef struct agdb__feed {
     unsigned wanting; /* of the carriers */
     unsigned groups;
     unsigned loners;
-    size_t riding;     /* tasks in the groups */
-    unsigned timed;    /* of the loners, those that are being timed */
-    uint64_t timed_us; /* when the last of them was sent */
+    size_t riding;  /* tasks in the groups */
+    unsigned timed; /* of the loners, those that are being timed */
     bool last_was_short;
     bool dirty;          /* something is queued, or a connection is free: look */
     uint64_t served_us;  /* when it had a connection last */
@@ -50,7 +49,7 @@ typedef struct agdb__carrier {
     agdb__timer_t timer;
     agdb__task_t *member[AGDB__GROUP_MAX]; /* NULL: given up meanwhile */
     size_t count;
-    bool timing; /* a loner that is being timed */
+    bool timing; /* a loner that is being timed, and may be short still */
     uint64_t sent_us;
     uint64_t work_us;    /* of the group's members, in sum */
     uint64_t longest_us; /* what the longest of them takes alone */
@@ -76,7 +75,7 @@ void agdb__feed_fill(agdb__feed_t *feed, uint64_t now_us);
 void agdb__feed_hear(agdb__feed_t *feed, uint64_t now_us);
 /* What there is to do. Short reads whose first has to be timed while another is being timed do not
  * count: side by side on a busy machine all would look slow. */
-agdb__spread_load_t agdb__feed_load(agdb__feed_t *feed, uint64_t now_us);
+agdb__spread_load_t agdb__feed_load(agdb__feed_t *feed);
 /* The first of the short reads, asked whether it may ride; NULL: none. */
 agdb__task_t *agdb__feed_first_short(agdb__feed_t *feed);
 /* Of its carriers only. */

@@ -174,17 +174,13 @@ agdb__task_t *agdb__feed_first_short(agdb__feed_t *feed)
     return task;
 }
 
-static bool has_to_wait(const agdb__feed_t *feed, uint64_t now_us)
+agdb__spread_load_t agdb__feed_load(agdb__feed_t *feed)
 {
-    return feed->shorts.head != NULL && feed->shorts.head->verdict == AGDB__RIDE_TIMED &&
-           feed->timed > 0 && now_us < feed->timed_us + AGDB__TIMING_PATIENCE_US;
-}
+    const agdb__task_t *first = agdb__feed_first_short(feed);
+    bool wait = first != NULL && first->verdict == AGDB__RIDE_TIMED && feed->timed > 0;
 
-agdb__spread_load_t agdb__feed_load(agdb__feed_t *feed, uint64_t now_us)
-{
-    (void)agdb__feed_first_short(feed);
     return (agdb__spread_load_t){
-        .shorts = has_to_wait(feed, now_us) ? 0 : feed->shorts.count,
+        .shorts = wait ? 0 : feed->shorts.count,
         .alones = feed->alones.count,
         .riding = feed->riding,
         .groups = feed->groups,
@@ -230,9 +226,9 @@ static bool want_one(agdb__feed_t *feed, uint64_t now_us)
     return going;
 }
 
-static bool wants_more(agdb__feed_t *feed, uint64_t now_us)
+static bool wants_more(agdb__feed_t *feed)
 {
-    agdb__spread_load_t load = agdb__feed_load(feed, now_us);
+    agdb__spread_load_t load = agdb__feed_load(feed);
     agdb__spread_t plan = agdb__spread_plan(&load);
 
     return is_waiting(feed) && feed->ncarriers < plan.groups + plan.loners;
@@ -258,7 +254,7 @@ void agdb__feed_fill(agdb__feed_t *feed, uint64_t now_us)
     feed->dirty = false;
     if (is_waiting(feed))
         for_each(feed, AGDB__CARRIER_IDLE, agdb__carrier_go, now_us);
-    while (wants_more(feed, now_us) && want_one(feed, now_us))
+    while (wants_more(feed) && want_one(feed, now_us))
         continue;
     if (!is_waiting(feed) && feed->wanting > 0)
         for_each(feed, AGDB__CARRIER_WANTING, agdb__carrier_drop, now_us);

@@ -1,0 +1,265 @@
+/* agencydb/loop.h: the loop. It holds a place in its client's gate: a client that is closed before
+ * its loops lives on until the last of them is closed. */
+#include "agencydb/loop.h"
+
+#include "api/border.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "exec/loop.h"
+
+struct agdb_loop {
+    agdb_t *db;
+    unsigned fork_generation;
+    bool closed;
+    agdb__watcher_t closing; /* of the client */
+    agdb__loop_t inner;
+};
+
+/* --- open --------------------------------------------------------------------------------------
+ */
+
+static agdb_status_t read_options(const agdb_loop_options_t *options, size_t *ret_max,
+                                  agdb_error_t **reterr)
+{
+    agdb_loop_options_t ours = {.struct_size = sizeof ours};
+    agdb_status_t st = AGDB_OK;
+
+    if (options != NULL)
+        st = agdb__border_copy(&ours, sizeof ours, options, options->struct_size, "loop options",
+                               reterr);
+    *ret_max = ours.max_outstanding != 0 ? ours.max_outstanding : AGDB_LOOP_OUTSTANDING;
+    return st;
+}
+
+/* Watches the client's close. It may have closed meanwhile, without telling. */
+static agdb_status_t join(agdb_loop_t *loop, agdb_t *db, agdb_error_t **reterr)
+{
+    loop->db = db;
+    loop->fork_generation = agdb__fork_generation();
+    loop->closing = (agdb__watcher_t){.tell = agdb__bell_ring, .user = &loop->inner.bell};
+    agdb__client_watch(db, &loop->closing);
+    if (!agdb__gate_is_closed(&db->gate))
+        return AGDB_OK;
+    agdb__client_unwatch(db, &loop->closing);
+    return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+}
+
+static agdb_status_t open_loop(agdb_t *db, size_t max, agdb_loop_t **ret, agdb_error_t **reterr)
+{
+    agdb_loop_t *loop = agdb__calloc(1, sizeof *loop);
+    agdb_status_t st;
+
+    if (loop == NULL)
+        return agdb__fail_nomem(reterr);
+    st = agdb__loop_init(&loop->inner, max, reterr);
+    if (st == AGDB_OK) {
+        st = join(loop, db, reterr);
+        if (st != AGDB_OK)
+            agdb__loop_fini(&loop->inner);
+    }
+    if (st == AGDB_OK)
+        *ret = loop;
+    else
+        agdb__free(loop);
+    return st;
+}
+
+agdb_status_t agdb_loop_open(agdb_t *db, const agdb_loop_options_t *options, agdb_loop_t **ret,
+                             agdb_error_t **reterr)
+{
+    const agdb_allocator_t *outer = NULL;
+    agdb_status_t st;
+    size_t max = 0;
+
+    if (ret == NULL)
+        return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_loop_open needs a place for the loop");
+    st = read_options(options, &max, reterr);
+    if (st == AGDB_OK)
+        st = agdb__border_enter(db, &outer, reterr);
+    if (st != AGDB_OK)
+        return st;
+    st = open_loop(db, max, ret, reterr);
+    if (st == AGDB_OK)
+        (void)agdb__alloc_enter(outer); /* and stays inside the gate */
+    else
+        agdb__border_leave(db, outer);
+    return st;
+}
+
+/* --- entering ----------------------------------------------------------------------------------
+ */
+
+static bool is_forked(const agdb_loop_t *loop)
+{
+    return loop->fork_generation != agdb__fork_generation();
+}
+
+static bool is_closing(agdb_loop_t *loop)
+{
+    return loop->closed || agdb__gate_is_closed(&loop->db->gate);
+}
+
+static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
+{
+    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return st;
+}
+
+static agdb_status_t check(const agdb_loop_t *loop, agdb_error_t **reterr)
+{
+    if (loop == NULL)
+        return agdb__fail(reterr, AGDB_E_MISUSE, "the loop is NULL");
+    if (is_forked(loop))
+        return agdb__fail(reterr, AGDB_E_FORKED,
+                          "this loop belongs to the parent process: open a client and a loop of "
+                          "your own after fork");
+    return AGDB_OK;
+}
+
+/* For what runs callbacks. */
+static agdb_status_t check_outside(const agdb_loop_t *loop, agdb_error_t **reterr)
+{
+    agdb_status_t st = check(loop, reterr);
+
+    if (st == AGDB_OK && loop->inner.calling)
+        st = agdb__fail(reterr, AGDB_E_MISUSE, "not from inside a callback of this loop");
+    return st;
+}
+
+/* --- calls -------------------------------------------------------------------------------------
+ */
+
+static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
+                            void *user, uint64_t *ret_id, agdb_error_t **reterr)
+{
+    agdb__shard_t *shard = NULL;
+    agdb_request_t ours;
+    agdb_status_t st = agdb__border_request(loop->db, request, &ours, &shard, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    return agdb__loop_submit(&loop->inner, shard, &ours, done, user, ret_id, reterr);
+}
+
+agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
+                          void *user, uint64_t *ret_id, agdb_error_t **reterr)
+{
+    const agdb_allocator_t *outer;
+    agdb_status_t st = check(loop, reterr);
+
+    if (st == AGDB_OK && done == NULL)
+        st = agdb__fail(reterr, AGDB_E_MISUSE, "agdb_submit needs a function to call");
+    if (st == AGDB_OK && is_closing(loop))
+        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    if (st != AGDB_OK)
+        return not_sent(st, reterr);
+    outer = agdb__alloc_enter(loop->db->allocator);
+    st = submit(loop, request, done, user, ret_id, reterr);
+    (void)agdb__alloc_enter(outer);
+    return st;
+}
+
+bool agdb_cancel(agdb_loop_t *loop, uint64_t id)
+{
+    const agdb_allocator_t *outer;
+    bool found;
+
+    if (loop == NULL || is_forked(loop))
+        return false;
+    outer = agdb__alloc_enter(loop->db->allocator);
+    found = agdb__loop_cancel(&loop->inner, id);
+    (void)agdb__alloc_enter(outer);
+    return found;
+}
+
+int agdb_loop_fd(const agdb_loop_t *loop)
+{
+    return loop != NULL && !is_forked(loop) ? loop->inner.poller.fd : -1;
+}
+
+size_t agdb_loop_outstanding(const agdb_loop_t *loop)
+{
+    return loop != NULL && !is_forked(loop) ? loop->inner.outstanding : 0;
+}
+
+/* With the caller's allocator, and no lock held. */
+static void call_back(agdb_loop_t *loop, const agdb_allocator_t *outer)
+{
+    agdb__loop_end_t end;
+
+    agdb__loop_collect(&loop->inner);
+    loop->inner.calling = true;
+    agdb__callback_begin();
+    while (agdb__loop_next_due(&loop->inner, &end)) {
+        const agdb_allocator_t *inner = agdb__alloc_enter(outer);
+
+        end.done(end.user, end.status, end.result, end.error);
+        (void)agdb__alloc_enter(inner);
+    }
+    agdb__callback_end();
+    loop->inner.calling = false;
+}
+
+static void dispatch(agdb_loop_t *loop, uint64_t until_us)
+{
+    const agdb_allocator_t *outer = agdb__alloc_enter(loop->db->allocator);
+
+    if (is_closing(loop))
+        agdb__loop_end_all(&loop->inner, "the client is closing");
+    else
+        agdb__loop_step(&loop->inner, until_us);
+    call_back(loop, outer);
+    agdb__loop_settle(&loop->inner);
+    (void)agdb__alloc_enter(outer);
+}
+
+agdb_status_t agdb_loop_dispatch(agdb_loop_t *loop, agdb_error_t **reterr)
+{
+    agdb_status_t st = check_outside(loop, reterr);
+
+    if (st == AGDB_OK)
+        dispatch(loop, 0);
+    return st;
+}
+
+agdb_status_t agdb_loop_run(agdb_loop_t *loop, uint32_t timeout_ms, agdb_error_t **reterr)
+{
+    uint64_t end_us = agdb__after_ms(agdb__now_us(), timeout_ms);
+    agdb_status_t st = check_outside(loop, reterr);
+
+    if (st == AGDB_OK)
+        st = agdb__border_may_wait(reterr);
+    while (st == AGDB_OK && loop->inner.outstanding > 0) {
+        dispatch(loop, end_us);
+        if (loop->inner.outstanding > 0 && agdb__now_us() >= end_us)
+            st = agdb__fail(reterr, AGDB_E_TIMEOUT, "%zu requests are outstanding still",
+                            loop->inner.outstanding);
+    }
+    return st;
+}
+
+agdb_status_t agdb_loop_close(agdb_loop_t *loop)
+{
+    const agdb_allocator_t *outer;
+    agdb_status_t st;
+    agdb_t *db;
+
+    if (loop == NULL)
+        return AGDB_OK;
+    st = check_outside(loop, NULL);
+    if (st != AGDB_OK)
+        return st;
+    db = loop->db;
+    loop->closed = true;
+    outer = agdb__alloc_enter(db->allocator);
+    agdb__loop_end_all(&loop->inner, "the loop was closed");
+    call_back(loop, outer);
+    agdb__client_unwatch(db, &loop->closing);
+    agdb__loop_fini(&loop->inner);
+    agdb__free(loop);
+    agdb__border_leave(db, outer); /* from here on the client may be gone */
+    return AGDB_OK;
+}

@@ -1,0 +1,106 @@
+#include "exec/copy.h"
+
+enum { ALIGN = 8 };
+
+_Static_assert(sizeof(void *) <= ALIGN && sizeof(int64_t) <= ALIGN,
+               "what is copied fits the steps");
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t texts_size(const char *const *items, size_t count)
+{
+    size_t size = rounded(count * sizeof(char *));
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (items[i] != NULL)
+            size += rounded(strlen(items[i]) + 1);
+    return size;
+}
+
+static size_t value_size(const agdb_value_t *v)
+{
+    switch (v->kind) {
+    case AGDB_VALUE_TEXT:
+    case AGDB_VALUE_BINARY:
+        return rounded(v->len);
+    case AGDB_VALUE_TEXT_ARRAY:
+        return texts_size(v->data, v->len);
+    case AGDB_VALUE_INT8_ARRAY:
+        return v->len * sizeof(int64_t);
+    default:
+        return 0;
+    }
+}
+
+size_t agdb__copy_size(const agdb_request_t *request)
+{
+    size_t size = rounded(strlen(request->sql) + 1);
+    size_t i;
+
+    size += rounded(request->nparams * sizeof *request->params);
+    for (i = 0; i < request->nparams; i++)
+        size += value_size(&request->params[i]);
+    return size;
+}
+
+/* Takes `size` bytes from the block, with a copy of `data` in them. */
+static void *put(char **at, const void *data, size_t size)
+{
+    void *copy = *at;
+
+    if (size > 0)
+        memcpy(copy, data, size);
+    *at += rounded(size);
+    return copy;
+}
+
+static void *put_texts(char **at, const char *const *items, size_t count)
+{
+    const char **copy = put(at, items, count * sizeof(char *));
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (items[i] != NULL)
+            copy[i] = put(at, items[i], strlen(items[i]) + 1);
+    return copy;
+}
+
+static void put_value(char **at, agdb_value_t *v)
+{
+    switch (v->kind) {
+    case AGDB_VALUE_TEXT:
+    case AGDB_VALUE_BINARY:
+        v->data = put(at, v->data, v->len);
+        break;
+    case AGDB_VALUE_TEXT_ARRAY:
+        v->data = put_texts(at, v->data, v->len);
+        break;
+    case AGDB_VALUE_INT8_ARRAY:
+        v->data = put(at, v->data, v->len * sizeof(int64_t));
+        break;
+    default:
+        break;
+    }
+}
+
+void agdb__copy_request(const agdb_request_t *request, void *block, agdb_request_t *ret)
+{
+    char *at = block;
+    agdb_value_t *params;
+    size_t i;
+
+    *ret = *request;
+    ret->key = agdb_bytes(NULL, 0);
+    ret->shard = NULL;
+    ret->keyspace = NULL;
+    ret->tag = NULL;
+    params = put(&at, request->params, request->nparams * sizeof *params);
+    ret->params = params;
+    for (i = 0; i < request->nparams; i++)
+        put_value(&at, &params[i]);
+    ret->sql = put(&at, request->sql, strlen(request->sql) + 1);
+}
