@@ -101,12 +101,20 @@ static bool passes(agdb__sql_class_t means, const agdb__conn_t *conn)
     }
 }
 
+const char *agdb__conn_severity(const PGresult *rows)
+{
+    const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    if (severity == NULL)
+        severity = PQresultErrorField(rows, PG_DIAG_SEVERITY);
+    return severity != NULL ? severity : "ERROR";
+}
+
 agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const PGresult *rows,
                                       agdb_error_t **reterr)
 {
     const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
-    const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
     agdb__sql_class_t means = agdb__sql_classify(state, text);
     agdb_status_t st = conn->state == AGDB__CONN_DEAD ? AGDB_E_LOST : AGDB_E_SERVER;
 
@@ -114,8 +122,8 @@ agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const PGresult *
         st = agdb__fail(reterr, AGDB_E_LOST, "%.*s", (int)strcspn(PQresultErrorMessage(rows), "\n"),
                         PQresultErrorMessage(rows));
     else
-        st = agdb__fail(reterr, st, "%s %s: %s%s", severity != NULL ? severity : "ERROR", state,
-                        text, hint_of(conn, state));
+        st = agdb__fail(reterr, st, "%s %s: %s%s", agdb__conn_severity(rows), state, text,
+                        hint_of(conn, state));
     agdb__error_sqlstate(reterr, state);
     add_fields(rows, reterr);
     agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);

@@ -24,9 +24,9 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
-/* In the order of agdb__tx_t. */
 typedef enum agdb__tx { TX_BEGIN = 0, TX_COMMIT_AND_CHAIN, TX_COMMIT, TX_COUNT } agdb__tx_t;
 
+/* In the order of agdb__tx_t. */
 static const struct {
     const char *name;
     const char *sql;

@@ -55,9 +55,7 @@ static const char *state_of(const PGresult *rows)
 /* The backend is gone with this error; nothing after it was executed. */
 static bool is_farewell(const PGresult *rows)
 {
-    const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-    return severity != NULL && strcmp(severity, "ERROR") != 0;
+    return strcmp(agdb__conn_severity(rows), "ERROR") != 0;
 }
 
 /* PgBouncer's own words that it has lost its server: they do not say how far that had come. It says

@@ -1,5 +1,7 @@
 /* Groups of writes of which the connection is lost at every place: what is said of each member must
- * agree with what the server has. */
+ * agree with what the server has. With and without a PgBouncer, which is cut off from its server.
+ */
+#include "bouncer.h"
 #include "conn_fixture.h"
 #include "relay.h"
 
@@ -15,7 +17,8 @@
 enum { MEMBERS = 4, FATES = AGDB__MEMBER_LOST + 1 };
 
 static relay_t *s_relay;
-static agdb__login_t s_direct;
+static bouncer_t s_bouncer;
+static agdb__login_t s_direct;    /* past the relay */
 static agdb__conn_t *s_judge;     /* straight to the server */
 static unsigned s_seen[2][FATES]; /* in READY, in DEAD */
 
@@ -71,6 +74,31 @@ static void wait_until_gone(int pid)
     }
 }
 
+static int backend_pid(agdb__conn_t *conn)
+{
+    struct pg_result *rows = NULL;
+    int pid;
+
+    assert_int_equal(
+        run_on(conn, &(agdb__statement_t){.sql = "SELECT pg_backend_pid()"}, &rows, NULL), AGDB_OK);
+    pid = (int)strtol(PQgetvalue(rows, 0, 0), NULL, 10);
+    PQclear(rows);
+    return pid;
+}
+
+/* A PgBouncer may not have noticed yet that its server is gone. */
+static agdb__conn_t *connect_soon(void)
+{
+    agdb__conn_t *conn = try_connect(&g_login);
+
+    while (agdb__conn_state(conn) != AGDB__CONN_READY) {
+        agdb__conn_close(conn);
+        (void)usleep(2000);
+        conn = try_connect(&g_login);
+    }
+    return conn;
+}
+
 /* A new connection, its first group. The server's process, whose connection is over then. */
 static int run_cut(const char *const sql[MEMBERS], long to_server, long to_client)
 {
@@ -78,8 +106,8 @@ static int run_cut(const char *const sql[MEMBERS], long to_server, long to_clien
     size_t i;
 
     relay_cut_after(s_relay, -1, -1);
-    g_conn = connect_as(&g_login);
-    pid = agdb__conn_backend_pid(g_conn);
+    g_conn = connect_soon();
+    pid = backend_pid(g_conn);
     relay_cut_after(s_relay, to_server, to_client);
     agdb__conn_group_begin(g_conn, AGDB__GROUP_WRITES);
     for (i = 0; i < MEMBERS; i++)
@@ -123,7 +151,8 @@ static void run_and_judge(const char *const sql[MEMBERS], long to_server, long t
     assert_true(dead || agdb__conn_is_clean(g_conn));
     agdb__conn_close(g_conn);
     g_conn = NULL;
-    wait_until_gone(pid);
+    if (dead)
+        wait_until_gone(pid);
     for (i = 0; i < MEMBERS; i++) {
         judge(i, fate[i], error[i], is_there(i));
         agdb_error_free(error[i]);
@@ -202,17 +231,23 @@ static void commit_answered_with_rollback_is_a_failure(void **state)
     }
 }
 
-static int begin(void **state)
+static void make_table(void)
 {
-    (void)state;
-    s_direct = g_login;
-    s_judge = connect_as(&s_direct);
     expect_alone(s_judge, "DROP TABLE IF EXISTS public.group_cuts", false, "DROP TABLE");
     expect_alone(s_judge,
                  "CREATE TABLE public.group_cuts (id int PRIMARY KEY, twin int, UNIQUE (twin) "
                  "DEFERRABLE INITIALLY DEFERRED)",
                  false, "CREATE TABLE");
     expect_alone(s_judge, "INSERT INTO public.group_cuts VALUES (100, 0)", false, "INSERT 0 1");
+}
+
+/* The connection goes through the relay. */
+static int begin(void **state)
+{
+    (void)state;
+    s_direct = g_login;
+    s_judge = connect_as(&s_direct);
+    make_table();
     s_relay = relay_start(g_login.host, g_login.port);
     g_login.port = relay_port(s_relay);
     g_login.host = "127.0.0.1";
@@ -225,7 +260,27 @@ static int finish(void **state)
     relay_stop(s_relay);
     expect_alone(s_judge, "DROP TABLE public.group_cuts", false, "DROP TABLE");
     agdb__conn_close(s_judge);
+    g_login = s_direct;
     return 0;
+}
+
+/* The connection goes to a PgBouncer, and the one of its only server through the relay. */
+static int begin_pgbouncer(void **state)
+{
+    cluster_node_t node = cluster_node("core", "east-1", "primary");
+
+    (void)begin(state);
+    node.port = g_login.port;
+    s_bouncer = bouncer_start(&node, 1);
+    g_login.port = (uint16_t)s_bouncer.port;
+    g_login.pgbouncer = true;
+    return 0;
+}
+
+static int finish_pgbouncer(void **state)
+{
+    bouncer_stop(&s_bouncer);
+    return finish(state);
 }
 
 int main(void)
@@ -236,7 +291,14 @@ int main(void)
         cmocka_unit_test(cut_group_that_fails_at_a_commit_says_what_the_server_has),
         cmocka_unit_test(commit_answered_with_rollback_is_a_failure),
     };
+    const struct CMUnitTest pgbouncer[] = {
+        cmocka_unit_test(cut_good_group_says_what_the_server_has),
+        cmocka_unit_test(cut_failing_group_says_what_the_server_has),
+    };
+    int failed;
 
     fixture_begin();
-    return fixture_end(cmocka_run_group_tests(tests, begin, finish));
+    failed = cmocka_run_group_tests(tests, begin, finish);
+    failed += cmocka_run_group_tests(pgbouncer, begin_pgbouncer, finish_pgbouncer);
+    return fixture_end(failed);
 }
