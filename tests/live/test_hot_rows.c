@@ -10,7 +10,15 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { THREADS = 64, ROWS = 50, LOCKED_ROW = 0, WAITERS = 3, LOAD_MS = 1800, HOLD_MS = 2000 };
+enum {
+    THREADS = 64,
+    ROWS = 50,
+    LOCKED_ROW = 0,
+    WAITERS = 3,
+    LOAD_MS = 1200,
+    GROW_MS = 500,
+    HOLD_MS = 2000
+};
 
 /* How late a stranger to the locked row may be. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -21,8 +29,9 @@ enum { LATE_MS = 400 };
 
 typedef struct load {
     agdb_t *db;
-    unsigned waiters; /* threads that want the locked row only; the others keep away from it */
-    uint64_t until_us;
+    unsigned waiters;      /* threads that want the locked row only; the others keep away from it */
+    atomic_ullong from_us; /* the others' calls are timed from then on */
+    atomic_ullong until_us;
     atomic_ulong done[ROWS];
     atomic_ulong unknown[ROWS];
     atomic_ullong worst_us;        /* of the others */
@@ -43,7 +52,7 @@ static void count_up(crew_hand_t *hand)
     load_t *load = hand->job;
     agdb_error_t *error = NULL;
 
-    while (agdb__now_us() < load->until_us) {
+    while (agdb__now_us() < atomic_load(&load->until_us)) {
         const unsigned row = choose_row(hand, load);
         const uint64_t start_us = agdb__now_us();
         agdb_result_t *res = NULL;
@@ -53,9 +62,10 @@ static void count_up(crew_hand_t *hand)
                          AGDB_PARAMS(agdb_int4((int)row)), .timeout_ms = 10000),
             &res, &error);
 
-        crew_raise(load->waiters > 0 && row == LOCKED_ROW ? &load->worst_waiter_us
-                                                          : &load->worst_us,
-                   agdb__now_us() - start_us);
+        if (hand->number < load->waiters)
+            crew_raise(&load->worst_waiter_us, agdb__now_us() - start_us);
+        else if (start_us >= atomic_load(&load->from_us))
+            crew_raise(&load->worst_us, agdb__now_us() - start_us);
         if (st == AGDB_OK)
             atomic_fetch_add(&load->done[row], 1);
         else if (agdb_error_outcome(error) == AGDB_OUTCOME_UNKNOWN)
@@ -87,21 +97,22 @@ static long long deadlocks(PGconn *pg)
                              " WHERE datname = current_database()");
 }
 
-/* Runs the load; in the meantime `hold` has the locked row, when there is one. */
-static unsigned run_load(load_t *load, PGconn *hold)
+static void start_load(load_t *load, crew_t *crew)
 {
-    static crew_t crew;
+    load->db = cluster_open_core("pool: { max: 8 }\n  timeouts: { queue: 10s }", "", NULL);
+    atomic_store(&load->until_us, agdb__after_ms(agdb__now_us(), LOAD_MS));
+    crew_start(crew, THREADS, 1, count_up, load);
+}
 
-    load->db = cluster_open_core("pool: { max: 8 }", "", NULL);
-    if (hold != NULL)
-        direct_do(hold, "BEGIN; SELECT FROM hot_row WHERE id = %d FOR UPDATE", LOCKED_ROW);
-    load->until_us = agdb__after_ms(agdb__now_us(), hold != NULL ? HOLD_MS + 200 : LOAD_MS);
-    crew_start(&crew, THREADS, 1, count_up, load);
-    if (hold != NULL) {
-        (void)poll(NULL, 0, HOLD_MS);
-        direct_do(hold, "COMMIT");
-    }
-    return crew_join(&crew);
+/* The row is locked when the pool has grown, and for a time. */
+static void hold_lock(load_t *load, PGconn *hold)
+{
+    (void)poll(NULL, 0, GROW_MS);
+    direct_do(hold, "BEGIN; SELECT FROM hot_row WHERE id = %d FOR UPDATE", LOCKED_ROW);
+    atomic_store(&load->from_us, agdb__now_us());
+    atomic_store(&load->until_us, agdb__after_ms(agdb__now_us(), HOLD_MS));
+    (void)poll(NULL, 0, HOLD_MS);
+    direct_do(hold, "COMMIT");
 }
 
 /* Each row holds what was acknowledged for it, and at most what is unknown more. */
@@ -129,8 +140,11 @@ static void update_hot_rows(bool durable)
     PGconn *pg = prepare(durable);
     long long before = deadlocks(pg);
     load_t load = {0};
-    unsigned wrongs = run_load(&load, NULL);
+    static crew_t crew;
+    unsigned wrongs;
 
+    start_load(&load, &crew);
+    wrongs = crew_join(&crew);
     cluster_close(load.db); /* sessions that end report what they have counted */
     judge(&load, pg, wrongs);
     assert_int_equal(deadlocks(pg), before);
@@ -144,8 +158,12 @@ static void update_beside_a_lock(bool durable)
     PGconn *pg = prepare(durable);
     PGconn *hold = direct_open(&node);
     load_t load = {.waiters = WAITERS};
-    unsigned wrongs = run_load(&load, hold);
+    static crew_t crew;
+    unsigned wrongs;
 
+    start_load(&load, &crew);
+    hold_lock(&load, hold);
+    wrongs = crew_join(&crew);
     cluster_close(load.db);
     judge(&load, pg, wrongs);
     assert_true(atomic_load(&load.done[LOCKED_ROW]) >= WAITERS);
