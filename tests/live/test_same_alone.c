@@ -61,12 +61,17 @@ typedef struct crowd {
     crew_t crew;
 } crowd_t;
 
+static const char *text_of(const agdb_result_t *res, size_t col)
+{
+    const char *text = agdb_result_text(res, 0, col);
+
+    return text != NULL ? text : "NULL";
+}
+
 static void expect_text(crew_hand_t *hand, const agdb_result_t *res, size_t col, const char *want)
 {
-    const char *got = agdb_result_text(res, 0, col);
-
-    if (got == NULL || strcmp(got, want) != 0)
-        crew_wrong(hand, "'%s', not '%s'", got != NULL ? got : "", want);
+    if (strcmp(text_of(res, col), want) != 0)
+        crew_wrong(hand, "'%s', not '%s'", text_of(res, col), want);
 }
 
 /* A read that also looks at the session, or a write of a row of its own. */
@@ -321,17 +326,21 @@ static bool is_clean(const stage_t *stage, const char *after)
     for (size_t i = 0; i < AGDB_COUNT(k_access); i++) {
         agdb_error_t *error = NULL;
         agdb_result_t *res = NULL;
+        const char *settings;
+        const char *possessions;
 
         if (agdb_query(stage->db,
                        AGDB_REQUEST(.shard = "east-1", .sql = sql, .access = k_access[i],
                                     .timeout_ms = 20000),
                        &res, &error) != AGDB_OK)
             fail_msg("after %s: %s", after, agdb_error_message(error));
-        clean = clean && strcmp(agdb_result_text(res, 0, 0), k_clean_settings) == 0 &&
-                strcmp(agdb_result_text(res, 0, 1), k_clean_possessions) == 0;
-        if (!clean)
-            print_message("after %s: %s %s\n", after, agdb_result_text(res, 0, 0),
-                          agdb_result_text(res, 0, 1));
+        settings = text_of(res, 0);
+        possessions = text_of(res, 1);
+        if (strcmp(settings, k_clean_settings) != 0 ||
+            strcmp(possessions, k_clean_possessions) != 0) {
+            print_message("after %s: %s %s\n", after, settings, possessions);
+            clean = false;
+        }
         agdb_result_free(res);
     }
     return clean;
