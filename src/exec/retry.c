@@ -1,6 +1,6 @@
 #include "exec/retry.h"
 
-/* A serialization failure or deadlock is tried this often. */
+/* A serialization failure, deadlock, or a state that says "unknown" is tried this often. */
 enum { CONFLICT_ATTEMPTS = 6, WAIT_MS = 50 };
 
 /* A statement gone stale is so on each of a pool's connections, which forget it one by one. A
@@ -48,6 +48,8 @@ static agdb__retry_t decide_unknown(const agdb__attempt_t *a)
 
     if (a->status == AGDB_E_TIMEOUT || a->status == AGDB_E_TOO_BIG)
         return k_no;
+    if (a->status == AGDB_E_SERVER && a->number >= CONFLICT_ATTEMPTS)
+        return k_no; /* it keeps saying so, on a connection that stands */
     if (a->read_only || a->idempotent)
         retry = move_on(a, true);
     retry.suspect = a->status == AGDB_E_LOST;

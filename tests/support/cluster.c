@@ -149,6 +149,29 @@ agdb_t *cluster_open(const agdb_options_t *options)
     return db;
 }
 
+agdb_t *cluster_open_core(const char *defaults, const char *keyspace, const agdb_options_t *options)
+{
+    cluster_node_t east = cluster_node("core", "east-1", "primary");
+    cluster_node_t west = cluster_node("core", "west-1", "primary");
+    agdb_error_t *error = NULL;
+    agdb_t *db = NULL;
+    char text[2048];
+
+    snprintf(text, sizeof text,
+             "agencydb: 1\nepoch: 1\n"
+             "defaults:\n  connection: { user: %s, dbname: %s, password_file: %s }\n  %s\n"
+             "keyspaces:\n  core:\n    %s\n    shards:\n"
+             "      east-1: { slots: [0-2047], nodes: [ \"%s:%d\" ] }\n"
+             "      west-1: { slots: [2048-4095], nodes: [ \"%s:%d\" ] }\n",
+             cluster_env("AGDB_TEST_USER"), cluster_env("AGDB_TEST_DBNAME"),
+             cluster_env("AGDB_TEST_PASSWORD_FILE"), defaults, keyspace, east.host, east.port,
+             west.host, west.port);
+    if (agdb_open_text(text, strlen(text), options, &db, &error) != AGDB_OK ||
+        agdb_wait_ready(db, AGDB_READY_ALL, 20000, &error) != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+    return db;
+}
+
 void cluster_close(agdb_t *db)
 {
     assert_int_equal(agdb_close(db, 10000), AGDB_OK);

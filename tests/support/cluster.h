@@ -28,6 +28,10 @@ void cluster_start(const cluster_node_t *node); /* waits until it answers */
 
 /* A client on the cluster's map, with its primaries up. */
 agdb_t *cluster_open(const agdb_options_t *options);
+/* A client on the primaries of core's two shards, with lines of its own in the map: `defaults` such
+ * as "pool: { max: 2 }", `keyspace` such as "grouping: off". */
+agdb_t *cluster_open_core(const char *defaults, const char *keyspace,
+                          const agdb_options_t *options);
 void cluster_close(agdb_t *db);
 
 /* Runs a statement that must succeed; returns the first value as a copy, "" when there is none. */

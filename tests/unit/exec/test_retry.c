@@ -40,6 +40,12 @@ static void verdicts_follow_the_rule(void **state)
          false},
         {AGDB_E_SERVER, AGDB_OUTCOME_UNKNOWN, AGDB__SQL_UNKNOWN_OUTCOME, IDEM, 1, AGDB__RETRY_LATER,
          false},
+        {AGDB_E_SERVER, AGDB_OUTCOME_UNKNOWN, AGDB__SQL_UNKNOWN_OUTCOME, RO, 5, AGDB__RETRY_LATER,
+         false},
+        {AGDB_E_SERVER, AGDB_OUTCOME_UNKNOWN, AGDB__SQL_UNKNOWN_OUTCOME, RO, 6, AGDB__RETRY_NO,
+         false}, /* the server keeps saying so */
+        {AGDB_E_SERVER, AGDB_OUTCOME_UNKNOWN, AGDB__SQL_UNKNOWN_OUTCOME, RO | REPLICA, 6,
+         AGDB__RETRY_NO, false},
         /* rejected: for reasons that pass */
         {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_CALLER, IDEM, 1, AGDB__RETRY_NO, false},
         {AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, AGDB__SQL_RETRY, 0, 1, AGDB__RETRY_LATER, false},
