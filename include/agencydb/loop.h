@@ -11,7 +11,8 @@ extern "C" {
 
 /* Runs several requests side by side and waits for all of them. They are sorted by shard and node,
  * and short ones share connections. Requests of one call have no order among each other: two writes
- * of which the second needs the first are two calls.
+ * of which the second needs the first are two calls. When it returns nothing of the caller's is
+ * referenced any more.
  * @param db          the client
  * @param requests    array of `count` pointers; each may name another agency, shard or keyspace.
  *                    Its timeout_ms counts from the beginning of this call
@@ -80,18 +81,20 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_re
                                                 agdb_done_fn done, void *user, uint64_t *ret_id,
                                                 agdb_error_t **reterr);
 
-/* Gives a request up: its callback gets AGDB_E_CANCELLED at the next dispatch, with the outcome not
- * sent or unknown. What is under way on a server is not stopped; its answer is dropped.
+/* Gives a request up: its callback gets AGDB_E_CANCELLED, in the next dispatch at the latest, with
+ * the outcome not sent or unknown. What is under way on a server is not stopped; its answer is
+ * dropped.
  * @param loop  the loop
  * @param id    from agdb_submit
  * @return whether it was still outstanding
  * @threads one */
 AGDB_API bool agdb_cancel(agdb_loop_t *loop, uint64_t id);
 
-/* A descriptor that is readable when agdb_loop_dispatch has something to do, deadlines included:
- * for poll, epoll, libuv and others, level-triggered. Borrowed: neither read nor close it.
+/* A descriptor that is readable when agdb_loop_dispatch has something to do, deadlines included
+ * (and now and then when it has not): for poll, epoll, libuv and others, level-triggered. Borrowed:
+ * neither read nor close it.
  * @param loop  the loop
- * @return the descriptor, the same for the loop's whole life
+ * @return the descriptor, the same for the loop's whole life; -1 in a forked child
  * @threads one */
 AGDB_API int agdb_loop_fd(const agdb_loop_t *loop);
 
@@ -117,8 +120,10 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_loop_run(agdb_loop_t *loop, uint32_t ti
  * @threads one */
 AGDB_API size_t agdb_loop_outstanding(const agdb_loop_t *loop);
 
-/* Ends the loop: every outstanding request's callback runs with AGDB_E_CLOSING before it returns.
- * Close the loops of a client before the client.
+/* Ends the loop: before it returns, the callback of every outstanding request runs: with its answer
+ * if that is there, else with AGDB_E_CLOSING. Close the loops of a client before the client. When
+ * the client was closed first, agdb_close has returned AGDB_E_TIMEOUT, agdb_submit returns
+ * AGDB_E_CLOSING, callbacks get it in the next dispatch, and the client goes with its last loop.
  * @param loop  NULL is fine
  * @return AGDB_OK; AGDB_E_MISUSE (from inside a callback: nothing was done), AGDB_E_FORKED (nothing
  *         was touched)
