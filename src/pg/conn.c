@@ -325,11 +325,15 @@ uint64_t agdb__conn_way_us(const agdb__conn_t *conn)
     return conn->way_us;
 }
 
-bool agdb__conn_in_recovery(const agdb__conn_t *conn)
+bool agdb__conn_in_recovery(agdb__conn_t *conn)
 {
-    const char *text = conn->pg != NULL ? PQparameterStatus(conn->pg, "in_hot_standby") : NULL;
+    const char *text;
 
-    return text != NULL ? strcmp(text, "on") == 0 : conn->hello.in_recovery;
+    if (conn->is_primary || conn->pg == NULL)
+        return !conn->is_primary && conn->hello.in_recovery;
+    text = PQparameterStatus(conn->pg, "in_hot_standby");
+    conn->is_primary = text != NULL ? strcmp(text, "on") != 0 : !conn->hello.in_recovery;
+    return !conn->is_primary;
 }
 
 int agdb__conn_backend_pid(const agdb__conn_t *conn)

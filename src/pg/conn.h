@@ -60,7 +60,7 @@ const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn);
 /* To the server and back, as it was when the connection was made. */
 uint64_t agdb__conn_way_us(const agdb__conn_t *conn);
 /* What the connection last heard for free (ParameterStatus in_hot_standby). */
-bool agdb__conn_in_recovery(const agdb__conn_t *conn);
+bool agdb__conn_in_recovery(agdb__conn_t *conn);
 int agdb__conn_backend_pid(const agdb__conn_t *conn);
 
 /* READY -> IN_FLIGHT: asks role and identity again; agdb__conn_step brings it back to READY with a

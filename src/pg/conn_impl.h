@@ -72,6 +72,7 @@ struct agdb__conn {
     short events;
     agdb_error_t *error; /* DEAD: why; CONNECTING: what the last address said */
     agdb__hello_t hello;
+    bool is_primary; /* for good: to become a replica the server has to start anew */
     uint64_t way_from_us;
     uint64_t way_us;
 

@@ -4,8 +4,10 @@ enum { FALL = 16 }; /* the estimate falls by this part of the difference */
 
 unsigned agdb__width(unsigned callers, unsigned busy, unsigned max)
 {
-    unsigned width = callers <= AGDB__WIDTH_FEW ? callers : busy;
+    unsigned width = callers;
 
+    if (callers > AGDB__WIDTH_FEW)
+        width = busy < max ? busy + 1 : max;
     if (width < AGDB__WIDTH_LEAST)
         width = AGDB__WIDTH_LEAST;
     return width < max ? width : max;

@@ -169,7 +169,7 @@ uint64_t agdb__conn_way_us(const agdb__conn_t *conn)
     return g_fake.way_us;
 }
 
-bool agdb__conn_in_recovery(const agdb__conn_t *conn)
+bool agdb__conn_in_recovery(agdb__conn_t *conn)
 {
     return conn->hello.in_recovery;
 }
