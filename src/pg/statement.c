@@ -278,6 +278,16 @@ static const char *const k_session_words[] = {
     "dblink_send_query",
 };
 
+/* What lasts until the transaction ends, which others would share, or waits for locks. */
+static const char *const k_alone_words[] = {
+    "pg_advisory_xact_lock",     "pg_advisory_xact_lock_shared",
+    "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared",
+    "pg_export_snapshot",
+};
+
+/* Families of such functions: large objects, other servers. */
+static const char *const k_alone_prefixes[] = {"lo_", "dblink"};
+
 static bool is_any_of(const char *word, const char *const *list, size_t count)
 {
     size_t i;
@@ -286,6 +296,16 @@ static bool is_any_of(const char *word, const char *const *list, size_t count)
         if (strcmp(word, list[i]) == 0)
             return true;
     return false;
+}
+
+static bool wants_to_be_alone(const char *word)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof k_alone_prefixes / sizeof k_alone_prefixes[0]; i++)
+        if (strncmp(word, k_alone_prefixes[i], strlen(k_alone_prefixes[i])) == 0)
+            return true;
+    return is_any_of(word, k_alone_words, sizeof k_alone_words / sizeof k_alone_words[0]);
 }
 
 static bool is_temp(const char *word)
@@ -339,9 +359,11 @@ static bool first_word(lexer_t *x)
     return true;
 }
 
-static bool leaves_state(lexer_t *x, bool explain)
+/* What the words behind the first say: PLAIN, ALONE or SESSION. */
+static agdb__statement_class_t judge_words(lexer_t *x, bool explain)
 {
     const size_t count = sizeof k_session_words / sizeof k_session_words[0];
+    agdb__statement_class_t means = AGDB__ST_PLAIN;
     temp_watch_t watch = {false, false};
     token_kind_t kind;
 
@@ -350,23 +372,26 @@ static bool leaves_state(lexer_t *x, bool explain)
         if (kind == TOKEN_OTHER) {
             /* U&"..." spells any name with escapes */
             if (x->word[0] == '&' && (*x->at == '"' || *x->at == '\''))
-                return true;
+                return AGDB__ST_SESSION;
             continue;
         }
         if (is_any_of(x->word, k_session_words, count))
-            return true;
+            return AGDB__ST_SESSION;
         if (kind == TOKEN_WORD && makes_temp(&watch, x->word))
-            return true;
+            return AGDB__ST_SESSION;
         if (explain && kind == TOKEN_WORD &&
             (strcmp(x->word, "execute") == 0 || strcmp(x->word, "declare") == 0))
-            return true;
+            return AGDB__ST_SESSION;
+        if (wants_to_be_alone(x->word))
+            means = AGDB__ST_ALONE;
     }
-    return false;
+    return means;
 }
 
 agdb__statement_class_t agdb__statement_classify(const char *sql)
 {
     lexer_t x = {.at = sql};
+    agdb__statement_class_t words;
     size_t row;
 
     if (!first_word(&x))
@@ -380,7 +405,8 @@ agdb__statement_class_t agdb__statement_classify(const char *sql)
                    : AGDB__ST_SESSION;
     if (k_first[row].means != AGDB__ST_PLAIN && k_first[row].means != AGDB__ST_ALONE)
         return k_first[row].means;
-    return leaves_state(&x, strcmp(x.word, "explain") == 0) ? AGDB__ST_SESSION : k_first[row].means;
+    words = judge_words(&x, strcmp(x.word, "explain") == 0);
+    return words > k_first[row].means ? words : k_first[row].means;
 }
 
 const char *agdb__statement_refusal(const char *sql)
