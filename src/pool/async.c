@@ -10,7 +10,8 @@ static uint32_t take_free(agdb__pool_t *pool)
 
     if (agdb__waiters_count(&pool->waiters) > 0)
         return AGDB__NO_SLOT;
-    return agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), start, AGDB__SLOT_BUSY, false);
+    return agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, start,
+                            AGDB__SLOT_BUSY, false);
 }
 
 agdb__wanted_t agdb__pool_want(agdb__pool_t *pool, agdb__want_t *want, void (*tell)(void *user),

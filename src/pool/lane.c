@@ -474,7 +474,7 @@ static bool appoint(agdb__traffic_t *traffic, uint32_t i)
 void agdb__lane_serve(agdb__pool_t *pool, agdb__traffic_t *traffic)
 {
     while (agdb__traffic_is_due(traffic, &pool->slots, AGDB__NO_SLOT)) {
-        uint32_t i = agdb__pool_take_lane(pool, traffic, 0, agdb__now_us());
+        uint32_t i = agdb__pool_take_lane(pool, traffic, UINT32_MAX, 0, agdb__now_us());
 
         if (i == AGDB__NO_SLOT)
             return;

@@ -275,8 +275,8 @@ agdb_status_t agdb__pool_queue_locked(agdb__pool_t *pool, agdb__waiter_t *w, uin
 
     /* Under the lock the keeper looks at no slot: what is free may have seemed busy before. */
     if (agdb__waiters_count(&pool->waiters) == 0)
-        w->slot =
-            agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), 0, AGDB__SLOT_BUSY, false);
+        w->slot = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, 0,
+                                   AGDB__SLOT_BUSY, false);
     if (w->slot != AGDB__NO_SLOT)
         return AGDB_OK;
     st = refuse_locked(pool, now_us, reterr);
@@ -334,8 +334,8 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     for (;;) {
         i = AGDB__NO_SLOT;
         if (agdb__waiters_count(&pool->waiters) == 0)
-            i = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), start, AGDB__SLOT_BUSY,
-                                 read_only);
+            i = agdb__slots_take(&pool->slots, agdb__pool_reserved(pool), pool->slots.count, start,
+                                 AGDB__SLOT_BUSY, read_only);
         if (i == AGDB__NO_SLOT) {
             st = claim_waiting(pool, now_us, deadline_us, &i, reterr);
             if (st != AGDB_OK) {
@@ -353,11 +353,13 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
     return AGDB_OK;
 }
 
-uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t start,
-                              uint64_t now_us)
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t end,
+                              uint32_t start, uint64_t now_us)
 {
+    if (end > pool->slots.count)
+        end = pool->slots.count;
     for (;;) {
-        uint32_t i = agdb__slots_take(&pool->slots, 0, start, agdb__traffic_state(traffic),
+        uint32_t i = agdb__slots_take(&pool->slots, 0, end, start, agdb__traffic_state(traffic),
                                       traffic->kind == AGDB__TRAFFIC_READS);
 
         if (i == AGDB__NO_SLOT)

@@ -62,9 +62,11 @@ struct agdb__pool {
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
 /* Gives a BUSY slot back: closed when it is not clean, too old, or of an earlier generation. */
 void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
-/* Takes a free connection for short statements; AGDB__NO_SLOT when there is none. */
-uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t start,
-                              uint64_t now_us);
+/* Takes a free connection of the first `end` for short statements; AGDB__NO_SLOT when there is
+ * none.
+ */
+uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t end,
+                              uint32_t start, uint64_t now_us);
 /* How many slots, from the first on, are left to short reads: one as long as there is another, so
  * that statements of any length never hold all. */
 uint32_t agdb__pool_reserved(agdb__pool_t *pool);

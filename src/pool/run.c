@@ -179,7 +179,7 @@ static bool lead_if_due(call_t *c, agdb__ride_t *ride)
 
     if (!agdb__traffic_is_due(c->traffic, &pool->slots, AGDB__NO_SLOT))
         return false;
-    i = agdb__pool_take_lane(pool, c->traffic, 0, c->now_us);
+    i = agdb__pool_take_lane(pool, c->traffic, UINT32_MAX, 0, c->now_us);
     if (i != AGDB__NO_SLOT)
         return agdb__lane_lead(pool, c->traffic, i, ride, AGDB__LEAD_QUEUED) == AGDB__LED_LEFT;
     agdb__traffic_lacks(c->traffic);
@@ -218,15 +218,19 @@ static bool may_ride(call_t *c)
     return c->learnt != NULL && agdb__learn_may_ride(&c->pool->learn, c->learnt);
 }
 
-/* Nobody to take along: straight out and back. */
+/* Nobody to take along: straight out and back. As long as callers are few they find each other's
+ * connections busy on the first of them, and nothing that all threads share is written. */
 static uint32_t take_straight(call_t *c)
 {
-    uint32_t i;
+    uint32_t start = agdb__pool_preferred(c->pool);
+    uint32_t i = AGDB__NO_SLOT;
 
-    if (agdb__line_count(&c->traffic->line) > 0 ||
-        !agdb__traffic_is_thin(c->traffic, &c->pool->slots))
-        return AGDB__NO_SLOT;
-    i = agdb__pool_take_lane(c->pool, c->traffic, agdb__pool_preferred(c->pool), c->now_us);
+    if (agdb__line_count(&c->traffic->line) > 0)
+        return i;
+    if (agdb__traffic_is_few(c->traffic))
+        i = agdb__pool_take_lane(c->pool, c->traffic, AGDB__WIDTH_FEW, start, c->now_us);
+    if (i == AGDB__NO_SLOT && agdb__traffic_is_thin(c->traffic, &c->pool->slots))
+        i = agdb__pool_take_lane(c->pool, c->traffic, UINT32_MAX, 0, c->now_us);
     if (i != AGDB__NO_SLOT)
         agdb__pool_prefer(c->pool, i);
     return i;

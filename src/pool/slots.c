@@ -32,32 +32,32 @@ static bool swap(agdb__slot_t *slot, agdb__slot_state_t from, agdb__slot_state_t
                                                    memory_order_seq_cst, memory_order_relaxed);
 }
 
-static uint32_t take_state(agdb__slots_t *slots, uint32_t first, uint32_t start,
+static uint32_t take_state(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
                            agdb__slot_state_t from, agdb__slot_state_t to)
 {
     uint32_t i = start;
     uint32_t n;
 
-    for (n = first; n < slots->count; n++) {
+    for (n = first; n < end; n++) {
         if (swap(&slots->slot[i], from, to))
             return i;
-        if (++i == slots->count)
+        if (++i == end)
             i = first;
     }
     return AGDB__NO_SLOT;
 }
 
-uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t start,
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
                           agdb__slot_state_t as, bool read_only)
 {
     agdb__slot_state_t wanted = read_only ? AGDB__SLOT_FREE_RO : AGDB__SLOT_FREE_RW;
     agdb__slot_state_t other = read_only ? AGDB__SLOT_FREE_RW : AGDB__SLOT_FREE_RO;
     uint32_t i;
 
-    if (start < first || start >= slots->count)
-        start = first + start % (slots->count - first);
-    i = take_state(slots, first, start, wanted, as);
-    return i != AGDB__NO_SLOT ? i : take_state(slots, first, start, other, as);
+    if (start < first || start >= end)
+        start = first + start % (end - first);
+    i = take_state(slots, first, end, start, wanted, as);
+    return i != AGDB__NO_SLOT ? i : take_state(slots, first, end, start, other, as);
 }
 
 uint32_t agdb__slots_count(agdb__slots_t *slots, agdb__slot_state_t state, unsigned *ret_riders)

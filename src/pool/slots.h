@@ -45,9 +45,9 @@ typedef struct agdb__slots {
 bool agdb__slots_init(agdb__slots_t *slots, uint32_t count);
 void agdb__slots_fini(agdb__slots_t *slots);
 
-/* Takes a free slot of those from `first` on, looking from `start` on (or from where it falls when
- * it is outside), those in the wanted mode first. It is `as` then: BUSY, READS or WRITES. */
-uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t start,
+/* Takes a free slot of first..end-1, looking from `start` on (or from where it falls when it is
+ * outside), those in the wanted mode first. It is `as` then: BUSY, READS or WRITES. */
+uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, uint32_t start,
                           agdb__slot_state_t as, bool read_only);
 /* Makes this slot BUSY if it is free. */
 bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i);

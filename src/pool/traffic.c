@@ -44,18 +44,19 @@ bool agdb__traffic_is_due(agdb__traffic_t *traffic, agdb__slots_t *slots, uint32
     return agdb__group_is_due(&flow, agdb__traffic_width(traffic));
 }
 
+bool agdb__traffic_is_few(const agdb__traffic_t *traffic)
+{
+    return callers_of(traffic) <= AGDB__WIDTH_FEW;
+}
+
 bool agdb__traffic_is_thin(agdb__traffic_t *traffic, agdb__slots_t *slots)
 {
-    agdb__flow_t flow;
+    agdb__flow_t flow = flow_of(traffic, slots);
 
-    if (callers_of(traffic) <= AGDB__WIDTH_FEW)
-        return true; /* nothing that all threads share is written on this way */
-    flow = flow_of(traffic, slots);
     flow.queued++;
-    if (flow.lanes > 0)
-        return agdb__group_is_due(&flow, agdb__traffic_width(traffic));
-    atomic_store_explicit(&traffic->callers, agdb__callers_next(&flow), memory_order_relaxed);
-    return true;
+    flow.callers = agdb__callers_next(&flow);
+    atomic_store_explicit(&traffic->callers, flow.callers, memory_order_relaxed);
+    return agdb__group_is_due(&flow, agdb__traffic_width(traffic));
 }
 
 bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots)

@@ -36,7 +36,10 @@ unsigned agdb__traffic_width(const agdb__traffic_t *traffic);
 /* Whether a group of those in the line should leave on one more lane, besides those that `slots`
  * carry but for slot `but` (AGDB__NO_SLOT: none). */
 bool agdb__traffic_is_due(agdb__traffic_t *traffic, agdb__slots_t *slots, uint32_t but);
-/* Whether a caller who finds nobody in the line goes straight on a free lane. */
+/* Whether callers have a connection each. */
+bool agdb__traffic_is_few(const agdb__traffic_t *traffic);
+/* One more has come and finds nobody in the line: whether it goes straight on a free lane. Counts
+ * it among the callers. */
 bool agdb__traffic_is_thin(agdb__traffic_t *traffic, agdb__slots_t *slots);
 /* Whether some are in the line and no connection carries them. */
 bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots);

@@ -61,7 +61,7 @@ void agdb__waiters_serve(agdb__waiters_t *all, agdb__slots_t *slots, uint32_t fi
 {
     while (all->head != NULL) {
         agdb__waiter_t *w = all->head;
-        uint32_t slot = agdb__slots_take(slots, first, 0, AGDB__SLOT_BUSY, false);
+        uint32_t slot = agdb__slots_take(slots, first, slots->count, 0, AGDB__SLOT_BUSY, false);
 
         if (slot == AGDB__NO_SLOT)
             return;

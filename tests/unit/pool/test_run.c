@@ -53,10 +53,20 @@ static agdb_status_t run_sql(const char *sql, uint64_t timeout_ms, agdb_error_t 
     return st;
 }
 
-static int setup(void **state)
+/* They are known to be short from here on. */
+static void learn_all(void)
 {
     int i;
 
+    for (i = 0; i < 3; i++) {
+        (void)run_sql("SELECT 1", 1000, NULL, NULL);
+        (void)run_sql("SELECT 2", 1000, NULL, NULL);
+        (void)run_sql("SET x", 1000, NULL, NULL);
+    }
+}
+
+static int setup(void **state)
+{
     (void)state;
     fake_reset();
     g_standing = NULL;
@@ -64,11 +74,7 @@ static int setup(void **state)
     g_pool = agdb__pool_new(&k_login, &k_limits, NULL, wake, NULL);
     (void)agdb__pool_tend(g_pool, agdb__now_us());
     (void)agdb__pool_tend(g_pool, agdb__now_us());
-    for (i = 0; i < 3; i++) { /* known to be short from here on */
-        (void)run_sql("SELECT 1", 1000, NULL, NULL);
-        (void)run_sql("SELECT 2", 1000, NULL, NULL);
-        (void)run_sql("SET x", 1000, NULL, NULL);
-    }
+    learn_all();
     return 0;
 }
 
@@ -123,8 +129,8 @@ static void wait_for_line(unsigned n)
 /* The test holds the only connection, so that callers have to queue. */
 static uint32_t hold(void)
 {
-    uint32_t i =
-        agdb__pool_take_lane(g_pool, &g_pool->traffic[AGDB__TRAFFIC_READS], 0, agdb__now_us());
+    uint32_t i = agdb__pool_take_lane(g_pool, &g_pool->traffic[AGDB__TRAFFIC_READS], UINT32_MAX, 0,
+                                      agdb__now_us());
 
     assert_int_not_equal(i, AGDB__NO_SLOT);
     return i;
@@ -349,6 +355,38 @@ static void neither_riders_nor_waiters_starve(void **state)
         assert_int_equal(ride[i].status, AGDB_OK);
 }
 
+/* Four on connections of their own; the fifth waits for company, although there are free ones. */
+static void more_than_few_callers_share_although_connections_are_free(void **state)
+{
+    agdb__pool_limits_t limits = k_limits;
+    caller_t c[3] = {{.sql = "SELECT 1", .timeout_ms = 5000},
+                     {.sql = "SELECT 1", .timeout_ms = 5000},
+                     {.sql = "SELECT 2", .timeout_ms = 5000}};
+    uint32_t slot[AGDB__WIDTH_FEW];
+    size_t i;
+
+    (void)state;
+    agdb__pool_free(g_pool);
+    limits.min = 8;
+    limits.max = 8;
+    limits.handshakes = 8;
+    g_pool = agdb__pool_new(&k_login, &limits, NULL, wake, NULL);
+    (void)agdb__pool_tend(g_pool, agdb__now_us());
+    (void)agdb__pool_tend(g_pool, agdb__now_us());
+    learn_all();
+    for (i = 0; i < AGDB__WIDTH_FEW; i++)
+        slot[i] = hold();
+    start(c, 3);
+    wait_for_line(3);
+    assert_int_equal(agdb__pool_counts(g_pool).open, 8);
+    for (i = 0; i < AGDB__WIDTH_FEW; i++)
+        agdb__pool_give_back(g_pool, slot[i], agdb__now_us());
+    finish(c, 3);
+    for (i = 0; i < 3; i++)
+        assert_int_equal(c[i].status, AGDB_OK);
+    assert_int_equal(g_fake.members, 3);
+}
+
 static void many_threads_get_their_own_answers(void **state)
 {
     enum { THREADS = 16, ROUNDS = 300 };
@@ -384,6 +422,7 @@ int main(void)
         CASE(what_fell_while_it_waited_is_not_sent),
         CASE(who_wants_to_be_alone_never_rides),
         CASE(neither_riders_nor_waiters_starve),
+        CASE(more_than_few_callers_share_although_connections_are_free),
         CASE(many_threads_get_their_own_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

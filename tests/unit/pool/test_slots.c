@@ -33,10 +33,11 @@ static void take_prefers_the_wanted_mode(void **state)
     assert_true(agdb__slots_init(&slots, 3));
     put(&slots, false);
     put(&slots, true);
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_BUSY, true), 1);
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_BUSY, true),
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_BUSY, true), 1);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_BUSY, true),
                      0); /* the other mode is better than none */
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_BUSY, true), AGDB__NO_SLOT);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_BUSY, true),
+                     AGDB__NO_SLOT);
     close_all(&slots);
 }
 
@@ -50,11 +51,11 @@ static void take_starts_at_the_preferred_slot(void **state)
     put(&slots, false);
     put(&slots, false);
     put(&slots, false);
-    assert_int_equal(agdb__slots_take(&slots, 0, 2, AGDB__SLOT_BUSY, false), 2);
-    assert_int_equal(agdb__slots_take(&slots, 0, 2, AGDB__SLOT_BUSY, false),
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 2, AGDB__SLOT_BUSY, false), 2);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 2, AGDB__SLOT_BUSY, false),
                      0); /* and goes round */
     agdb__slots_give(&slots, 2);
-    assert_int_equal(agdb__slots_take(&slots, 0, 2, AGDB__SLOT_BUSY, false), 2);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 2, AGDB__SLOT_BUSY, false), 2);
     close_all(&slots);
 }
 
@@ -71,9 +72,9 @@ static void count_tells_lanes_and_riders_of_a_kind(void **state)
     put(&slots, true);
     assert_int_equal(agdb__slots_count(&slots, AGDB__SLOT_READS, &riders), 0);
     assert_int_equal(riders, 0);
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_READS, true), 0);
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_READS, true), 1);
-    assert_int_equal(agdb__slots_take(&slots, 0, 0, AGDB__SLOT_WRITES, false), 2);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_READS, true), 0);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_READS, true), 1);
+    assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_WRITES, false), 2);
     atomic_store(&slots.slot[0].riders, 20);
     atomic_store(&slots.slot[1].riders, 3);
     atomic_store(&slots.slot[2].riders, 100);
