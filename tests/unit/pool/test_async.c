@@ -245,7 +245,7 @@ static void what_is_too_old_goes_back(void **state)
 
     (void)state;
     (void)want(&w, &held, NULL);
-    assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us() + 700000000));
+    assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us() + 800000000));
     agdb__pool_suspect(g_pool);
     assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us()));
     release(&held);
