@@ -361,6 +361,50 @@ static void a_dead_shard_fails_its_own_requests_only(void **state)
     cluster_close(db);
 }
 
+typedef struct closer {
+    agdb_t *db;
+    agdb_status_t status;
+    pthread_t thread;
+} closer_t;
+
+static void *close_soon(void *arg)
+{
+    closer_t *c = arg;
+
+    (void)poll(NULL, 0, 150);
+    c->status = agdb_close(c->db, 10000);
+    return NULL;
+}
+
+static void closing_ends_what_was_not_sent(void **state)
+{
+    batch_t b = batch_new(100);
+    closer_t c = {.db = cluster_open(NULL)};
+    unsigned answered = 0;
+    unsigned closing = 0;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        b.request[i].sql = "SELECT $1 || '' FROM pg_sleep(0.1)";
+        b.request[i].timeout_ms = 20000;
+    }
+    assert_true(agdb__thread_start(&c.thread, false, close_soon, &c));
+    assert_int_equal(run(c.db, &b, 0, NULL), AGDB_E_PARTIAL);
+    pthread_join(c.thread, NULL);
+    assert_int_equal(c.status, AGDB_OK);
+    for (i = 0; i < 100; i++) {
+        answered += b.result[i] != NULL;
+        closing += agdb_error_status(b.error[i]) == AGDB_E_CLOSING;
+        if (b.error[i] != NULL)
+            assert_int_equal(agdb_error_outcome(b.error[i]), AGDB_OUTCOME_NOT_SENT);
+    }
+    print_message("%u answered, %u closing\n", answered, closing);
+    assert_int_equal(answered + closing, 100);
+    assert_true(closing > 0);
+    batch_free(&b);
+}
+
 static void what_is_wrong_with_the_call_sends_nothing(void **state)
 {
     agdb_t *db = cluster_open(NULL);
@@ -390,6 +434,7 @@ int main(void)
         cmocka_unit_test(writes_are_written_once),
         cmocka_unit_test(callers_that_wait_are_served_beside_it),
         cmocka_unit_test(a_dead_shard_fails_its_own_requests_only),
+        cmocka_unit_test(closing_ends_what_was_not_sent),
         cmocka_unit_test(what_is_wrong_with_the_call_sends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
