@@ -14,11 +14,24 @@ static uint32_t take_free(agdb__pool_t *pool)
                             AGDB__SLOT_BUSY, false);
 }
 
+static bool is_shut(agdb__pool_t *pool)
+{
+    return atomic_load_explicit(&pool->shut, memory_order_relaxed);
+}
+
+/* New calls are kept out of a closing client by its gate; here is what was inside before. */
+static agdb__wanted_t fail_closing(agdb_error_t **reterr)
+{
+    (void)agdb__pool_fail_closing(reterr);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return AGDB__WANTED_FAILED;
+}
+
 agdb__wanted_t agdb__pool_want(agdb__pool_t *pool, agdb__want_t *want, void (*tell)(void *user),
                                void *user, uint64_t now_us, agdb__lease_t *ret,
                                agdb_error_t **reterr)
 {
-    for (;;) {
+    while (!is_shut(pool)) {
         uint32_t i = take_free(pool);
 
         if (i == AGDB__NO_SLOT) {
@@ -42,6 +55,7 @@ agdb__wanted_t agdb__pool_want(agdb__pool_t *pool, agdb__want_t *want, void (*te
         }
         agdb__pool_discard(pool, i);
     }
+    return fail_closing(reterr);
 }
 
 agdb__wanted_t agdb__pool_wanted(agdb__pool_t *pool, agdb__want_t *want, uint64_t now_us,

@@ -2,6 +2,7 @@
  */
 #include "exec/driver.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/sync.h"
 #include "exec/driver_impl.h"
@@ -10,6 +11,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { NODES = 2, TASKS = 200 };
 
@@ -726,6 +728,96 @@ static void many_are_run_to_their_ends(void **state)
     assert_int_equal(agdb__many_run(NULL, 0, agdb__now_us(), NULL), AGDB_OK);
 }
 
+/* --- when memory ends --------------------------------------------------------------------------
+ */
+
+static long g_until; /* allocations until one fails */
+static bool g_for_good;
+
+static bool fails(void)
+{
+    if (g_until < 0)
+        return false;
+    if (g_until > 0) {
+        g_until--;
+        return false;
+    }
+    if (!g_for_good)
+        g_until = -1;
+    return true;
+}
+
+static void *scarce_alloc(size_t size, void *user)
+{
+    (void)user;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *scarce_resize(void *block, size_t size, void *user)
+{
+    (void)user;
+    return fails() ? NULL : realloc(block, size);
+}
+
+static void scarce_release(void *block, void *user)
+{
+    (void)user;
+    free(block);
+}
+
+/* Reads, writes and one that is parked; returns how many did not succeed. */
+static unsigned run_with_scarce_memory(long until, bool for_good)
+{
+    static const agdb_allocator_t scarce = {scarce_alloc, scarce_resize, scarce_release, NULL};
+    static agdb__many_item_t items[30];
+    const agdb_allocator_t *outer = agdb__alloc_enter(&scarce);
+    agdb_error_t *error = NULL;
+    unsigned failed = 0;
+    agdb_status_t st;
+    size_t i;
+
+    for (i = 0; i < 30; i++) {
+        items[i] = (agdb__many_item_t){.shard = &g_shard};
+        items[i].request = AGDB_REQUEST_INIT;
+        items[i].request.sql = i % 10 == 0 ? "W" : "R";
+        items[i].request.access = i % 10 == 0 ? AGDB_WRITE : AGDB_READ;
+        items[i].request.timeout_ms = 60;
+    }
+    g_until = until;
+    g_for_good = for_good;
+    st = agdb__many_run(items, 30, agdb__now_us(), &error);
+    g_until = -1;
+    (void)agdb__alloc_enter(outer);
+    assert_true(st == AGDB_OK || st == AGDB_E_NOMEM);
+    for (i = 0; i < 30 && st == AGDB_OK; i++) {
+        assert_true((items[i].task.status == AGDB_OK) == (items[i].task.result != NULL));
+        assert_true((items[i].task.status == AGDB_OK) == (items[i].task.error == NULL));
+        failed += items[i].task.status != AGDB_OK;
+        agdb__result_free(items[i].task.result);
+        agdb__error_free(items[i].task.error);
+    }
+    agdb__error_free(error);
+    return st == AGDB_OK ? failed : 30;
+}
+
+static void each_request_has_its_end_when_memory_ends(void **state)
+{
+    unsigned failed = 0;
+    long n;
+
+    (void)state;
+    assert_int_equal(run_with_scarce_memory(-1, false), 0);
+    for (n = 0; n < 45; n++) {
+        failed += run_with_scarce_memory(n, false);
+        if (n % 4 == 0) /* each of these lasts until its deadline */
+            failed += run_with_scarce_memory(n, true);
+        tend();
+        assert_int_equal(agdb__pool_counts(g_nodes[0].pool).waiting, 0);
+    }
+    assert_true(failed > 0);
+    assert_int_equal(run_with_scarce_memory(-1, false), 0);
+}
+
 int main(void)
 {
 #define CASE(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -761,6 +853,7 @@ int main(void)
         ONE(what_is_idle_goes_back),
         CASE(the_end_closes_what_is_under_way),
         CASE(many_are_run_to_their_ends),
+        CASE(each_request_has_its_end_when_memory_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* Submitted requests and their callbacks, on scripted connections. */
 #include "exec/loop.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "fake_conn.h"
 #include "unit.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static agdb__login_t g_login = {.node = "db-1", .connect_ms = 1000};
 static agdb__node_t g_node;
@@ -229,6 +230,59 @@ static void blocks_are_used_again(void **state)
     assert_int_equal(g_loop.driver.timers.count, 0);
 }
 
+static long g_until; /* allocations until one fails */
+
+static void *scarce_alloc(size_t size, void *user)
+{
+    (void)user;
+    return g_until-- == 0 ? NULL : malloc(size);
+}
+
+static void *scarce_resize(void *block, size_t size, void *user)
+{
+    (void)user;
+    return g_until-- == 0 ? NULL : realloc(block, size);
+}
+
+static void scarce_release(void *block, void *user)
+{
+    (void)user;
+    free(block);
+}
+
+static void a_submission_without_memory_leaves_nothing_behind(void **state)
+{
+    static const agdb_allocator_t scarce = {scarce_alloc, scarce_resize, scarce_release, NULL};
+    const agdb_allocator_t *outer = agdb__alloc_enter(&scarce);
+    unsigned refused = 0;
+    unsigned expected = 0;
+    long n;
+
+    (void)state;
+    for (n = 0; n < 12; n++) {
+        agdb_error_t *error = NULL;
+        agdb_status_t st;
+
+        g_until = n;
+        st = submit_with(NULL, 0, NULL, &error);
+        if (st == AGDB_E_NOMEM) {
+            refused++;
+            assert_int_equal(agdb__loop_cancel(&g_loop, 1), false);
+        } else {
+            assert_int_equal(st, AGDB_OK);
+            expected++;
+        }
+        assert_int_equal(g_loop.outstanding, expected - g_calls);
+        while (g_loop.outstanding > 0) /* with memory or without, it has its end */
+            dispatch();
+        g_until = -1;
+        assert_int_equal(g_calls, expected);
+        agdb__error_free(error);
+    }
+    (void)agdb__alloc_enter(outer);
+    assert_true(refused > 0 && expected > 0);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -240,6 +294,7 @@ int main(void)
         CASE(one_that_is_answered_can_be_cancelled_until_it_is_called_back),
         CASE(the_end_takes_what_is_answered_and_ends_the_rest),
         CASE(blocks_are_used_again),
+        CASE(a_submission_without_memory_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,8 +163,10 @@ static void a_shut_or_dismissing_pool_tells_those_who_wait(void **state)
     assert_int_equal(want(&w[1], &lease, &error), AGDB__WANTED_FAILED);
     assert_int_equal(error->status, AGDB_E_CLOSING);
     assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us()));
-    agdb__error_free(error);
     release(&held);
+    assert_int_equal(want(&w[1], &lease, &error), AGDB__WANTED_FAILED); /* although one is free */
+    assert_int_equal(error->status, AGDB_E_CLOSING);
+    agdb__error_free(error);
 }
 
 static void a_hopeless_pool_refuses_with_its_reason(void **state)
@@ -245,7 +247,7 @@ static void what_is_too_old_goes_back(void **state)
 
     (void)state;
     (void)want(&w, &held, NULL);
-    assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us() + 700000000));
+    assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us() + 800000000));
     agdb__pool_suspect(g_pool);
     assert_true(agdb__pool_wants_back(g_pool, &held, 0, agdb__now_us()));
     release(&held);
