@@ -5,6 +5,7 @@
 #include "exec/driver.h"
 #include "exec/spread.h"
 #include "pool/async.h"
+#include "pool/known.h"
 
 /* What waits for the connections of one pool, and those that it has. */
 typedef struct agdb__feed {

@@ -3,7 +3,6 @@
 #ifndef AGDB_POOL_ASYNC_H
 #define AGDB_POOL_ASYNC_H
 
-#include "pool/learn.h"
 #include "pool/pool.h"
 #include "pool/waiters.h"
 
@@ -39,12 +38,4 @@ bool agdb__pool_has_open(agdb__pool_t *pool);
 uint64_t agdb__pool_queue_ms(const agdb__pool_t *pool);
 /* TIMEOUT of a statement that waited for a connection; NOT_SENT. */
 agdb_status_t agdb__pool_fail_waited(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr);
-/* What is known of the statement here; NULL: it never rides. */
-agdb__learnt_t *agdb__pool_learnt(agdb__pool_t *pool, const agdb__statement_t *statement);
-
-/* agdb__learn_may_ride, _is_excluded and _work_us of this pool's. */
-bool agdb__pool_lets_ride(agdb__pool_t *pool, agdb__learnt_t *learnt);
-bool agdb__pool_excludes(const agdb__pool_t *pool, const agdb__learnt_t *learnt);
-uint64_t agdb__pool_work_us(const agdb__pool_t *pool, const agdb__learnt_t *learnt);
-
 #endif

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/wait.h"
-#include "pool/async.h"
 #include "pool/group.h"
+#include "pool/known.h"
 #include "pool/lane.h"
 #include "pool/pool_impl.h"
 
@@ -215,7 +215,7 @@ static bool may_ride(call_t *c)
     if (c->run->alone)
         return false;
     c->learnt = agdb__pool_learnt(c->pool, c->run->statement);
-    return c->learnt != NULL && agdb__learn_may_ride(&c->pool->learn, c->learnt);
+    return c->learnt != NULL && agdb__pool_lets_ride(c->pool, c->learnt);
 }
 
 /* Nobody to take along: straight out and back. As long as callers are few they find each other's

@@ -286,6 +286,29 @@ static void a_leader_out_of_time_leaves_its_group_to_a_member(void **state)
     agdb__error_free(c[1].error);
 }
 
+static void a_group_without_an_answer_gives_its_connection_up(void **state)
+{
+    caller_t c[2] = {{.sql = "SELECT 1", .timeout_ms = 10000},
+                     {.sql = "SELECT 2", .timeout_ms = 10000}};
+    uint32_t slot = hold();
+    uint64_t begin = agdb__now_us();
+    size_t i;
+
+    (void)state;
+    g_fake.never_answers = true;
+    for (i = 0; i < 2; i++)
+        assert_true(agdb__thread_start(&c[i].thread, false, call, &c[i]));
+    wait_for_line(2);
+    agdb__pool_give_back(g_pool, slot, agdb__now_us());
+    for (i = 0; i < 2; i++) {
+        pthread_join(c[i].thread, NULL);
+        assert_int_equal(c[i].status, AGDB_E_LOST); /* a read: it may be asked again in its time */
+        agdb__error_free(c[i].error);
+    }
+    assert_in_range(agdb__now_us() - begin, 1000000, 3000000); /* long before their deadlines */
+    assert_int_equal(agdb__pool_counts(g_pool).open, 0);
+}
+
 static void what_fell_while_it_waited_is_not_sent(void **state)
 {
     caller_t c[2] = {{.sql = "SELECT 1", .timeout_ms = 5000},
@@ -419,6 +442,7 @@ int main(void)
         CASE(what_fails_for_the_groups_sake_runs_again_alone),
         CASE(what_must_not_ride_runs_alone),
         CASE(a_leader_out_of_time_leaves_its_group_to_a_member),
+        CASE(a_group_without_an_answer_gives_its_connection_up),
         CASE(what_fell_while_it_waited_is_not_sent),
         CASE(who_wants_to_be_alone_never_rides),
         CASE(neither_riders_nor_waiters_starve),
