@@ -365,6 +365,7 @@ uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint
         if (i == AGDB__NO_SLOT)
             return i;
         if (agdb__pool_is_usable(pool, i, now_us)) {
+            agdb__traffic_reach(traffic, i);
             atomic_store_explicit(&pool->slots.slot[i].riders, 1, memory_order_relaxed);
             return i;
         }

@@ -60,13 +60,14 @@ uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, ui
     return i != AGDB__NO_SLOT ? i : take_state(slots, first, end, start, other, as);
 }
 
-uint32_t agdb__slots_count(agdb__slots_t *slots, agdb__slot_state_t state, unsigned *ret_riders)
+uint32_t agdb__slots_count(agdb__slots_t *slots, uint32_t end, agdb__slot_state_t state,
+                           unsigned *ret_riders)
 {
     uint32_t n = 0;
     uint32_t i;
 
     *ret_riders = 0;
-    for (i = 0; i < slots->count; i++) {
+    for (i = 0; i < end && i < slots->count; i++) {
         agdb__slot_t *slot = &slots->slot[i];
 
         if (atomic_load_explicit(&slot->state, memory_order_seq_cst) != (unsigned)state)

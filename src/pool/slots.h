@@ -51,8 +51,10 @@ uint32_t agdb__slots_take(agdb__slots_t *slots, uint32_t first, uint32_t end, ui
                           agdb__slot_state_t as, bool read_only);
 /* Makes this slot BUSY if it is free. */
 bool agdb__slots_take_this(agdb__slots_t *slots, uint32_t i);
-/* How many slots are in this state, and how many riders they have in all. Each a snapshot. */
-uint32_t agdb__slots_count(agdb__slots_t *slots, agdb__slot_state_t state, unsigned *ret_riders);
+/* How many of the first `end` slots are in this state, and how many riders they have in all. Each a
+ * snapshot. */
+uint32_t agdb__slots_count(agdb__slots_t *slots, uint32_t end, agdb__slot_state_t state,
+                           unsigned *ret_riders);
 /* Any owned slot -> free, in the mode of its connection. */
 void agdb__slots_give(agdb__slots_t *slots, uint32_t i);
 /* Any owned slot -> EMPTY; the caller has closed the connection. */

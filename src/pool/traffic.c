@@ -4,6 +4,7 @@ bool agdb__traffic_init(agdb__traffic_t *traffic, agdb__traffic_kind_t kind, uns
 {
     traffic->kind = kind;
     traffic->max = max;
+    atomic_init(&traffic->reach, AGDB__WIDTH_FEW);
     return agdb__line_init(&traffic->line);
 }
 
@@ -23,12 +24,25 @@ unsigned agdb__traffic_width(const agdb__traffic_t *traffic)
                        atomic_load_explicit(&traffic->busy, memory_order_relaxed), traffic->max);
 }
 
+void agdb__traffic_reach(agdb__traffic_t *traffic, uint32_t i)
+{
+    if (i >= atomic_load_explicit(&traffic->reach, memory_order_relaxed))
+        atomic_store_explicit(&traffic->reach, i + 1, memory_order_relaxed);
+}
+
+/* Lanes are the first free slots, so few have to be looked at in a wide pool. */
+static unsigned lanes_of(agdb__traffic_t *traffic, agdb__slots_t *slots, unsigned *ret_riders)
+{
+    return agdb__slots_count(slots, atomic_load_explicit(&traffic->reach, memory_order_relaxed),
+                             agdb__traffic_state(traffic), ret_riders);
+}
+
 static agdb__flow_t flow_of(agdb__traffic_t *traffic, agdb__slots_t *slots)
 {
     agdb__flow_t flow = {.queued = agdb__line_count(&traffic->line),
                          .callers = callers_of(traffic)};
 
-    flow.lanes = agdb__slots_count(slots, agdb__traffic_state(traffic), &flow.riders);
+    flow.lanes = lanes_of(traffic, slots, &flow.riders);
     return flow;
 }
 
@@ -39,7 +53,7 @@ bool agdb__traffic_is_due(agdb__traffic_t *traffic, agdb__slots_t *slots, uint32
     if (agdb__line_count(&traffic->line) == 0)
         return false;
     flow = flow_of(traffic, slots);
-    if (but != AGDB__NO_SLOT)
+    if (but != AGDB__NO_SLOT && flow.lanes > 0)
         flow.lanes--; /* it carries nothing now */
     return agdb__group_is_due(&flow, agdb__traffic_width(traffic));
 }
@@ -63,8 +77,7 @@ bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots)
 {
     unsigned riders;
 
-    return agdb__line_count(&traffic->line) > 0 &&
-           agdb__slots_count(slots, agdb__traffic_state(traffic), &riders) == 0;
+    return agdb__line_count(&traffic->line) > 0 && lanes_of(traffic, slots, &riders) == 0;
 }
 
 void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, size_t riders,
@@ -106,4 +119,5 @@ void agdb__traffic_look(agdb__traffic_t *traffic, uint64_t now_us)
         atomic_store_explicit(&traffic->busy, agdb__width_busy(riders, window_us, sum_us / riders),
                               memory_order_relaxed);
     traffic->window_us = now_us;
+    atomic_store_explicit(&traffic->reach, AGDB__WIDTH_FEW, memory_order_relaxed);
 }

@@ -16,6 +16,7 @@ typedef struct agdb__traffic {
     agdb__traffic_kind_t kind;
     agdb__line_t line;
     unsigned max;              /* the pool's */
+    atomic_uint reach;         /* lanes have been among the first so many slots */
     atomic_uint callers;       /* agdb__callers_next */
     atomic_uint busy;          /* agdb__width_busy, of the last window */
     atomic_bool lacking;       /* a group was due and found no connection */
@@ -33,6 +34,8 @@ static inline agdb__slot_state_t agdb__traffic_state(const agdb__traffic_t *traf
 }
 
 unsigned agdb__traffic_width(const agdb__traffic_t *traffic);
+/* Slot `i` is a lane now. Who does not see it yet sends a group too early, no more. */
+void agdb__traffic_reach(agdb__traffic_t *traffic, uint32_t i);
 /* Whether a group of those in the line should leave on one more lane, besides those that `slots`
  * carry but for slot `but` (AGDB__NO_SLOT: none). */
 bool agdb__traffic_is_due(agdb__traffic_t *traffic, agdb__slots_t *slots, uint32_t but);

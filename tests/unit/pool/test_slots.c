@@ -70,7 +70,7 @@ static void count_tells_lanes_and_riders_of_a_kind(void **state)
     put(&slots, true);
     put(&slots, true);
     put(&slots, true);
-    assert_int_equal(agdb__slots_count(&slots, AGDB__SLOT_READS, &riders), 0);
+    assert_int_equal(agdb__slots_count(&slots, 4, AGDB__SLOT_READS, &riders), 0);
     assert_int_equal(riders, 0);
     assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_READS, true), 0);
     assert_int_equal(agdb__slots_take(&slots, 0, slots.count, 0, AGDB__SLOT_READS, true), 1);
@@ -78,10 +78,13 @@ static void count_tells_lanes_and_riders_of_a_kind(void **state)
     atomic_store(&slots.slot[0].riders, 20);
     atomic_store(&slots.slot[1].riders, 3);
     atomic_store(&slots.slot[2].riders, 100);
-    assert_int_equal(agdb__slots_count(&slots, AGDB__SLOT_READS, &riders), 2);
+    assert_int_equal(agdb__slots_count(&slots, 4, AGDB__SLOT_READS, &riders), 2);
     assert_int_equal(riders, 23);
+    assert_int_equal(agdb__slots_count(&slots, 1, AGDB__SLOT_READS, &riders), 1);
+    assert_int_equal(riders, 20);
+    assert_int_equal(agdb__slots_count(&slots, 9, AGDB__SLOT_WRITES, &riders), 1);
     agdb__slots_give(&slots, 0);
-    assert_int_equal(agdb__slots_count(&slots, AGDB__SLOT_READS, &riders), 1);
+    assert_int_equal(agdb__slots_count(&slots, 4, AGDB__SLOT_READS, &riders), 1);
     assert_int_equal(riders, 3);
     close_all(&slots);
 }
