@@ -72,8 +72,17 @@ void agdb__pool_free(agdb__pool_t *pool)
 
 uint32_t agdb__pool_reserved(agdb__pool_t *pool)
 {
-    return pool->limits.grouping && atomic_load_explicit(&pool->open, memory_order_relaxed) > 1 ? 1
-                                                                                                : 0;
+    return atomic_load_explicit(&pool->shorts, memory_order_relaxed) &&
+                   atomic_load_explicit(&pool->open, memory_order_relaxed) > 1
+               ? 1
+               : 0;
+}
+
+/* Written only when it changes: all callers read it. */
+static void mark(atomic_bool *flag)
+{
+    if (!atomic_load_explicit(flag, memory_order_relaxed))
+        atomic_store_explicit(flag, true, memory_order_relaxed);
 }
 
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
@@ -365,6 +374,8 @@ uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint
         if (i == AGDB__NO_SLOT)
             return i;
         if (agdb__pool_is_usable(pool, i, now_us)) {
+            mark(&pool->shorts);
+            mark(&pool->shorts_seen);
             agdb__traffic_reach(traffic, i);
             atomic_store_explicit(&pool->slots.slot[i].riders, 1, memory_order_relaxed);
             return i;

@@ -40,6 +40,8 @@ struct agdb__pool {
     agdb__traffic_t traffic[AGDB__TRAFFICS];
     agdb__learn_t learn;
     agdb__lane_t **lane;       /* of each slot; made when it first carries a group */
+    atomic_bool shorts;        /* short statements use this pool: one connection is kept for them */
+    atomic_bool shorts_seen;   /* since the keeper looked last */
     atomic_bool cheap_commits; /* short writes may ride; written by the keeper */
 
     agdb__waiters_t waiters;
@@ -50,6 +52,7 @@ struct agdb__pool {
     /* the keeper's */
     agdb__rng_t rng;
     unsigned failures;
+    uint64_t shorts_us; /* when they were seen last */
     bool commits_seen;
     bool commits_wait; /* what agdb__pool_see_commits was told */
     bool verified;
@@ -67,8 +70,8 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
  */
 uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint32_t end,
                               uint32_t start, uint64_t now_us);
-/* How many slots, from the first on, are left to short reads: one as long as there is another, so
- * that statements of any length never hold all. */
+/* How many slots, from the first on, are left to short statements: one as long as there are such
+ * statements and another slot, so that those of any length never hold all. */
 uint32_t agdb__pool_reserved(agdb__pool_t *pool);
 /* Where the calling thread looks for a connection first. */
 uint32_t agdb__pool_preferred(const agdb__pool_t *pool);

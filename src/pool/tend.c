@@ -4,8 +4,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* How often a pool is looked through for spent connections. */
-enum { SWEEP_US = 250000 };
+/* SWEEP: how often a pool is looked through for spent connections. SHORTS: for so long after the
+ * last short statement a connection is kept for the next. */
+enum { SWEEP_US = 250000, SHORTS_US = 10000000 };
 
 static agdb__slot_t *making(agdb__pool_t *pool, uint32_t i)
 {
@@ -201,6 +202,14 @@ static unsigned lanes_wanted(agdb__pool_t *pool)
     return wanted;
 }
 
+static void look_for_shorts(agdb__pool_t *pool, uint64_t now_us)
+{
+    if (atomic_exchange_explicit(&pool->shorts_seen, false, memory_order_relaxed))
+        pool->shorts_us = now_us;
+    else if (now_us > pool->shorts_us + SHORTS_US)
+        atomic_store_explicit(&pool->shorts, false, memory_order_relaxed);
+}
+
 static void grow(agdb__pool_t *pool, uint64_t now_us)
 {
     agdb__pool_load_t load = {
@@ -232,6 +241,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
         pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
         pool->sweep_us = now_us + SWEEP_US;
         sweep(pool, now_us);
+        look_for_shorts(pool, now_us);
         for (kind = 0; kind < AGDB__TRAFFICS; kind++)
             agdb__traffic_look(&pool->traffic[kind], now_us);
     }

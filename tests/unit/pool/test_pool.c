@@ -499,6 +499,37 @@ static void connections_are_made_anew_when_commits_begin_to_wait(void **state)
     agdb__pool_free(pool);
 }
 
+static void one_connection_is_kept_while_short_statements_use_the_pool(void **state)
+{
+    agdb__pool_limits_t limits = k_limits;
+    uint64_t now = agdb__now_us();
+    agdb__lease_t lease[2];
+    agdb__pool_t *pool;
+    uint32_t lane;
+
+    (void)state;
+    limits.min = 2;
+    limits.grouping = true;
+    pool = new_pool(limits);
+    (void)agdb__pool_tend(pool, now);
+    (void)agdb__pool_tend(pool, now);
+    lease[0] = claim(pool);
+    lease[1] = claim(pool); /* nobody needs it for anything else */
+    agdb__pool_release(pool, &lease[0], now);
+    agdb__pool_release(pool, &lease[1], now);
+    lane = agdb__pool_take_lane(pool, &pool->traffic[AGDB__TRAFFIC_READS], UINT32_MAX, 0, now);
+    agdb__pool_give_back(pool, lane, now);
+    lease[0] = claim(pool);
+    assert_int_equal(claim_fails(pool, 20, NULL), AGDB_E_TIMEOUT);
+    (void)agdb__pool_tend(pool, now + 1000000);
+    assert_int_equal(claim_fails(pool, 20, NULL), AGDB_E_TIMEOUT);
+    (void)agdb__pool_tend(pool, now + 12000000); /* none for long */
+    lease[1] = claim(pool);
+    agdb__pool_release(pool, &lease[0], now);
+    agdb__pool_release(pool, &lease[1], now);
+    agdb__pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup(many_threads_share_two_connections, reset),
         cmocka_unit_test_setup(shut_sends_waiters_away, reset),
         cmocka_unit_test_setup(claim_without_a_queue_while_the_keeper_looks_is_served, reset),
+        cmocka_unit_test_setup(one_connection_is_kept_while_short_statements_use_the_pool, reset),
         cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
     };
