@@ -41,7 +41,12 @@ def run_gives_rows_of_the_documented_shape(programs):
 
 def list_names_every_group():
     done = subprocess.run([str(ROOT / "bench" / "run"), "--list"], capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(measures.GROUPS)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == [*measures.GROUPS, "all"]
+    assert abs(float(lines[-1][1]) - sum(float(line[1]) for line in lines[:-1])) < 1, done.stdout
+    for quick in (False, True):
+        plan = rounds.Plan(quick)
+        assert sum(measures.seconds(name, plan) for name in measures.GROUPS) < 0.85 * 60 * plan.minutes
 
 
 def constant(name, *rates):
