@@ -88,7 +88,7 @@ class Programs:
         try:
             return subprocess.run(command, capture_output=True, text=True, timeout=left, **more)
         except subprocess.TimeoutExpired as late:
-            name = next(pathlib.Path(word).name for word in command if "bench" in word)
+            name = next((pathlib.Path(word).name for word in command if "bench" in word), command[0])
             said = last_line((late.stderr or b"").decode(errors="replace"))
             raise Failure(f"{name} was killed: it did not end in {left:.0f} s {said}".strip()) from None
 

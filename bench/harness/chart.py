@@ -20,8 +20,8 @@ STYLES = {  # side: (name, colour, width of its line)
     "plproxy": ("PL/Proxy", "#7048e8", 1.8),
 }
 DASHED = {"agdb_submit": "9 6"}
-SHORT = {"agdb_submit": "agdb_submit, 1 thread", "raw": "raw libpq", "pgbench": "pgbench", "mutexpool": "mutex pool", "pgbouncer-session": "PgBouncer session",
-         "pgbouncer-tx": "PgBouncer transaction"}
+SHORT = {"agdb_submit": "agdb_submit, 1 thread", "raw": "raw libpq", "pgbench": "pgbench", "mutexpool": "mutex pool",
+         "pgbouncer-session": "PgBouncer session", "pgbouncer-tx": "PgBouncer transaction"}
 
 
 def element(name, content=None, **attributes):
@@ -98,8 +98,8 @@ class Panel:
         for threads in self.threads:
             parts.append(label(self.x(threads), HEIGHT - BOTTOM + 22, str(threads), font_size=12, fill=QUIET,
                                text_anchor="middle"))
-        parts.append(label(self.left + self.width / 2, HEIGHT - BOTTOM + 42, "threads (agdb_submit: requests outstanding)", font_size=12, fill=QUIET,
-                           text_anchor="middle"))
+        parts.append(label(self.left + self.width / 2, HEIGHT - BOTTOM + 42, "threads (agdb_submit: requests outstanding)",
+                           font_size=12, fill=QUIET, text_anchor="middle"))
         return parts
 
     def band(self, side):

@@ -181,7 +181,8 @@ def reads(context):
     node = cluster.primaries("core")[0]
     sides = [context.raw([node.conninfo()]),
              load(context.programs, context.plan, "mutexpool", "mutexpool", ["--primary", node.conninfo(), "--pool", 4]),
-             pgbench(context.programs, context.plan, node), context.agdb(cluster), context.agdb(cluster, name="agdb_submit", way="submit")]
+             pgbench(context.programs, context.plan, node), context.agdb(cluster),
+             context.agdb(cluster, name="agdb_submit", way="submit")]
     many = context.agdb(cluster, name="agdb_query_many", way="many")
     samples = Samples()
     for name, mode, size, args in (("pgbouncer-session", "session", 100, []),
@@ -441,12 +442,14 @@ def coming(_context):
 
 
 GROUPS = {"route": route, "claim": claim, "instructions": instructions, "latency": latency, "reads": reads,
-          "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "width": width, "results": results,
-          "writes": writes, "topologies": topologies, "delay": delay, "memory": memory, "coming": coming}
+          "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "width": width,
+          "results": results, "writes": writes, "topologies": topologies, "delay": delay, "memory": memory,
+          "coming": coming}
 
 # Runs of bench_load in one round, or what takes as long.
 RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda plan: 2, "latency": lambda plan: 2,
-        "reads": lambda plan: 8 * len(plan.threads) + 1, "routed": lambda plan: 4 if plan.quick else 2 * len(plan.threads),
+        "reads": lambda plan: 8 * len(plan.threads) + 1,
+        "routed": lambda plan: 4 if plan.quick else 2 * len(plan.threads),
         "distinct": lambda plan: 2, "tcp": lambda plan: 2, "mixed": lambda plan: 2, "slow": lambda plan: 2,
         "width": lambda plan: 5, "results": lambda plan: 6, "writes": lambda plan: 8, "topologies": lambda plan: 6,
         "delay": lambda plan: 6, "memory": lambda plan: 2, "coming": lambda plan: 0}

@@ -64,8 +64,8 @@ def pgbench(programs, plan, node):
                               encoding="utf-8")
             done = programs.run(
                 [f"{bindir()}/pgbench", "-n", "-M", "prepared", "-h", node.socket, "-p", str(node.port), "-U", USER,
-                 "-c", str(threads), "-j", str(min(threads, os.cpu_count())), "-T", str(max(1, round(plan.warm + plan.seconds))),
-                 "-l", "--sampling-rate=0.05", "-f", str(script), DBNAME],
+                 "-c", str(threads), "-j", str(min(threads, os.cpu_count())), "-T",
+                 str(max(1, round(plan.warm + plan.seconds))), "-l", "--sampling-rate=0.05", "-f", str(script), DBNAME],
                 cwd=folder)
             rates = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("tps = ")]
             if done.returncode != 0 or not rates:
