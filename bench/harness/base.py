@@ -4,12 +4,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
 PACKAGES = ("gcc cmake ninja-build pkg-config libpq-dev libyaml-dev libxxhash-dev postgresql-15 "
             "postgresql-client-15 postgresql-15-plproxy pgbouncer valgrind iproute2 util-linux").split()
 JOBS = 2
+STALLED_S = 60  # a program of the bench is done in a few seconds
 
 
 class Failure(Exception):
@@ -55,8 +57,15 @@ def install(packages=None):
             policy.unlink()
 
 
+def last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 class Programs:
-    """The folder of the bench's programs, and the command."""
+    """The folder of the bench's programs, and the command. What is not done at `end` fails."""
+
+    end = None
 
     def __init__(self, folder, agencydb):
         self.folder = pathlib.Path(folder)
@@ -65,17 +74,23 @@ class Programs:
     def path(self, name):
         return str(self.folder / f"bench_{name}")
 
-    def json(self, name, *args, prefix=(), timeout=180):
-        """Runs one of them; what it prints last is its answer."""
-        command = [*prefix, self.path(name), *(str(arg) for arg in args)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"bench_{name} did not end in {timeout} s") from None
+    def json(self, name, *args, prefix=()):
+        """Runs one of them; what it prints last is its answer. One that stalls is killed."""
+        done = self.run([*prefix, self.path(name), *(str(arg) for arg in args)])
         if done.returncode != 0:
-            said = done.stderr.strip().splitlines()
-            raise Failure(said[-1] if said else f"bench_{name} ended with {done.returncode}")
+            raise Failure(last_line(done.stderr) or f"bench_{name} ended with {done.returncode}")
         return json.loads(done.stdout.splitlines()[-1])
+
+    def run(self, command, limit=STALLED_S, **more):
+        left = limit if self.end is None else min(limit, self.end - time.monotonic())
+        if left <= 0:
+            raise Failure("no time was left for it")
+        try:
+            return subprocess.run(command, capture_output=True, text=True, timeout=left, **more)
+        except subprocess.TimeoutExpired as late:
+            name = next((pathlib.Path(word).name for word in command if "bench" in word), command[0])
+            said = last_line((late.stderr or b"").decode(errors="replace"))
+            raise Failure(f"{name} was killed: it did not end in {left:.0f} s {said}".strip()) from None
 
 
 def build(folder):

@@ -11,6 +11,7 @@ PAPER, INK, QUIET, GRID = "#ffffff", "#1d2430", "#6b7484", "#e7eaef"
 # The library stands out; the others are told apart by hue, and named where their lines end.
 STYLES = {  # side: (name, colour, width of its line)
     "agdb": ("libagencydb", "#d6336c", 3.6),
+    "agdb_submit": ("agdb_submit, one thread", "#d6336c", 2.2),
     "raw": ("raw libpq, a connection per thread", "#1d2430", 2.2),
     "pgbench": ("pgbench -M prepared", "#2b8a3e", 1.8),
     "mutexpool": ("mutex pool of 4", "#1c7ed6", 1.8),
@@ -18,8 +19,9 @@ STYLES = {  # side: (name, colour, width of its line)
     "pgbouncer-tx": ("PgBouncer, transaction", "#9c6b1e", 1.8),
     "plproxy": ("PL/Proxy", "#7048e8", 1.8),
 }
-SHORT = {"raw": "raw libpq", "pgbench": "pgbench", "mutexpool": "mutex pool", "pgbouncer-session": "PgBouncer session",
-         "pgbouncer-tx": "PgBouncer transaction"}
+DASHED = {"agdb_submit": "9 6"}
+SHORT = {"agdb_submit": "agdb_submit, 1 thread", "raw": "raw libpq", "pgbench": "pgbench", "mutexpool": "mutex pool",
+         "pgbouncer-session": "PgBouncer session", "pgbouncer-tx": "PgBouncer transaction"}
 
 
 def element(name, content=None, **attributes):
@@ -96,8 +98,8 @@ class Panel:
         for threads in self.threads:
             parts.append(label(self.x(threads), HEIGHT - BOTTOM + 22, str(threads), font_size=12, fill=QUIET,
                                text_anchor="middle"))
-        parts.append(label(self.left + self.width / 2, HEIGHT - BOTTOM + 42, "threads", font_size=12, fill=QUIET,
-                           text_anchor="middle"))
+        parts.append(label(self.left + self.width / 2, HEIGHT - BOTTOM + 42, "threads (agdb_submit: requests outstanding)",
+                           font_size=12, fill=QUIET, text_anchor="middle"))
         return parts
 
     def band(self, side):
@@ -112,7 +114,7 @@ class Panel:
         points = [(self.x(t), self.y(median)) for t, _, median, _ in self.lines[side]]
         path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         parts = [element("path", d=path, fill="none", stroke=colour, stroke_width=width, stroke_linejoin="round",
-                         stroke_linecap="round")]
+                         stroke_linecap="round", stroke_dasharray=DASHED.get(side, "none"))]
         parts += [element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4 if side == "agdb" else 2.6, fill=colour,
                           stroke=PAPER, stroke_width=1) for x, y in points]
         return parts

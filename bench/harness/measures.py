@@ -8,7 +8,7 @@ import tempfile
 
 from .base import Failure
 from .rounds import Row, Samples, alternate, load, pgbench
-from .servers import Cluster
+from .servers import ROWS, Cluster
 
 ONE = {"core": {"main": ([0], "agency")}}
 BASE = ONE | {"routed": {"r-0": ([0], "routed_0"), "r-1": ([0], "routed_1")}}
@@ -44,8 +44,9 @@ class Context:
     def close(self):
         self.stack.close()
 
-    def agdb(self, cluster, keyspace="core", pool="", tcp_port=None, args=(), name="agdb", prefix=()):
-        return load(self.programs, self.plan, name, "agdb",
+    def agdb(self, cluster, keyspace="core", pool="", tcp_port=None, args=(), name="agdb", prefix=(), way="agdb"):
+        """The library; `way` is how bench_load calls it: agdb, submit or many."""
+        return load(self.programs, self.plan, name, way,
                     ["--map", cluster.map(keyspace, pool, tcp_port), *args], prefix)
 
     def raw(self, conninfos, args=(), name="raw", prefix=()):
@@ -131,9 +132,9 @@ def instructions_of(programs, cluster, calls=500):
 
 
 def collected(programs, side, place, calls):
-    done = subprocess.run(
+    done = programs.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=measured_call",
-         programs.path("calls"), side, place, str(calls)], capture_output=True, text=True, timeout=300)
+         programs.path("calls"), side, place, str(calls)], limit=300)
     found = [line.rsplit(":", 1)[1] for line in done.stderr.splitlines() if "Collected :" in line]
     if done.returncode != 0 or not found:
         raise Failure(f"callgrind: {done.stderr.strip()[-200:]}")
@@ -171,6 +172,8 @@ READS = [  # measure, threads, against, field, must, aim, less is better
     ("reads-16", 16, "pgbouncer-tx", "per_second", 4, 6, False),
 ]
 
+OUTSTANDING = 64  # of one thread, against as many threads
+
 
 def reads(context):
     """Point reads over threads, all sides: the table's rows and the chart."""
@@ -178,7 +181,9 @@ def reads(context):
     node = cluster.primaries("core")[0]
     sides = [context.raw([node.conninfo()]),
              load(context.programs, context.plan, "mutexpool", "mutexpool", ["--primary", node.conninfo(), "--pool", 4]),
-             pgbench(context.plan, node), context.agdb(cluster)]
+             pgbench(context.programs, context.plan, node), context.agdb(cluster),
+             context.agdb(cluster, name="agdb_submit", way="submit")]
+    many = context.agdb(cluster, name="agdb_query_many", way="many")
     samples = Samples()
     for name, mode, size, args in (("pgbouncer-session", "session", 100, []),
                                    ("pgbouncer-tx", "transaction", 4, ["--unnamed"])):
@@ -191,13 +196,15 @@ def reads(context):
         context.say(f"reads, {threads} {'thread' if threads == 1 else 'threads'}")
         some = Samples()
         some.failed.update(samples.failed)
-        by_threads[threads] = alternate(sides, context.plan.rounds, threads, some)
+        these = sides + [many] if threads == OUTSTANDING else sides
+        by_threads[threads] = alternate(these, context.plan.rounds, threads, some)
         for side, values in some.of.items():
             if side not in some.failed:
                 context.chart.setdefault(side, {})[threads] = values
     rows = [Row(measure, "agdb", against, must, aim, less).compare(by_threads[threads], field)
             for measure, threads, against, field, must, aim, less in READS]
-    return rows
+    return rows + [Row(f"outstanding-{OUTSTANDING}", side, "raw", 4, 6).compare(by_threads[OUTSTANDING])
+                   for side in ("agdb_submit", "agdb_query_many")]
 
 
 def routed(context):
@@ -254,6 +261,24 @@ def slow(context):
                           context.agdb(cluster, pool="min: 2, max: 20", args=args)], 20)]
 
 
+def width(context):
+    """How many of 20 connections are used, as the server sees it: throughput times service time."""
+    cluster = context.base()
+    conninfo = cluster.primaries("core")[0].conninfo()
+    rows = []
+    for work, threads in (("read", 4), ("read", 16), ("read", 64), ("slow", 20)):
+        side = context.agdb(cluster, pool="min: 1, max: 20",
+                            args=["--work", work, "--census", conninfo, "--warm", 2 * context.plan.warm])
+        rows.append(Row(f"width-{work}-{threads}", "agdb", "", less=True, unit="connections"))
+        samples = context.rounds([side], threads, rows[-1].measure)
+        try:
+            used, held = (samples.values("agdb", f"connections_{what}") for what in ("used", "open"))
+            rows[-1].take(used, {"field": "connections_open", "side": statistics.median(held)})
+        except Failure as failure:
+            rows[-1].fail(str(failure))
+    return rows
+
+
 def results(context):
     """Answers of 1, 100 and 10,000 rows."""
     cluster = context.base()
@@ -267,14 +292,17 @@ def results(context):
 
 
 # --- writes ---------------------------------------------------------------------------------------
-def writes(context):
-    """Updates of 64 threads: commits not waited for, flushed, and confirmed by a standby."""
-    rows = [Row("writes-64-commit-off", "agdb", "raw", 1.5, 2), Row("writes-64-fsync", "agdb", "raw", 0.95, 1),
-            Row("writes-64-standby", "agdb", "raw", 0.95, 1)]
+HOT_ROWS = 50
 
-    def one(row, cluster, **settings):
+
+def writes(context):
+    """Updates of 64 threads: commits not waited for (on 50 rows, too), flushed, confirmed by a standby."""
+    rows = [Row("writes-64-commit-off", "agdb", "raw", 1.5, 2), Row("writes-64-hot-rows", "agdb", "raw", 1),
+            Row("writes-64-fsync", "agdb", "raw", 0.95, 1), Row("writes-64-standby", "agdb", "raw", 0.95, 1)]
+
+    def one(row, cluster, count=ROWS, **settings):
         node = cluster.primaries("core")[0]
-        args = ["--work", "write"]
+        args = ["--work", "write", "--rows", count]
         cluster.configure(node, **settings)
         context.pair(row, [context.raw([node.conninfo()], args), context.agdb(cluster, pool=WIDE, args=args)], 64)
 
@@ -282,10 +310,11 @@ def writes(context):
         with context.cluster("durable", ONE, durable=True) as cluster:
             cluster.fill("core")
             one(rows[0], cluster, synchronous_commit="off")
-            one(rows[1], cluster, synchronous_commit="on")
+            one(rows[1], cluster, HOT_ROWS, synchronous_commit="off")
+            one(rows[2], cluster, synchronous_commit="on")
         with context.cluster("standby", COPIED, durable=True) as cluster:
             cluster.fill("core")
-            one(rows[2], cluster, synchronous_commit="on", synchronous_standby_names="*")
+            one(rows[3], cluster, synchronous_commit="on", synchronous_standby_names="*")
     except Failure as failure:
         for row in rows:
             if row.state != "measured":
@@ -316,6 +345,7 @@ def topologies(context):
 
 # --- a network of half a millisecond --------------------------------------------------------------
 ROUND_TRIP_US = 500
+MANY = 100  # point reads of one call, against as many by one thread one after the other
 
 
 def netem(context):
@@ -335,7 +365,8 @@ def netem(context):
 
 def delay(context):
     """A network with a round trip of half a millisecond."""
-    rows = [Row("delay-reads-1", "agdb", "raw"), Row("delay-reads-64", "agdb", "raw")]
+    rows = [Row("delay-reads-1", "agdb", "raw"), Row("delay-reads-64", "agdb", "raw"),
+            Row("delay-many-100", "agdb_query_many", "raw", 20, 50)]
     cluster = context.base()
     node = cluster.primaries("core")[0]
     prefix = netem(context)
@@ -345,11 +376,13 @@ def delay(context):
     except (Failure, OSError) as failure:
         rows = [row.fail(str(failure)) for row in rows]
     else:
-        sides = [context.raw([conninfo], prefix=prefix or ()),
-                 context.agdb(cluster, tcp_port=port, prefix=prefix or ())]
-        rows = [context.pair(row, sides, threads) for row, threads in zip(rows, (1, 64))]
+        raw = context.raw([conninfo], prefix=prefix or ())
+        agdb = context.agdb(cluster, tcp_port=port, prefix=prefix or ())
+        many = context.agdb(cluster, tcp_port=port, prefix=prefix or (), name="agdb_query_many", way="many",
+                            args=["--threads", MANY])
+        for row, sides, threads in zip(rows, ([raw, agdb], [raw, agdb], [raw, many]), (1, 64, 1)):
+            context.pair(row, sides, threads)
     return rows + [
-        Row("delay-many-100", "agdb_query_many", "raw", 20, 50).later("the interface has no call for many requests"),
         Row("delay-transaction-3", "agdb transaction", "raw", 1.3, 2).later("the interface has no transactions")]
 
 
@@ -403,14 +436,27 @@ def soaked(context):
 # --- what the interface cannot do yet -------------------------------------------------------------
 def coming(_context):
     """What the interface cannot do yet."""
-    many = "the interface has no asynchronous calls and no call for many requests"
     shards = "the interface has no requests to several shards"
-    return [Row("outstanding-64", "agdb_submit", "raw", 4, 6).later(many),
-            Row("outstanding-64", "agdb_query_many", "raw", 4, 6).later(many),
-            Row("scatter-8-slow", "agdb", "agdb one shard", 1.05, 1.02, less=True).later(shards),
+    return [Row("scatter-8-slow", "agdb", "agdb one shard", 1.05, 1.02, less=True).later(shards),
             Row("scatter-8-trivial", "agdb", "agdb one shard", 2.8, 2, less=True).later(shards)]
 
 
 GROUPS = {"route": route, "claim": claim, "instructions": instructions, "latency": latency, "reads": reads,
-          "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "results": results,
-          "writes": writes, "topologies": topologies, "delay": delay, "memory": memory, "coming": coming}
+          "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "width": width,
+          "results": results, "writes": writes, "topologies": topologies, "delay": delay, "memory": memory,
+          "coming": coming}
+
+# Runs of bench_load in one round, or what takes as long.
+RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda plan: 2, "latency": lambda plan: 2,
+        "reads": lambda plan: 8 * len(plan.threads) + 1,
+        "routed": lambda plan: 4 if plan.quick else 2 * len(plan.threads),
+        "distinct": lambda plan: 2, "tcp": lambda plan: 2, "mixed": lambda plan: 2, "slow": lambda plan: 2,
+        "width": lambda plan: 5, "results": lambda plan: 6, "writes": lambda plan: 8, "topologies": lambda plan: 6,
+        "delay": lambda plan: 6, "memory": lambda plan: 2, "coming": lambda plan: 0}
+STARTING_S = 0.3  # of a program, with its connections
+BOOTING_S = {"writes": 20, "topologies": 40}
+
+
+def seconds(name, plan):
+    """About how long a group takes."""
+    return RUNS[name](plan) * plan.rounds * (plan.warm + plan.seconds + STARTING_S) + BOOTING_S.get(name, 0)

@@ -3,7 +3,6 @@ import os
 import pathlib
 import signal
 import statistics
-import subprocess
 import tempfile
 
 from .base import Failure
@@ -28,6 +27,7 @@ class Plan:
         self.rounds = 3 if quick else 7
         self.seconds = 0.4 if quick else 1.2
         self.warm = 0.15 if quick else 0.5
+        self.minutes = 8 if quick else 45  # at most
         self.threads = [1, 2, 4, 16, 64] if quick else [1, 2, 4, 8, 16, 32, 64]
 
 
@@ -55,18 +55,18 @@ def percentile(values, part):
     return values[min(len(values) - 1, int(part * len(values)))]
 
 
-def pgbench(plan, node):
+def pgbench(programs, plan, node):
     """pgbench -M prepared; its latencies from a sample of its transactions."""
     def run(threads):
         with tempfile.TemporaryDirectory(prefix="agdb-pgbench.") as folder:
             script = pathlib.Path(folder) / "read.sql"
             script.write_text(f"\\set id random(1, {ROWS})\nSELECT id, payload FROM bench_row WHERE id = :id;\n",
                               encoding="utf-8")
-            done = subprocess.run(
+            done = programs.run(
                 [f"{bindir()}/pgbench", "-n", "-M", "prepared", "-h", node.socket, "-p", str(node.port), "-U", USER,
-                 "-c", str(threads), "-j", str(min(threads, os.cpu_count())), "-T", str(max(1, round(plan.seconds))),
-                 "-l", "--sampling-rate=0.05", "-f", str(script), DBNAME],
-                cwd=folder, capture_output=True, text=True)
+                 "-c", str(threads), "-j", str(min(threads, os.cpu_count())), "-T",
+                 str(max(1, round(plan.warm + plan.seconds))), "-l", "--sampling-rate=0.05", "-f", str(script), DBNAME],
+                cwd=folder)
             rates = [line.split()[2] for line in done.stdout.splitlines() if line.startswith("tps = ")]
             if done.returncode != 0 or not rates:
                 raise Failure(f"pgbench: {(done.stderr or done.stdout).strip()[-200:]}")

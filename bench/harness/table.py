@@ -7,6 +7,8 @@ def number(value, unit="ratio"):
         return ""
     if unit == "bytes":
         return f"{value / 1024:.1f} KiB"
+    if unit == "connections":
+        return f"{value:g}"
     if unit == "ns":
         return f"{value:.1f} ns"
     if value != 0 and abs(value) < 10:

@@ -19,12 +19,13 @@ typedef struct options {
     const char *primary[MAX_SERVERS]; /* for the others: connection strings, in shard order */
     const char *replica[MAX_SERVERS]; /* as many for each shard */
     const char *read_sql;             /* instead of the workload's own statement */
+    const char *census;               /* count the connections of this server at the end */
     unsigned primaries;
     unsigned replicas;
-    unsigned threads;
-    unsigned pool;  /* connections of the mutex pool */
-    unsigned limit; /* rows of an answer, for the workload `rows` */
-    int64_t rows;   /* of the table */
+    unsigned threads; /* or requests outstanding, for a side that one thread drives */
+    unsigned pool;    /* connections of the mutex pool */
+    unsigned limit;   /* rows of an answer, for the workload `rows` */
+    int64_t rows;     /* of the table */
     double warm;
     double seconds;
     double every; /* print a line so often, too; 0: only at the end */
@@ -48,6 +49,8 @@ typedef struct workload {
     const char *name;
     unsigned statements;
     char *sql[MAX_STATEMENTS];
+    char name_of[MAX_STATEMENTS][8]; /* names for preparing them */
+    char key[AGENCIES][KEY_ROOM];
     int64_t rows;
     unsigned limit;
 } workload_t;
@@ -56,11 +59,12 @@ extern const char k_sleep_sql[]; /* what disturbs the others */
 
 bool workload_init(workload_t *work, const options_t *options);
 void workload_fini(workload_t *work);
-/* The next operation at random; `key` is room for the operation's key. */
-operation_t workload_next(const workload_t *work, uint64_t *seed, char key[KEY_ROOM]);
+/* The next operation at random. */
+operation_t workload_next(const workload_t *work, uint64_t *seed);
 /* One with this statement, so that each can be prepared before anything is measured. */
-operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed,
-                           char key[KEY_ROOM]);
+operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed);
+
+typedef struct course course_t;
 
 /* One way to run operations. Failures are told on stderr. */
 typedef struct side {
@@ -68,6 +72,9 @@ typedef struct side {
     bool (*open)(const options_t *options, const workload_t *work);
     void *(*join)(unsigned thread); /* a thread's own part; NULL: failed */
     bool (*run)(void *own, const operation_t *op);
+    /* One thread does the whole course, with so many operations outstanding; NULL: as many threads
+     * run one operation each. False: it could not begin. */
+    bool (*drive)(void *own, course_t *course, unsigned outstanding);
     bool (*sleep)(void *own); /* k_sleep_sql; NULL: this side cannot */
     void (*leave)(void *own);
     void (*close)(void);
@@ -76,6 +83,8 @@ typedef struct side {
 extern const side_t k_side_raw;
 extern const side_t k_side_mutexpool;
 extern const side_t k_side_agdb;
+extern const side_t k_side_submit;
+extern const side_t k_side_many;
 
 const side_t *side_named(const char *name);
 /* Says it once for each program run, not a million times. */
@@ -86,7 +95,9 @@ bool options_parse(options_t *options, int argc, char **argv);
 
 /* How it went. */
 struct histogram;
+struct census;
 void report_json(const options_t *options, const char *side, const struct histogram *latencies,
-                 uint64_t failures, double seconds, double cpu_seconds);
+                 uint64_t failures, double seconds, double cpu_seconds,
+                 const struct census *census);
 
 #endif

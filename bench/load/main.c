@@ -1,24 +1,19 @@
 /* bench_load: one side, one workload, T threads, for some seconds; one line of JSON. */
-#include "load/histogram.h"
-#include "load/load.h"
+#include "load/census.h"
+#include "load/course.h"
 #include "load/pair.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
-enum { WARMING, MEASURING, STOPPING };
-
 typedef struct worker {
     pthread_t thread;
     unsigned number;
     bool failed_to_start;
-    atomic_ullong failures;
-    atomic_ullong done; /* for lines in between */
-    histogram_t latencies;
+    course_t course;
 } worker_t;
 
 static struct {
@@ -26,16 +21,14 @@ static struct {
     workload_t work;
     const side_t *side;
     pthread_barrier_t ready;
-    atomic_int phase;
 } g_load;
 
 static bool prime(void *own, uint64_t *seed)
 {
-    char key[KEY_ROOM];
     unsigned i;
 
     for (i = 0; i < g_load.work.statements; i++) {
-        operation_t op = workload_prime(&g_load.work, i, seed, key);
+        operation_t op = workload_prime(&g_load.work, i, seed);
 
         if (!g_load.side->run(own, &op))
             return false;
@@ -43,40 +36,35 @@ static bool prime(void *own, uint64_t *seed)
     return true;
 }
 
-/* What begins and ends while it is measured counts. */
-static void drive(worker_t *worker, void *own, uint64_t *seed)
+/* One operation after the other. */
+static void run_course(void *own, course_t *course)
 {
-    char key[KEY_ROOM];
-    uint64_t begin = now_ns();
-    int before = atomic_load_explicit(&g_load.phase, memory_order_relaxed);
+    moment_t now = moment_now();
 
-    while (before != STOPPING) {
-        operation_t op = workload_next(&g_load.work, seed, key);
-        bool right = g_load.side->run(own, &op);
-        uint64_t end = now_ns();
-        int after = atomic_load_explicit(&g_load.phase, memory_order_relaxed);
+    while (!moment_is_last(now)) {
+        operation_t op = course_next(course);
 
-        if (!right)
-            atomic_fetch_add_explicit(&worker->failures, 1, memory_order_relaxed);
-        else if (before == MEASURING && after == MEASURING) {
-            histogram_add(&worker->latencies, end - begin);
-            atomic_store_explicit(&worker->done, worker->latencies.count, memory_order_relaxed);
-        }
-        begin = end;
-        before = after;
+        now = course_end(course, now, g_load.side->run(own, &op));
     }
 }
 
 static void *work(void *arg)
 {
     worker_t *worker = arg;
-    uint64_t seed = 0x9E3779B97F4A7C15u * (worker->number + 1) ^ now_ns();
+    course_t *course = &worker->course;
     void *own = g_load.side->join(worker->number);
 
-    worker->failed_to_start = own == NULL || !prime(own, &seed);
+    course->work = &g_load.work;
+    course->seed = 0x9E3779B97F4A7C15u * (worker->number + 1) ^ now_ns();
+    worker->failed_to_start = own == NULL || !prime(own, &course->seed);
     pthread_barrier_wait(&g_load.ready);
-    if (!worker->failed_to_start)
-        drive(worker, own, &seed);
+    if (worker->failed_to_start)
+        goto out;
+    if (g_load.side->drive == NULL)
+        run_course(own, course);
+    else if (!g_load.side->drive(own, course, g_load.options.threads))
+        worker->failed_to_start = true;
+out:
     if (own != NULL)
         g_load.side->leave(own);
     return NULL;
@@ -86,12 +74,13 @@ static void *disturb(void *arg)
 {
     worker_t *worker = arg;
     void *own = g_load.side->sleep != NULL ? g_load.side->join(worker->number) : NULL;
+    moment_t now = moment_now();
 
     worker->failed_to_start = own == NULL;
     pthread_barrier_wait(&g_load.ready);
-    while (own != NULL && atomic_load(&g_load.phase) != STOPPING)
+    for (; own != NULL && !moment_is_last(now); now = moment_now())
         if (!g_load.side->sleep(own))
-            atomic_fetch_add(&worker->failures, 1);
+            atomic_fetch_add(&worker->course.failures, 1);
     if (own != NULL)
         g_load.side->leave(own);
     return NULL;
@@ -122,25 +111,28 @@ static void tell_progress(const worker_t *workers, unsigned count, double elapse
     unsigned i;
 
     for (i = 0; i < count; i++) {
-        done += atomic_load(&workers[i].done);
-        failures += atomic_load(&workers[i].failures);
+        done += atomic_load(&workers[i].course.done);
+        failures += atomic_load(&workers[i].course.failures);
     }
     (void)printf("{\"elapsed\": %.1f, \"operations\": %llu, \"failures\": %llu}\n", elapsed, done,
                  failures);
     (void)fflush(stdout);
 }
 
-static void measure(const worker_t *workers, unsigned count, double *ret_seconds, double *ret_cpu)
+/* The census is taken while the load goes on, but nothing is measured any more. */
+static bool measure(const worker_t *workers, unsigned count, double *ret_seconds, double *ret_cpu,
+                    census_t *census)
 {
     const options_t *o = &g_load.options;
     uint64_t begin;
     double cpu;
     double elapsed = 0;
+    bool right = true;
 
     pause_for(o->warm);
     cpu = cpu_seconds();
     begin = now_ns();
-    atomic_store(&g_load.phase, MEASURING);
+    phase_set(MEASURING);
     while (elapsed < o->seconds) {
         double left = o->seconds - elapsed;
 
@@ -151,54 +143,71 @@ static void measure(const worker_t *workers, unsigned count, double *ret_seconds
     }
     *ret_seconds = (double)(now_ns() - begin) / 1e9;
     *ret_cpu = cpu_seconds() - cpu;
-    atomic_store(&g_load.phase, STOPPING);
+    phase_set(RUNNING);
+    if (o->census != NULL)
+        right = census_take(census);
+    phase_set(STOPPING);
+    return right;
 }
 
-static int conclude(worker_t *workers, unsigned count, double seconds, double cpu)
+static int conclude(worker_t *workers, unsigned count, double seconds, double cpu,
+                    const census_t *census)
 {
-    histogram_t *all = &workers[0].latencies;
+    histogram_t *all = &workers[0].course.latencies;
     uint64_t failures = 0;
     bool started = true;
     unsigned i;
 
     for (i = 0; i < count; i++) {
         pthread_join(workers[i].thread, NULL);
-        failures += atomic_load(&workers[i].failures);
+        failures += atomic_load(&workers[i].course.failures);
         started = started && !workers[i].failed_to_start;
     }
     for (i = 1; i < count; i++)
-        histogram_merge(all, &workers[i].latencies);
+        histogram_merge(all, &workers[i].course.latencies);
     if (!started)
         return 1;
-    report_json(&g_load.options, g_load.side->name, all, failures, seconds, cpu);
+    report_json(&g_load.options, g_load.side->name, all, failures, seconds, cpu, census);
     return failures == 0 && all->count > 0 ? 0 : 1;
+}
+
+static bool start(worker_t *workers, unsigned count, unsigned disturbers)
+{
+    unsigned i;
+
+    if (pthread_barrier_init(&g_load.ready, NULL, count + 1) != 0)
+        return false;
+    for (i = 0; i < count; i++) {
+        workers[i].number = i;
+        if (pthread_create(&workers[i].thread, NULL, i < count - disturbers ? work : disturb,
+                           &workers[i]) != 0)
+            return false;
+    }
+    return true;
 }
 
 static int run_threads(void)
 {
-    unsigned count = g_load.options.threads + (g_load.options.disturb ? 1 : 0);
+    const options_t *o = &g_load.options;
+    unsigned disturbers = o->disturb ? 1 : 0;
+    unsigned count = (g_load.side->drive != NULL ? 1 : o->threads) + disturbers;
     worker_t *workers = calloc(count, sizeof *workers);
+    census_t census = {.taken = false};
     double seconds = 0;
     double cpu = 0;
+    bool right;
     int status;
-    unsigned i;
 
-    if (workers == NULL || pthread_barrier_init(&g_load.ready, NULL, count + 1) != 0)
-        return 1;
-    for (i = 0; i < count; i++) {
-        workers[i].number = i;
-        if (pthread_create(&workers[i].thread, NULL, i < g_load.options.threads ? work : disturb,
-                           &workers[i]) != 0) {
-            (void)fprintf(stderr, "bench_load: no thread\n");
-            exit(1); /* those at the barrier would wait for ever */
-        }
+    if (workers == NULL || !start(workers, count, disturbers)) {
+        (void)fprintf(stderr, "bench_load: no memory, or no thread\n");
+        exit(1); /* those at the barrier would wait for ever */
     }
     pthread_barrier_wait(&g_load.ready);
-    measure(workers, count, &seconds, &cpu);
-    status = conclude(workers, count, seconds, cpu);
+    right = measure(workers, count, &seconds, &cpu, &census);
+    status = conclude(workers, count, seconds, cpu, &census);
     pthread_barrier_destroy(&g_load.ready);
     free(workers);
-    return status;
+    return right ? status : 1;
 }
 
 int main(int argc, char **argv)
@@ -210,6 +219,8 @@ int main(int argc, char **argv)
         return 2;
     if (!workload_init(&g_load.work, o))
         return 2;
+    if (o->census != NULL && !census_open(o->census))
+        return 1;
     if (o->pair != NULL) {
         status = run_pair(o, &g_load.work);
     } else {
@@ -219,6 +230,7 @@ int main(int argc, char **argv)
             g_load.side->close();
         }
     }
+    census_close();
     workload_fini(&g_load.work);
     return status;
 }

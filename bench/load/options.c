@@ -1,28 +1,20 @@
 /* The command line of bench_load. */
-#include "load/load.h"
+#include "load/ours.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct option k_options[] = {
-    {"side", required_argument, NULL, 's'},
-    {"pair", required_argument, NULL, 'b'},
-    {"work", required_argument, NULL, 'w'},
-    {"map", required_argument, NULL, 'm'},
-    {"primary", required_argument, NULL, 'p'},
-    {"replica", required_argument, NULL, 'r'},
-    {"threads", required_argument, NULL, 't'},
-    {"pool", required_argument, NULL, 'c'},
-    {"limit", required_argument, NULL, 'l'},
-    {"rows", required_argument, NULL, 'n'},
-    {"warm", required_argument, NULL, 'W'},
-    {"seconds", required_argument, NULL, 'S'},
-    {"every", required_argument, NULL, 'e'},
-    {"sql", required_argument, NULL, 'q'},
-    {"unnamed", no_argument, NULL, 'u'},
-    {"disturb", no_argument, NULL, 'd'},
-    {NULL, 0, NULL, 0},
+    {"side", required_argument, NULL, 's'},    {"pair", required_argument, NULL, 'b'},
+    {"work", required_argument, NULL, 'w'},    {"map", required_argument, NULL, 'm'},
+    {"primary", required_argument, NULL, 'p'}, {"replica", required_argument, NULL, 'r'},
+    {"threads", required_argument, NULL, 't'}, {"pool", required_argument, NULL, 'c'},
+    {"limit", required_argument, NULL, 'l'},   {"rows", required_argument, NULL, 'n'},
+    {"warm", required_argument, NULL, 'W'},    {"seconds", required_argument, NULL, 'S'},
+    {"every", required_argument, NULL, 'e'},   {"census", required_argument, NULL, 'C'},
+    {"sql", required_argument, NULL, 'q'},     {"unnamed", no_argument, NULL, 'u'},
+    {"disturb", no_argument, NULL, 'd'},       {NULL, 0, NULL, 0},
 };
 
 static bool add_server(const char **list, unsigned *count, const char *conninfo)
@@ -73,6 +65,9 @@ static bool take(options_t *o, int option, char *value)
     case 'e':
         o->every = strtod(value, NULL);
         break;
+    case 'C':
+        o->census = value;
+        break;
     case 'q':
         o->read_sql = value;
         break;
@@ -109,7 +104,7 @@ bool options_parse(options_t *o, int argc, char **argv)
         (void)fprintf(stderr, "bench_load: bad arguments\n");
         return false;
     }
-    if (o->primaries == 0 && side_named(o->side) != &k_side_agdb) {
+    if (o->primaries == 0 && side_named(o->side)->open != ours_open) {
         (void)fprintf(stderr, "bench_load: --primary is missing\n");
         return false;
     }

@@ -28,11 +28,10 @@ static uint64_t block(half_t *half, const workload_t *work, uint64_t *seed, bool
 {
     uint64_t first = now_ns();
     uint64_t begin = first;
-    char key[KEY_ROOM];
     int i;
 
     for (i = 0; i < BLOCK; i++) {
-        operation_t op = workload_next(work, seed, key);
+        operation_t op = workload_next(work, seed);
         uint64_t end;
 
         if (!half->side->run(half->own, &op))

@@ -40,19 +40,18 @@ static bool prepare(plain_t *plain, const char *name, const char *sql, unsigned 
     return plain->prepared[statement];
 }
 
-static PGresult *execute(plain_t *plain, const char *sql, unsigned statement, int64_t id,
-                         bool unnamed)
+/* `name` is NULL: without preparing it. */
+static PGresult *execute(plain_t *plain, const char *name, const char *sql, unsigned statement,
+                         int64_t id)
 {
     static const Oid types[] = {OID_INT8};
     static const int binary[] = {1};
     static const int lengths[] = {8};
     uint64_t wire = __builtin_bswap64((uint64_t)id);
     const char *const values[] = {(const char *)&wire};
-    char name[16];
 
-    if (unnamed)
+    if (name == NULL)
         return PQexecParams(plain->conn, sql, 1, types, values, lengths, binary, 0);
-    (void)snprintf(name, sizeof name, "s%u", statement);
     if (!plain->prepared[statement] && !prepare(plain, name, sql, statement))
         return NULL;
     return PQexecPrepared(plain->conn, name, 1, values, lengths, binary, 0);
@@ -61,7 +60,8 @@ static PGresult *execute(plain_t *plain, const char *sql, unsigned statement, in
 bool plain_run(plain_t *plain, const workload_t *work, const operation_t *op, bool unnamed,
                const char *side)
 {
-    PGresult *res = execute(plain, work->sql[op->statement], op->statement, op->id, unnamed);
+    PGresult *res = execute(plain, unnamed ? NULL : work->name_of[op->statement],
+                            work->sql[op->statement], op->statement, op->id);
     bool right = is_right(res, op);
 
     if (!right)
@@ -73,7 +73,7 @@ bool plain_run(plain_t *plain, const workload_t *work, const operation_t *op, bo
 
 bool plain_sleep(plain_t *plain, const char *side)
 {
-    PGresult *res = execute(plain, k_sleep_sql, MAX_STATEMENTS - 1, 1, false);
+    PGresult *res = execute(plain, "sleep", k_sleep_sql, MAX_STATEMENTS - 1, 1);
     bool right = PQresultStatus(res) == PGRES_TUPLES_OK;
 
     if (!right)

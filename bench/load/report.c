@@ -1,3 +1,4 @@
+#include "load/census.h"
 #include "load/histogram.h"
 #include "load/load.h"
 
@@ -25,7 +26,8 @@ void complain(const char *side, const char *what)
 
 const side_t *side_named(const char *name)
 {
-    static const side_t *const all[] = {&k_side_raw, &k_side_mutexpool, &k_side_agdb};
+    static const side_t *const all[] = {&k_side_raw, &k_side_mutexpool, &k_side_agdb,
+                                        &k_side_submit, &k_side_many};
     size_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -54,17 +56,21 @@ static double us(uint64_t ns)
 }
 
 void report_json(const options_t *o, const char *side, const histogram_t *h, uint64_t failures,
-                 double seconds, double cpu_seconds)
+                 double seconds, double cpu_seconds, const census_t *census)
 {
     (void)printf("{\"side\": \"%s\", \"work\": \"%s\", \"threads\": %u, \"operations\": %llu, "
                  "\"failures\": %llu, \"seconds\": %.6f, \"per_second\": %.1f, "
                  "\"mean_us\": %.2f, \"p50_us\": %.2f, \"p90_us\": %.2f, \"p99_us\": %.2f, "
                  "\"p999_us\": %.2f, \"max_us\": %.2f, \"cpu_seconds\": %.4f, "
-                 "\"resident_kib\": %ld}\n",
+                 "\"resident_kib\": %ld",
                  side, o->work, o->threads, (unsigned long long)h->count,
                  (unsigned long long)failures, seconds, (double)h->count / seconds,
                  h->count > 0 ? us(h->sum) / (double)h->count : 0, us(histogram_at(h, 0.5)),
                  us(histogram_at(h, 0.9)), us(histogram_at(h, 0.99)), us(histogram_at(h, 0.999)),
                  us(h->max), cpu_seconds, resident_kib());
+    if (census->taken)
+        (void)printf(", \"connections_open\": %d, \"connections_used\": %d", census->open,
+                     census->used);
+    (void)printf("}\n");
     (void)fflush(stdout);
 }

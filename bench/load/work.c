@@ -44,8 +44,13 @@ static bool add_distinct(workload_t *work)
 bool workload_init(workload_t *work, const options_t *options)
 {
     char sql[128];
+    int i;
 
     *work = (workload_t){.name = options->work, .rows = options->rows, .limit = options->limit};
+    for (i = 0; i < AGENCIES; i++)
+        (void)snprintf(work->key[i], KEY_ROOM, "agency-%04d", i);
+    for (i = 0; i < MAX_STATEMENTS; i++)
+        (void)snprintf(work->name_of[i], sizeof work->name_of[i], "s%d", i);
     if (options->read_sql != NULL)
         return add(work, options->read_sql);
     if (strcmp(work->name, "read") == 0)
@@ -74,12 +79,11 @@ void workload_fini(workload_t *work)
         free(work->sql[--work->statements]);
 }
 
-static operation_t make(const workload_t *work, unsigned statement, uint64_t *seed,
-                        char key[KEY_ROOM])
+static operation_t make(const workload_t *work, unsigned statement, uint64_t *seed)
 {
     bool is_rows = strcmp(work->name, "rows") == 0;
     int64_t choice = is_rows ? work->rows - (int64_t)work->limit + 1 : work->rows;
-    operation_t op = {.statement = statement, .access = ACCESS_READ, .key = key, .rows = 1};
+    operation_t op = {.statement = statement, .access = ACCESS_READ, .rows = 1};
 
     op.id = 1 + (int64_t)(next_random(seed) % (uint64_t)choice);
     if (is_rows)
@@ -88,35 +92,34 @@ static operation_t make(const workload_t *work, unsigned statement, uint64_t *se
         op.access = ACCESS_WRITE;
         op.counts_changes = true;
     }
-    (void)snprintf(key, KEY_ROOM, "agency-%04d", (int)(op.id % AGENCIES));
+    op.key = work->key[op.id % AGENCIES];
     return op;
 }
 
-operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed,
-                           char key[KEY_ROOM])
+operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed)
 {
-    return make(work, statement, seed, key);
+    return make(work, statement, seed);
 }
 
 /* Of ten operations of the application eight are reads that may go to a replica, one is a read of
  * the newest rows, one writes. */
-static operation_t next_of_app(const workload_t *work, uint64_t *seed, char key[KEY_ROOM])
+static operation_t next_of_app(const workload_t *work, uint64_t *seed)
 {
     uint64_t dice = next_random(seed) % 10;
-    operation_t op = make(work, dice == 9 ? 1 : 0, seed, key);
+    operation_t op = make(work, dice == 9 ? 1 : 0, seed);
 
     if (dice < 8)
         op.access = ACCESS_REPLICA;
     return op;
 }
 
-operation_t workload_next(const workload_t *work, uint64_t *seed, char key[KEY_ROOM])
+operation_t workload_next(const workload_t *work, uint64_t *seed)
 {
     unsigned statement = 0;
 
     if (strcmp(work->name, "app") == 0)
-        return next_of_app(work, seed, key);
+        return next_of_app(work, seed);
     if (work->statements > 1)
         statement = (unsigned)(next_random(seed) % work->statements);
-    return make(work, statement, seed, key);
+    return make(work, statement, seed);
 }

@@ -8,11 +8,12 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from harness import chart, measures, rounds, table  # noqa: E402
+from harness import base, chart, measures, rounds, table  # noqa: E402
 
 KEYS = {"measure": str, "side": str, "against": str, "ratio": (float, type(None)), "ratio_min": (float, type(None)),
         "ratio_max": (float, type(None)), "rounds": int, "must": (int, float, type(None)),
@@ -41,7 +42,12 @@ def run_gives_rows_of_the_documented_shape(programs):
 
 def list_names_every_group():
     done = subprocess.run([str(ROOT / "bench" / "run"), "--list"], capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(measures.GROUPS)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == [*measures.GROUPS, "all"]
+    assert abs(float(lines[-1][1]) - sum(float(line[1]) for line in lines[:-1])) < 1, done.stdout
+    for quick in (False, True):
+        plan = rounds.Plan(quick)
+        assert sum(measures.seconds(name, plan) for name in measures.GROUPS) < 0.85 * 60 * plan.minutes
 
 
 def constant(name, *rates):
@@ -75,13 +81,35 @@ def a_side_that_cannot_run_is_a_failed_row():
     assert row.json()["ratio"] is None and "no such program" in table.text([row])
 
 
+def what_stalls_is_killed_and_nothing_begins_late():
+    programs = base.Programs(".", "agencydb")
+    sleeper = ["sh", "-c", "echo stuck in the middle >&2; exec sleep 60"]
+
+    def stalled(_threads):
+        return programs.run(sleeper, limit=0.3)
+    begin = time.monotonic()
+    samples = rounds.alternate([constant("a", 1, 1, 1), rounds.Side("b", stalled)], 3, 1)
+    row = rounds.Row("m", "a", "b", 1).compare(samples)
+    assert time.monotonic() - begin < 30 and row.state == "failed"
+    assert "killed" in row.reason and "stuck in the middle" in row.reason, row.reason
+    programs.end = time.monotonic()
+    try:
+        programs.run(["true"])
+    except base.Failure as failure:
+        assert "no time" in str(failure)
+    else:
+        raise AssertionError("it ran after the end")
+
+
 def chart_draws_each_side_once():
     data = {side: {threads: [{"per_second": 1000.0 * threads, "p99_us": 50.0 * threads}] for threads in (1, 2, 4)}
-            for side in ("agdb", "raw", "pgbench")}
+            for side in ("agdb", "agdb_submit", "raw", "pgbench")}
     picture = chart.svg(data, "somewhere <&>")
     tree = xml.etree.ElementTree.fromstring(picture)
     texts = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts.count("libagencydb") == 2 and texts.count("raw libpq") == 2 and "somewhere <&>" in texts
+    assert "somewhere <&>" in texts
+    for name in ("libagencydb", "raw libpq", "agdb_submit, 1 thread"):
+        assert texts.count(name) == 2, name
 
 
 def main():
@@ -89,6 +117,7 @@ def main():
     list_names_every_group()
     rounds_alternate_and_ratios_are_of_the_same_round()
     a_side_that_cannot_run_is_a_failed_row()
+    what_stalls_is_killed_and_nothing_begins_late()
     chart_draws_each_side_once()
 
 
