@@ -19,6 +19,9 @@ LARGE = {"core": {f"core-{at}": ([2 * at, 2 * at + 1], "agency") for at in range
 # The map's own width for reads; as wide as raw libpq where that is what is compared.
 WIDE = "min: 2, max: 64"
 
+# Where each call has a connection to itself, as raw has, they are there from the beginning, as raw's are.
+FULL = "min: 64, max: 64"
+
 
 class Context:
     """What the groups share: programs, plan, servers that are up, samples for the chart."""
@@ -258,7 +261,7 @@ def slow(context):
     args = ["--work", "slow"]
     return [context.pair(Row("slow-20", "agdb", "raw", 0.95, 1),
                          [context.raw([node.conninfo()], args),
-                          context.agdb(cluster, pool="min: 2, max: 20", args=args)], 20)]
+                          context.agdb(cluster, pool="min: 20, max: 20", args=args)], 20)]
 
 
 def width(context):
@@ -300,21 +303,21 @@ def writes(context):
     rows = [Row("writes-64-commit-off", "agdb", "raw", 1.5, 2), Row("writes-64-hot-rows", "agdb", "raw", 1),
             Row("writes-64-fsync", "agdb", "raw", 0.95, 1), Row("writes-64-standby", "agdb", "raw", 0.95, 1)]
 
-    def one(row, cluster, count=ROWS, **settings):
+    def one(row, cluster, pool, count=ROWS, **settings):
         node = cluster.primaries("core")[0]
         args = ["--work", "write", "--rows", count]
         cluster.configure(node, **settings)
-        context.pair(row, [context.raw([node.conninfo()], args), context.agdb(cluster, pool=WIDE, args=args)], 64)
+        context.pair(row, [context.raw([node.conninfo()], args), context.agdb(cluster, pool=pool, args=args)], 64)
 
     try:
         with context.cluster("durable", ONE, durable=True) as cluster:
             cluster.fill("core")
-            one(rows[0], cluster, synchronous_commit="off")
-            one(rows[1], cluster, HOT_ROWS, synchronous_commit="off")
-            one(rows[2], cluster, synchronous_commit="on")
+            one(rows[0], cluster, WIDE, synchronous_commit="off")
+            one(rows[1], cluster, WIDE, HOT_ROWS, synchronous_commit="off")
+            one(rows[2], cluster, FULL, synchronous_commit="on")
         with context.cluster("standby", COPIED, durable=True) as cluster:
             cluster.fill("core")
-            one(rows[3], cluster, synchronous_commit="on", synchronous_standby_names="*")
+            one(rows[3], cluster, FULL, synchronous_commit="on", synchronous_standby_names="*")
     except Failure as failure:
         for row in rows:
             if row.state != "measured":
