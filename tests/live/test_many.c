@@ -161,6 +161,26 @@ static void errors_belong_to_their_requests(void **state)
     cluster_close(db);
 }
 
+/* Until there are several connections to each shard: under a sanitizer a login takes long. */
+static void warm_up(agdb_t *db, batch_t *b)
+{
+    uint64_t took_us = AGDB__NEVER;
+    int round;
+    size_t i;
+
+    for (i = 0; i < b->count; i++)
+        b->request[i].sql = "SELECT $1 || '' FROM pg_sleep(0.02)";
+    for (round = 0; round < 50 && took_us > b->count * 20000 / 6; round++) {
+        uint64_t start = agdb__now_us();
+
+        assert_int_equal(run(db, b, 30000, NULL), AGDB_OK);
+        took_us = agdb__now_us() - start;
+        batch_clear(b);
+    }
+    for (i = 0; i < b->count; i++)
+        b->request[i].sql = "SELECT $1 || ''";
+}
+
 static void a_slow_request_does_not_hold_the_others(void **state)
 {
     agdb_t *db = cluster_open(NULL);
@@ -169,8 +189,7 @@ static void a_slow_request_does_not_hold_the_others(void **state)
     size_t i;
 
     (void)state;
-    assert_int_equal(run(db, &b, 0, NULL), AGDB_OK); /* connections are there from here on */
-    batch_clear(&b);
+    warm_up(db, &b);
     b.request[7].sql = "SELECT pg_sleep(5), $1";
     start = agdb__now_us();
     assert_int_equal(run(db, &b, 800, NULL), AGDB_E_PARTIAL);
@@ -184,7 +203,7 @@ static void a_slow_request_does_not_hold_the_others(void **state)
     assert_int_equal(agdb_error_outcome(b.error[7]), AGDB_OUTCOME_UNKNOWN);
     assert_string_equal(agdb_error_shard(b.error[7]), "west-1");
     batch_clear(&b);
-    b.request[7].timeout_ms = 400; /* its own; the others have theirs */
+    b.request[7].timeout_ms = 400; /* its own; the others have the map's */
     start = agdb__now_us();
     assert_int_equal(run(db, &b, 0, NULL), AGDB_E_PARTIAL);
     assert_in_range(agdb__now_us() - start, 400000, 450000);
