@@ -26,8 +26,9 @@ class Load:
         self.place = ["--map", os.environ["AGDB_TEST_MAP"], "--primary", conninfo()]
 
     def run(self, side, sql, *more, threads=5):
-        return subprocess.run([self.program, *side, *self.place, "--sql", sql, "--threads", str(threads), "--warm", "0.05",
-                               "--seconds", "0.2", *more], capture_output=True, text=True, timeout=120)
+        command = [self.program, *side, *self.place, "--sql", sql, "--threads", str(threads), "--warm", "0.05",
+                   "--seconds", "0.2", *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def answers_are_counted(load, side):
