@@ -107,10 +107,10 @@ bool agdb__pool_wants_back(agdb__pool_t *pool, const agdb__lease_t *lease, unsig
            agdb__traffic_is_stranded(&pool->traffic[AGDB__TRAFFIC_WRITES], &pool->slots);
 }
 
-/* Where short reads keep a connection for themselves, it is not among them. */
-unsigned agdb__pool_room(const agdb__pool_t *pool)
+/* What is kept for the short statements of waiting callers is not among them. */
+unsigned agdb__pool_room(agdb__pool_t *pool)
 {
-    return pool->limits.grouping && pool->limits.max > 1 ? pool->limits.max - 1 : pool->limits.max;
+    return pool->limits.max > 1 ? pool->limits.max - agdb__pool_reserved(pool) : 1;
 }
 
 bool agdb__pool_has_open(agdb__pool_t *pool)

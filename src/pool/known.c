@@ -25,3 +25,8 @@ uint64_t agdb__pool_work_us(const agdb__pool_t *pool, const agdb__learnt_t *lear
 {
     return agdb__learn_work_us(&pool->learn, learnt);
 }
+
+uint64_t agdb__pool_way_us(const agdb__pool_t *pool)
+{
+    return agdb__learn_way_us(&pool->learn);
+}

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pool/group.h"
+#include "pool/known.h"
 #include "pool/pool_impl.h"
 
 /* For so long a caller may be kept from its own answer; more would move the delay from the many to
@@ -84,7 +85,6 @@ static void refuse(leader_t *l, agdb__ride_t *ride, agdb_status_t st, agdb_error
 static void empty(agdb__lane_t *lane)
 {
     lane->count = 0;
-    lane->alone_us = 0;
     lane->work_us = 0;
     lane->longest_us = 0;
 }
@@ -92,7 +92,6 @@ static void empty(agdb__lane_t *lane)
 static void add_member(agdb__lane_t *lane, agdb__ride_t *ride)
 {
     lane->member[lane->count++] = ride;
-    lane->alone_us += ride->expected_us;
     lane->work_us += ride->work_us;
     if (ride->expected_us > lane->longest_us)
         lane->longest_us = ride->expected_us;
@@ -157,7 +156,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     lane->sent_us = agdb__now_us();
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
-    agdb__traffic_note(l->traffic, &l->pool->slots, lane->count, lane->alone_us);
+    agdb__traffic_note(l->traffic, &l->pool->slots, lane->work_us + agdb__pool_way_us(l->pool));
     return lane->count > 0;
 }
 

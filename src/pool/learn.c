@@ -66,6 +66,11 @@ void agdb__learn_way(agdb__learn_t *learn, uint64_t us)
     set(&learn->way_us, now_us);
 }
 
+uint64_t agdb__learn_way_us(const agdb__learn_t *learn)
+{
+    return get(&learn->way_us);
+}
+
 bool agdb__learn_is_excluded(const agdb__learn_t *learn, const agdb__learnt_t *e)
 {
     return atomic_load_explicit(&e->banned, memory_order_relaxed) ||

@@ -38,6 +38,7 @@ typedef struct agdb__learn {
 agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
 /* The way was so long: falls at once, rises slowly. */
 void agdb__learn_way(agdb__learn_t *learn, uint64_t us);
+uint64_t agdb__learn_way_us(const agdb__learn_t *learn);
 /* Whether this run may ride; counts it. */
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *entry);
 /* Whether it is known not to ride: it has failed too often, or takes too long. */

@@ -12,8 +12,7 @@ typedef struct agdb__lane {
     agdb__ride_t *member[AGDB__GROUP_MAX]; /* NULL: its caller has left */
     size_t count;
     uint64_t sent_us;
-    uint64_t alone_us;   /* what the members take alone, in sum */
-    uint64_t work_us;    /* and without the way */
+    uint64_t work_us;    /* of the members, in sum */
     uint64_t longest_us; /* the longest of them alone */
 } agdb__lane_t;
 

@@ -80,14 +80,12 @@ bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots)
     return agdb__line_count(&traffic->line) > 0 && lanes_of(traffic, slots, &riders) == 0;
 }
 
-void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, size_t riders,
-                        uint64_t expected_us)
+void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, uint64_t lane_us)
 {
     agdb__flow_t flow = flow_of(traffic, slots);
 
     atomic_store_explicit(&traffic->callers, agdb__callers_next(&flow), memory_order_relaxed);
-    atomic_fetch_add_explicit(&traffic->riders, riders, memory_order_relaxed);
-    atomic_fetch_add_explicit(&traffic->expected_us, expected_us, memory_order_relaxed);
+    atomic_fetch_add_explicit(&traffic->lane_us, lane_us, memory_order_relaxed);
 }
 
 void agdb__traffic_lacks(agdb__traffic_t *traffic)
@@ -111,12 +109,11 @@ unsigned agdb__traffic_wants(agdb__traffic_t *traffic, agdb__slots_t *slots)
 
 void agdb__traffic_look(agdb__traffic_t *traffic, uint64_t now_us)
 {
-    uint64_t riders = atomic_exchange_explicit(&traffic->riders, 0, memory_order_relaxed);
-    uint64_t sum_us = atomic_exchange_explicit(&traffic->expected_us, 0, memory_order_relaxed);
+    uint64_t lane_us = atomic_exchange_explicit(&traffic->lane_us, 0, memory_order_relaxed);
     uint64_t window_us = now_us - traffic->window_us;
 
-    if (traffic->window_us != 0 && riders > 0)
-        atomic_store_explicit(&traffic->busy, agdb__width_busy(riders, window_us, sum_us / riders),
+    if (traffic->window_us != 0 && lane_us > 0)
+        atomic_store_explicit(&traffic->busy, agdb__width_busy(lane_us, window_us),
                               memory_order_relaxed);
     traffic->window_us = now_us;
     atomic_store_explicit(&traffic->reach, AGDB__WIDTH_FEW, memory_order_relaxed);

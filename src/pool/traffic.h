@@ -15,14 +15,13 @@ typedef enum agdb__traffic_kind {
 typedef struct agdb__traffic {
     agdb__traffic_kind_t kind;
     agdb__line_t line;
-    unsigned max;              /* the pool's */
-    atomic_uint reach;         /* lanes have been among the first so many slots */
-    atomic_uint callers;       /* agdb__callers_next */
-    atomic_uint busy;          /* agdb__width_busy, of the last window */
-    atomic_bool lacking;       /* a group was due and found no connection */
-    atomic_ullong riders;      /* that left in groups in this window */
-    atomic_ullong expected_us; /* their times alone, in sum */
-    uint64_t window_us;        /* when it began; the keeper's */
+    unsigned max;          /* the pool's */
+    atomic_uint reach;     /* lanes have been among the first so many slots */
+    atomic_uint callers;   /* agdb__callers_next */
+    atomic_uint busy;      /* agdb__width_busy, of the last window */
+    atomic_bool lacking;   /* a group was due and found no connection */
+    atomic_ullong lane_us; /* what the groups of this window should take, in sum */
+    uint64_t window_us;    /* when it began; the keeper's */
 } agdb__traffic_t;
 
 bool agdb__traffic_init(agdb__traffic_t *traffic, agdb__traffic_kind_t kind, unsigned max);
@@ -46,9 +45,8 @@ bool agdb__traffic_is_few(const agdb__traffic_t *traffic);
 bool agdb__traffic_is_thin(agdb__traffic_t *traffic, agdb__slots_t *slots);
 /* Whether some are in the line and no connection carries them. */
 bool agdb__traffic_is_stranded(agdb__traffic_t *traffic, agdb__slots_t *slots);
-/* A group left; its lane counts already. */
-void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, size_t riders,
-                        uint64_t expected_us);
+/* A group left that should take so long; its lane counts already. */
+void agdb__traffic_note(agdb__traffic_t *traffic, agdb__slots_t *slots, uint64_t lane_us);
 /* A group is due and there is no connection for it. */
 void agdb__traffic_lacks(agdb__traffic_t *traffic);
 /* Lanes to be made: for those in the line, or for one who was there for a moment only, as is usual

@@ -12,8 +12,8 @@ static void few_callers_have_a_connection_each_and_many_share(void **state)
     } rows[] = {
         {0, 0, 8, 2},   {1, 0, 8, 2},     {3, 1, 8, 3},
         {4, 2, 8, 4},   {4, 2, 3, 3},     {5, 0, 8, 2}, /* nothing known yet */
-        {9, 3, 8, 4},   {64, 4, 8, 5},    {64, 4, 64, 5},
-        {64, 40, 8, 8}, {64, 40, 64, 41}, {1000, 1, 64, 2},
+        {9, 3, 8, 3},   {64, 4, 8, 4},    {64, 4, 64, 4},
+        {64, 40, 8, 8}, {64, 40, 64, 40}, {1000, 1, 64, 2},
         {64, 9, 1, 1},  {5, 9, 1, 1},     {64, 4294967295u, 64, 64},
     };
     size_t i;
@@ -27,45 +27,58 @@ static void few_callers_have_a_connection_each_and_many_share(void **state)
     }
 }
 
-static void busy_is_rate_times_time(void **state)
+static void busy_is_groups_times_time_and_a_third_more(void **state)
 {
     static const struct {
-        uint64_t statements;
+        uint64_t lane_us;
         uint64_t window_us;
-        uint64_t expected_us;
         unsigned want;
     } rows[] = {
-        {0, 250000, 50, 0},     {1, 250000, 50, 1},      {20000, 250000, 50, 4},
-        {20001, 250000, 50, 5}, {100, 1000000, 2000, 1}, {10000, 1000000, 2000, 20},
-        {1000, 0, 50, 0}, /* no time has passed: nothing can be told */
+        {0, 250000, 0},          {1, 250000, 1},      {100000, 250000, 1}, {337500, 250000, 2},
+        {375000, 250000, 2},     {375001, 250000, 3}, {500000, 250000, 3}, {1500000, 1000000, 2},
+        {15000000, 1000000, 20}, {1000, 0, 0}, /* no time has passed: nothing can be told */
     };
     size_t i;
 
     (void)state;
     for (i = 0; i < AGDB_COUNT(rows); i++) {
-        unsigned got = agdb__width_busy(rows[i].statements, rows[i].window_us, rows[i].expected_us);
+        unsigned got = agdb__width_busy(rows[i].lane_us, rows[i].window_us);
 
         if (got != rows[i].want)
             fail_msg("row %zu: %u, not %u", i, got, rows[i].want);
     }
 }
 
-static void a_group_leaves_when_it_is_a_fair_share_or_nothing_is_under_way(void **state)
+/* Far servers: as long as all lanes are busy all the time, there is room for one more. */
+static void the_width_grows_until_it_is_enough(void **state)
+{
+    unsigned width = 2;
+    unsigned steps = 0;
+
+    (void)state;
+    while (width < 20 && steps < 100) {
+        width = agdb__width(64, agdb__width_busy(width * 250000ull, 250000), 20);
+        steps++;
+    }
+    assert_in_range(steps, 2, 20);
+}
+
+static void a_group_leaves_when_it_is_half_a_fair_share_or_nothing_is_under_way(void **state)
 {
     static const struct {
         agdb__flow_t flow; /* queued, lanes, riders, callers */
         unsigned width;
         bool want;
     } rows[] = {
-        {{0, 0, 0, 0}, 2, false},                              /* nobody there */
-        {{0, 1, 5, 64}, 2, false},   {{1, 0, 0, 64}, 2, true}, /* nothing under way: nobody is
-                                                                  waited for */
-        {{1, 1, 1, 2}, 2, true},                               /* a connection each */
-        {{1, 7, 7, 8}, 8, true},     {{1, 8, 8, 9}, 8, false}, /* no more lanes than the width */
-        {{7, 1, 8, 16}, 2, false}, /* those of the last group are coming back */
-        {{8, 1, 8, 16}, 2, true},    {{3, 2, 8, 16}, 4, false},         {{4, 2, 8, 16}, 4, true},
-        {{15, 1, 40, 20}, 3, false}, /* more callers than was thought */
-        {{20, 1, 40, 20}, 3, true},  {{4000000000u, 1, 1, 5}, 2, true},
+        {{0, 0, 0, 0}, 2, false},                             /* nobody there */
+        {{0, 1, 5, 64}, 2, false},  {{1, 0, 0, 64}, 2, true}, /* nothing under way: nobody is waited
+                                                                 for */
+        {{1, 1, 1, 2}, 2, true},                              /* a connection each */
+        {{1, 3, 3, 4}, 4, true},    {{1, 4, 4, 5}, 4, false}, /* no more lanes than the width */
+        {{3, 1, 8, 16}, 2, false}, /* those of the last group are coming back */
+        {{4, 1, 8, 16}, 2, true},   {{1, 2, 8, 16}, 4, false},         {{2, 2, 8, 16}, 4, true},
+        {{7, 1, 40, 20}, 3, false}, /* more callers than was thought */
+        {{8, 1, 40, 20}, 3, true},  {{4000000000u, 1, 1, 5}, 2, true},
     };
     size_t i;
 
@@ -126,7 +139,7 @@ static void groups_of_a_closed_loop_are_fair_shares(void **state)
             }
             assert_true(flow.lanes > 0);
         }
-        assert_in_range(group[0], callers / width / 2, callers);
+        assert_in_range(group[0], callers / width / 4, callers);
     }
 }
 
@@ -134,8 +147,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_callers_have_a_connection_each_and_many_share),
-        cmocka_unit_test(busy_is_rate_times_time),
-        cmocka_unit_test(a_group_leaves_when_it_is_a_fair_share_or_nothing_is_under_way),
+        cmocka_unit_test(busy_is_groups_times_time_and_a_third_more),
+        cmocka_unit_test(the_width_grows_until_it_is_enough),
+        cmocka_unit_test(a_group_leaves_when_it_is_half_a_fair_share_or_nothing_is_under_way),
         cmocka_unit_test(the_estimate_of_callers_rises_at_once_and_falls_slowly),
         cmocka_unit_test(groups_of_a_closed_loop_are_fair_shares),
     };
