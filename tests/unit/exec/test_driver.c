@@ -8,6 +8,7 @@
 #include "exec/driver_impl.h"
 #include "exec/many.h"
 #include "fake_conn.h"
+#include "pool/pool_impl.h"
 #include "unit.h"
 
 #include <stdio.h>
