@@ -309,13 +309,13 @@ static bool hand_over_in_flight(leader_t *l)
     agdb__unlock(&lane->lock);
     if (heir == NULL)
         return false;
-    agdb__bells_ring_one(&l->traffic->line.bells, place);
+    agdb__gongs_ring_one(&l->traffic->line.gongs, place);
     return true;
 }
 
 static void let_go(leader_t *l)
 {
-    agdb__bells_ring(&l->traffic->line.bells, &l->ring);
+    agdb__gongs_ring(&l->traffic->line.gongs, &l->ring);
     if (agdb__conn_is_clean(l->conn)) {
         agdb__pool_give_back(l->pool, l->slot, agdb__now_us());
         return;
@@ -400,7 +400,7 @@ static void lead_groups(leader_t *l)
         collect(l);
         if (!agdb__conn_is_clean(l->conn) || !goes_on(l) || !load(l, NULL))
             break;
-        agdb__bells_ring(&l->traffic->line.bells, &l->ring);
+        agdb__gongs_ring(&l->traffic->line.gongs, &l->ring);
     }
     let_go(l);
 }
@@ -466,7 +466,7 @@ static bool appoint(agdb__traffic_t *traffic, uint32_t i)
     }
     agdb__unlock(&line->lock);
     if (heir != NULL)
-        agdb__bells_ring_one(&line->bells, place);
+        agdb__gongs_ring_one(&line->gongs, place);
     return heir != NULL;
 }
 

@@ -8,7 +8,7 @@ bool agdb__line_init(agdb__line_t *line)
     *line = (agdb__line_t){.head = NULL, .tail = NULL};
     atomic_init(&line->arrivals, NULL);
     atomic_init(&line->count, 0);
-    agdb__bells_init(&line->bells);
+    agdb__gongs_init(&line->gongs);
     return agdb__mutex_init(&line->lock);
 }
 
@@ -21,7 +21,7 @@ void agdb__line_join(agdb__line_t *line, agdb__ride_t *ride)
 {
     agdb__ride_t *newest = atomic_load_explicit(&line->arrivals, memory_order_relaxed);
 
-    ride->place = agdb__bells_place(&line->bells);
+    ride->place = agdb__gongs_place(&line->gongs);
     do
         ride->next = newest;
     while (!atomic_compare_exchange_weak_explicit(&line->arrivals, &newest, ride,
@@ -133,7 +133,7 @@ void agdb__line_dismiss(agdb__line_t *line, agdb_status_t status, const agdb_err
         ride->error = agdb__error_dup(error);
         ride->dismissed = true;
         agdb__ride_set(ride, AGDB__RIDE_DONE);
-        agdb__bells_ring_one(&line->bells, place);
+        agdb__gongs_ring_one(&line->gongs, place);
     }
     agdb__unlock(&line->lock);
 }

@@ -15,7 +15,7 @@
 
 #include "base/sync.h"
 #include "pg/conn.h"
-#include "pool/bell.h"
+#include "pool/gong.h"
 #include "pool/learn.h"
 #include "pool/run.h"
 
@@ -60,7 +60,7 @@ typedef struct agdb__line {
     agdb__mutex_t lock;
     agdb__ride_t *head;
     agdb__ride_t *tail;
-    agdb__bells_t bells;
+    agdb__gongs_t gongs;
 } agdb__line_t;
 
 bool agdb__line_init(agdb__line_t *line);

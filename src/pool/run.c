@@ -144,11 +144,11 @@ static bool take_over(call_t *c, agdb__ride_t *ride, agdb__ride_state_t state)
 /* Waits, or drives when told to. *ret_alone: it has to be run alone instead. */
 static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
 {
-    agdb__bells_t *bells = &c->traffic->line.bells;
+    agdb__gongs_t *gongs = &c->traffic->line.gongs;
     agdb_status_t st = AGDB_OK;
 
     for (;;) {
-        unsigned heard = agdb__bells_heard(bells, ride->place);
+        unsigned heard = agdb__gongs_heard(gongs, ride->place);
         agdb__ride_state_t state = agdb__ride_state(ride);
         uint64_t until_us;
 
@@ -167,7 +167,7 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
                 return st;
             continue;
         }
-        agdb__bells_sleep(bells, ride->place, heard, until_us);
+        agdb__gongs_sleep(gongs, ride->place, heard, until_us);
     }
 }
 
