@@ -49,7 +49,7 @@ typedef struct workload {
     const char *name;
     unsigned statements;
     char *sql[MAX_STATEMENTS];
-    char name_of[MAX_STATEMENTS][8]; /* names for preparing them */
+    char name_of[MAX_STATEMENTS][16]; /* names for preparing them */
     char key[AGENCIES][KEY_ROOM];
     int64_t rows;
     unsigned limit;

@@ -146,6 +146,18 @@ agdb_status_t agdb__call_check_chosen(agdb__call_t *call)
     return AGDB_E_NO_PRIMARY;
 }
 
+bool agdb__call_stands(agdb__call_t *call)
+{
+    agdb__board_t *board = &call->shard->board;
+    unsigned version = agdb__board_version(board); /* before the view: a later one is seen again */
+    agdb__view_t view = agdb__board_view(board);
+
+    if (view.state != AGDB__SHARD_READY || view.primary != call->node)
+        return false;
+    call->version = version;
+    return true;
+}
+
 /* A write that was confirmed after another primary was seen may be undone with its node. */
 static agdb_status_t check_confirmed(agdb__call_t *call)
 {

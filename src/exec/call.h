@@ -64,6 +64,10 @@ agdb__next_t agdb__call_next(agdb__call_t *call, uint64_t now_us);
  * goes out, or a read has been answered. On failure the call's error says so. */
 agdb_status_t agdb__call_check_chosen(agdb__call_t *call);
 
+/* A write was refused because the view has changed since its node was chosen: whether the node is
+ * still the primary, so that the attempt goes on by the new view. */
+bool agdb__call_stands(agdb__call_t *call);
+
 /* How an attempt was answered. */
 typedef struct agdb__answer {
     struct pg_result *rows;

@@ -9,18 +9,33 @@
 
 /* Waiting for a connection may take long: a write goes only while the view stands by which the node
  * was chosen. */
-static void attempt(agdb__call_t *call, uint8_t node, uint64_t now_us, agdb_result_t **ret)
+static agdb_status_t run_on_node(agdb__call_t *call, uint64_t now_us, agdb__ran_t *ran,
+                                 struct pg_result **ret_rows)
 {
+    agdb__pool_t *pool = call->shard->nodes[call->node].pool;
     agdb__run_t run = {.statement = &call->statement,
                        .now_us = now_us,
                        .deadline_us = call->deadline_us,
                        .alone = call->alone,
                        .standing = call->access == AGDB_WRITE ? &call->shard->board.version : NULL,
                        .stood = call->version};
+    agdb_status_t st = agdb__pool_run(pool, &run, ran, ret_rows, &call->error);
+
+    while (st == AGDB_E_NO_PRIMARY && agdb__call_stands(call)) {
+        agdb__error_free(call->error);
+        call->error = NULL;
+        run.stood = call->version;
+        run.now_us = agdb__now_us();
+        st = agdb__pool_run(pool, &run, ran, ret_rows, &call->error);
+    }
+    return st;
+}
+
+static void attempt(agdb__call_t *call, uint64_t now_us, agdb_result_t **ret)
+{
     agdb__answer_t answer = {0};
     agdb__ran_t ran;
-    agdb_status_t st =
-        agdb__pool_run(call->shard->nodes[node].pool, &run, &ran, &answer.rows, &call->error);
+    agdb_status_t st = run_on_node(call, now_us, &ran, &answer.rows);
 
     answer.in_recovery = ran.in_recovery;
     answer.exec_us = ran.exec_us;
@@ -47,7 +62,7 @@ agdb_status_t agdb__single_run(agdb__shard_t *shard, const agdb_request_t *reque
         if (next.kind == AGDB__NEXT_WAIT)
             (void)agdb__board_wait(&shard->board, call.version, next.until_us);
         else
-            attempt(&call, next.node, now_us, &res);
+            attempt(&call, now_us, &res);
         if (res == NULL)
             now_us = agdb__now_us();
     }

@@ -73,7 +73,7 @@ static void unlike_writes_are_committed_each_for_itself(void **state)
         "UPDATE " TABLE " SET n = n + 1 WHERE id = 1 RETURNING n",
         "WITH w AS (INSERT INTO " TABLE " VALUES (5, 50) RETURNING n) SELECT n FROM w",
         "DELETE FROM " TABLE " WHERE id = 4",
-        "SELECT count(*) FROM " TABLE,
+        ("SELECT count(*) FROM " TABLE),
     };
     int round;
 
@@ -545,7 +545,7 @@ static void connection_lost_while_gathering_knows_the_last_only(void **state)
 static void run_group_of_three(agdb__conn_t *conn)
 {
     static const char *const sql[] = {"DELETE FROM " TABLE " WHERE id = $1 + $20",
-                                      "SELECT 1 / (random() * 0)::int", "DELETE FROM " TABLE};
+                                      "SELECT 1 / (random() * 0)::int", ("DELETE FROM " TABLE)};
     agdb_value_t v[20];
     size_t i;
     size_t n;

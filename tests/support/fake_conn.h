@@ -5,6 +5,8 @@
 
 #include "pg/conn.h"
 
+#include <stdatomic.h>
+
 typedef struct fake_script {
     bool stall;           /* new connections stay in CONNECTING */
     agdb_status_t refuse; /* not OK: new connections die with it */
@@ -13,17 +15,17 @@ typedef struct fake_script {
     uint64_t way_us;              /* how far they are */
     void (*when_looked_at)(void); /* while the owner asks whether a connection is alive; or NULL */
     bool dead_when_probed;        /* a probe of a standing connection ends in LOST */
-    unsigned opened;              /* counted by the fake */
-    unsigned closed;
-    unsigned runs;
+    atomic_uint opened;           /* counted by the fake */
+    atomic_uint closed;
+    atomic_uint runs;
     /* What a statement does; NULL: succeeds with no rows. */
     agdb_status_t (*run)(agdb__conn_t *conn, const agdb__statement_t *statement,
                          agdb_error_t **reterr);
     /* What becomes of a group's member; NULL: answered, with no rows. After one that is not
      * answered the fake does as a server does: the rest is not executed. */
     agdb__member_fate_t (*member)(const char *sql, agdb_error_t **reterr);
-    unsigned groups; /* counted by the fake */
-    unsigned members;
+    atomic_uint groups; /* counted by the fake */
+    atomic_uint members;
     bool never_answers;        /* what is sent stays in flight, until fake_answer_held */
     agdb_status_t refuse_send; /* not OK: what is sent alone or added to a group fails with it */
     bool die_when_sent;        /* and the connection with it */

@@ -222,6 +222,23 @@ static void a_replaced_primary_is_noticed_before_and_after(void **state)
     assert_null(res);
 }
 
+static void a_view_that_changed_elsewhere_does_not_cost_an_attempt(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    begin(AGDB_WRITE, 0);
+    (void)agdb__call_next(&g_call, START);
+    publish(AGDB__SHARD_READY, 0, 4); /* a replica has come */
+    assert_int_not_equal(g_call.version, agdb__board_version(&g_shard.board));
+    assert_true(agdb__call_stands(&g_call));
+    assert_int_equal(g_call.version, agdb__board_version(&g_shard.board));
+    assert_int_equal(g_call.attempts, 1);
+    publish(AGDB__SHARD_READY, 2, 0);
+    assert_false(agdb__call_stands(&g_call));
+    publish(AGDB__SHARD_SPLIT, 0, 0);
+    assert_false(agdb__call_stands(&g_call));
+}
+
 static void calls_that_begin_together_spread_over_the_replicas(void **state)
 {
     uint32_t seen = 0;
@@ -249,6 +266,7 @@ int main(void)
         CASE(no_attempt_begins_after_the_deadline),
         CASE(what_may_have_happened_stays_unknown),
         CASE(a_replaced_primary_is_noticed_before_and_after),
+        CASE(a_view_that_changed_elsewhere_does_not_cost_an_attempt),
         CASE(calls_that_begin_together_spread_over_the_replicas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
