@@ -144,21 +144,22 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
 }
 
 /* A thread comes back to the connection that it had last: its backend is then on the processor
- * where its answers are waited for, with its caches warm. A number only, and only a hint:
- * pools share the places of the table, and a connection may have become another. */
+ * where its answers are waited for, with its caches warm. For short statements it remembers
+ * another one than for long ones, which would lead it away from the first few. A number only, and
+ * only a hint: pools share the places of the table, and a connection may have become another. */
 enum { HINTS = 64 };
-static _Thread_local uint16_t t_hint[HINTS];
+static _Thread_local uint16_t t_hint[2][HINTS];
 
-uint32_t agdb__pool_preferred(const agdb__pool_t *pool)
+uint32_t agdb__pool_preferred(const agdb__pool_t *pool, bool is_short)
 {
-    uint16_t hint = t_hint[pool->number % HINTS];
+    uint16_t hint = t_hint[is_short][pool->number % HINTS];
 
     return hint != 0 ? hint - 1u : agdb__thread_number();
 }
 
-void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i)
+void agdb__pool_prefer(const agdb__pool_t *pool, bool is_short, uint32_t i)
 {
-    t_hint[pool->number % HINTS] = (uint16_t)(i + 1);
+    t_hint[is_short][pool->number % HINTS] = (uint16_t)(i + 1);
 }
 
 bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
@@ -336,7 +337,7 @@ static agdb_status_t claim_waiting(agdb__pool_t *pool, uint64_t now_us, uint64_t
 agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
                                uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr)
 {
-    uint32_t start = agdb__pool_preferred(pool);
+    uint32_t start = agdb__pool_preferred(pool, false);
     agdb_status_t st;
     uint32_t i;
 
@@ -357,7 +358,7 @@ agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_
             break;
         agdb__pool_discard(pool, i);
     }
-    agdb__pool_prefer(pool, i);
+    agdb__pool_prefer(pool, false, i);
     *ret = (agdb__lease_t){pool->slots.slot[i].conn, i, now_us};
     return AGDB_OK;
 }

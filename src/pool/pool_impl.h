@@ -73,8 +73,8 @@ uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint
  * statements and another slot, so that those of any length never hold all. */
 uint32_t agdb__pool_reserved(agdb__pool_t *pool);
 /* Where the calling thread looks for a connection first. */
-uint32_t agdb__pool_preferred(const agdb__pool_t *pool);
-void agdb__pool_prefer(const agdb__pool_t *pool, uint32_t i);
+uint32_t agdb__pool_preferred(const agdb__pool_t *pool, bool is_short);
+void agdb__pool_prefer(const agdb__pool_t *pool, bool is_short, uint32_t i);
 /* Calls the keeper for one more connection, if there may be one. */
 void agdb__pool_call_keeper(agdb__pool_t *pool);
 /* How many wait, in the lines and for a connection of their own. */

@@ -222,7 +222,7 @@ static bool may_ride(call_t *c)
  * connections busy on the first of them, and nothing that all threads share is written. */
 static uint32_t take_straight(call_t *c)
 {
-    uint32_t start = agdb__pool_preferred(c->pool);
+    uint32_t start = agdb__pool_preferred(c->pool, true);
     uint32_t i = AGDB__NO_SLOT;
 
     if (agdb__line_count(&c->traffic->line) > 0)
@@ -232,7 +232,7 @@ static uint32_t take_straight(call_t *c)
     if (i == AGDB__NO_SLOT && agdb__traffic_is_thin(c->traffic, &c->pool->slots))
         i = agdb__pool_take_lane(c->pool, c->traffic, UINT32_MAX, 0, c->now_us);
     if (i != AGDB__NO_SLOT)
-        agdb__pool_prefer(c->pool, i);
+        agdb__pool_prefer(c->pool, true, i);
     return i;
 }
 
