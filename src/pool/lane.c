@@ -325,7 +325,7 @@ static void let_go(leader_t *l)
 }
 
 /* Nobody can wait for this group any longer, or it has been away for too long: the connection goes,
- * and who still waits is told that it was lost (and may try again, it only read). */
+ * and who still waits is told that it was lost: a read may try again, a write is unknown. */
 static void give_up(leader_t *l)
 {
     agdb__conn_abort(l->conn, "no answer to a group of statements in time");
@@ -475,8 +475,11 @@ void agdb__lane_serve(agdb__pool_t *pool, agdb__traffic_t *traffic)
     while (agdb__traffic_is_due(traffic, &pool->slots, AGDB__NO_SLOT)) {
         uint32_t i = agdb__pool_take_lane(pool, traffic, UINT32_MAX, 0, agdb__now_us());
 
-        if (i == AGDB__NO_SLOT)
+        if (i == AGDB__NO_SLOT) { /* all may have gone: nobody else would ask for one soon */
+            agdb__traffic_lacks(traffic);
+            agdb__pool_call_keeper(pool);
             return;
+        }
         if (appoint(traffic, i))
             continue;
         agdb__slots_give(&pool->slots, i);

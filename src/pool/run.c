@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/wait.h"
 #include "pool/group.h"
 #include "pool/known.h"
 #include "pool/lane.h"
@@ -191,8 +190,10 @@ static bool lead_if_due(call_t *c, agdb__ride_t *ride)
 static agdb_status_t ride(call_t *c, bool *ret_alone)
 {
     agdb__pool_t *pool = c->pool;
-    agdb__ride_t ride = {
-        .run = c->run, .learnt = c->learnt, .expected_us = agdb__learn_expected_us(c->learnt)};
+    agdb__ride_t ride = {.run = c->run,
+                         .learnt = c->learnt,
+                         .expected_us = agdb__learn_expected_us(c->learnt),
+                         .work_us = agdb__pool_work_us(c->pool, c->learnt)};
     agdb_status_t st = agdb__pool_refuse(pool, c->now_us, c->reterr);
 
     if (st != AGDB_OK) {

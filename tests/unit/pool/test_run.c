@@ -309,6 +309,31 @@ static void a_group_without_an_answer_gives_its_connection_up(void **state)
     assert_int_equal(agdb__pool_counts(g_pool).open, 0);
 }
 
+/* 40 of 190 us are more than anybody behind a group may wait for: 22 fill the first one. */
+static void a_group_ends_at_the_time_that_its_members_take(void **state)
+{
+    static const char sql[] = "SELECT longer";
+    caller_t c[40];
+    agdb__learnt_t *learnt =
+        agdb__learn_find(&g_pool->learn, agdb__statement_hash(sql, strlen(sql)));
+    uint32_t slot = hold();
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 3; i++)
+        agdb__learn_solo(learnt, true, 190);
+    for (i = 0; i < 40; i++)
+        c[i] = (caller_t){.sql = sql, .timeout_ms = 5000};
+    start(c, 40);
+    wait_for_line(40);
+    agdb__pool_give_back(g_pool, slot, agdb__now_us());
+    finish(c, 40);
+    for (i = 0; i < 40; i++)
+        assert_int_equal(c[i].status, AGDB_OK);
+    assert_int_equal(g_fake.members, 40);
+    assert_int_equal(g_fake.groups, 2);
+}
+
 static void what_fell_while_it_waited_is_not_sent(void **state)
 {
     caller_t c[2] = {{.sql = "SELECT 1", .timeout_ms = 5000},
@@ -443,6 +468,7 @@ int main(void)
         CASE(what_must_not_ride_runs_alone),
         CASE(a_leader_out_of_time_leaves_its_group_to_a_member),
         CASE(a_group_without_an_answer_gives_its_connection_up),
+        CASE(a_group_ends_at_the_time_that_its_members_take),
         CASE(what_fell_while_it_waited_is_not_sent),
         CASE(who_wants_to_be_alone_never_rides),
         CASE(neither_riders_nor_waiters_starve),
