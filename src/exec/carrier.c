@@ -161,7 +161,7 @@ static void count_in(agdb__carrier_t *c, agdb__task_t *task)
     uint64_t alone_us = agdb__learn_expected_us(task->learnt);
 
     take_aboard(c, task);
-    c->work_us += agdb__pool_work_us(c->feed->pool, task->learnt);
+    c->work_us += agdb__pool_work_us(c->feed->pool, task->learnt, false);
     if (alone_us > c->longest_us)
         c->longest_us = alone_us;
 }

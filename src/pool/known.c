@@ -21,9 +21,9 @@ bool agdb__pool_excludes(const agdb__pool_t *pool, const agdb__learnt_t *learnt)
     return agdb__learn_is_excluded(&pool->learn, learnt);
 }
 
-uint64_t agdb__pool_work_us(const agdb__pool_t *pool, const agdb__learnt_t *learnt)
+uint64_t agdb__pool_work_us(const agdb__pool_t *pool, const agdb__learnt_t *learnt, bool least)
 {
-    return agdb__learn_work_us(&pool->learn, learnt);
+    return agdb__learn_work_us(&pool->learn, learnt, least);
 }
 
 uint64_t agdb__pool_way_us(const agdb__pool_t *pool)

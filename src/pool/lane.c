@@ -86,6 +86,7 @@ static void empty(agdb__lane_t *lane)
 {
     lane->count = 0;
     lane->work_us = 0;
+    lane->least_us = 0;
     lane->longest_us = 0;
 }
 
@@ -93,6 +94,7 @@ static void add_member(agdb__lane_t *lane, agdb__ride_t *ride)
 {
     lane->member[lane->count++] = ride;
     lane->work_us += ride->work_us;
+    lane->least_us += ride->least_us;
     if (ride->expected_us > lane->longest_us)
         lane->longest_us = ride->expected_us;
 }
@@ -156,7 +158,7 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     lane->sent_us = agdb__now_us();
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
-    agdb__traffic_note(l->traffic, &l->pool->slots, lane->work_us + agdb__pool_way_us(l->pool));
+    agdb__traffic_note(l->traffic, &l->pool->slots, lane->least_us + agdb__pool_way_us(l->pool));
     return lane->count > 0;
 }
 

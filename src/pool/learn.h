@@ -23,6 +23,7 @@ typedef struct agdb__learnt {
     atomic_ullong hash;    /* 0: free */
     atomic_uint solo_runs; /* on its own, up to 3 */
     atomic_uint time_x16;  /* its time alone, in 1/16 microseconds: falls at once, rises slowly */
+    atomic_uint least_x16; /* the same, rising much more slowly: how fast it can be */
     atomic_uint rides;
     atomic_uint failures; /* among the rides */
     atomic_uint alone;    /* runs that it still has to make on its own */
@@ -51,7 +52,8 @@ void agdb__learn_failure(agdb__learnt_t *entry, agdb__group_fault_t fault);
 void agdb__learn_slow(agdb__learnt_t *entry);
 /* Its time alone, in microseconds, the way there and back included; 0: not known. */
 uint64_t agdb__learn_expected_us(const agdb__learnt_t *entry);
-/* Without the way. */
-uint64_t agdb__learn_work_us(const agdb__learn_t *learn, const agdb__learnt_t *entry);
+/* In a group: without the way and a Sync of its own. `least`: as fast as it can be, on a server
+ * that is not busy; else as it has been lately. */
+uint64_t agdb__learn_work_us(const agdb__learn_t *learn, const agdb__learnt_t *entry, bool least);
 
 #endif

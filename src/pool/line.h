@@ -41,6 +41,7 @@ typedef struct agdb__ride {
     agdb__learnt_t *learnt;
     uint64_t expected_us; /* alone */
     uint64_t work_us;     /* in a group */
+    uint64_t least_us;    /* the same on a server that is not busy */
 
     /* DONE */
     agdb_status_t status;

@@ -13,6 +13,7 @@ typedef struct agdb__lane {
     size_t count;
     uint64_t sent_us;
     uint64_t work_us;    /* of the members, in sum */
+    uint64_t least_us;   /* the same on a server that is not busy: for the width */
     uint64_t longest_us; /* the longest of them alone */
 } agdb__lane_t;
 

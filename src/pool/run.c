@@ -193,7 +193,8 @@ static agdb_status_t ride(call_t *c, bool *ret_alone)
     agdb__ride_t ride = {.run = c->run,
                          .learnt = c->learnt,
                          .expected_us = agdb__learn_expected_us(c->learnt),
-                         .work_us = agdb__pool_work_us(c->pool, c->learnt)};
+                         .work_us = agdb__pool_work_us(c->pool, c->learnt, false),
+                         .least_us = agdb__pool_work_us(c->pool, c->learnt, true)};
     agdb_status_t st = agdb__pool_refuse(pool, c->now_us, c->reterr);
 
     if (st != AGDB_OK) {

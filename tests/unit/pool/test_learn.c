@@ -72,9 +72,9 @@ static void the_way_to_the_server_is_no_reason_to_stay_alone(void **state)
     agdb__learn_way(&g_learn, 530);
     assert_true(agdb__learn_may_ride(&g_learn, read));
     assert_false(agdb__learn_may_ride(&g_learn, slow));
-    assert_in_range(agdb__learn_work_us(&g_learn, read), 25, 35);
+    assert_in_range(agdb__learn_work_us(&g_learn, read, false), 15, 19); /* nor a Sync of its own */
     agdb__learn_way(&g_learn, 100000); /* a busy moment: nothing takes less than no time */
-    assert_int_equal(agdb__learn_work_us(&g_learn, read), 1);
+    assert_int_equal(agdb__learn_work_us(&g_learn, read, false), 1);
 }
 
 static void excluded_are_those_whose_timing_is_known_to_be_of_no_use(void **state)
@@ -102,6 +102,18 @@ static void a_statement_that_becomes_fast_rides_again(void **state)
         agdb__learn_solo(e, true, 20);
     assert_true(agdb__learn_may_ride(&g_learn, e));
     assert_in_range(agdb__learn_expected_us(e), 15, 40);
+}
+
+static void how_fast_it_can_be_outlasts_a_busy_time(void **state)
+{
+    agdb__learnt_t *e = known(70, 40);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 100; i++)
+        agdb__learn_solo(e, true, 900);
+    assert_true(agdb__learn_work_us(&g_learn, e, false) > 300);
+    assert_in_range(agdb__learn_work_us(&g_learn, e, true), 26, 32);
 }
 
 static void a_slow_group_sends_its_members_alone_for_a_while(void **state)
@@ -172,6 +184,7 @@ int main(void)
         cmocka_unit_test_setup(the_way_to_the_server_is_no_reason_to_stay_alone, reset),
         cmocka_unit_test_setup(excluded_are_those_whose_timing_is_known_to_be_of_no_use, reset),
         cmocka_unit_test_setup(a_statement_that_becomes_fast_rides_again, reset),
+        cmocka_unit_test_setup(how_fast_it_can_be_outlasts_a_busy_time, reset),
         cmocka_unit_test_setup(a_slow_group_sends_its_members_alone_for_a_while, reset),
         cmocka_unit_test_setup(failures_over_one_in_a_hundred_end_riding, reset),
         cmocka_unit_test_setup(a_passing_failure_sends_a_statement_alone_for_a_while, reset),
