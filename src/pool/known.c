@@ -11,6 +11,11 @@ agdb__learnt_t *agdb__pool_learnt(agdb__pool_t *pool, const agdb__statement_t *s
     return agdb__learn_find(&pool->learn, statement->hash ^ !statement->read_only);
 }
 
+bool agdb__pool_is_short(agdb__pool_t *pool, agdb__learnt_t *learnt)
+{
+    return agdb__learn_is_short(&pool->learn, learnt);
+}
+
 bool agdb__pool_lets_ride(agdb__pool_t *pool, agdb__learnt_t *learnt)
 {
     return agdb__learn_may_ride(&pool->learn, learnt);

@@ -7,7 +7,8 @@
 
 /* NULL: it never rides, or not as things are (grouping is off; a write where commits wait). */
 agdb__learnt_t *agdb__pool_learnt(agdb__pool_t *pool, const agdb__statement_t *statement);
-/* agdb__learn_may_ride, _is_excluded, _work_us and _way_us of this pool's. */
+/* agdb__learn_is_short, _may_ride, _is_excluded, _work_us and _way_us of this pool's. */
+bool agdb__pool_is_short(agdb__pool_t *pool, agdb__learnt_t *learnt);
 bool agdb__pool_lets_ride(agdb__pool_t *pool, agdb__learnt_t *learnt);
 bool agdb__pool_excludes(const agdb__pool_t *pool, const agdb__learnt_t *learnt);
 uint64_t agdb__pool_work_us(const agdb__pool_t *pool, const agdb__learnt_t *learnt, bool least);

@@ -82,7 +82,7 @@ bool agdb__learn_is_excluded(const agdb__learn_t *learn, const agdb__learnt_t *e
             agdb__learn_work_us(learn, e, false) > AGDB__RIDE_LIMIT_US);
 }
 
-bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)
+bool agdb__learn_is_short(const agdb__learn_t *learn, agdb__learnt_t *e)
 {
     unsigned alone;
 
@@ -90,12 +90,20 @@ bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)
         agdb__learn_work_us(learn, e, false) > AGDB__RIDE_LIMIT_US)
         return false;
     alone = get(&e->alone);
-    if (alone > 0) {
+    if (alone > 0)
         set(&e->alone, alone - 1); /* a race costs a sample, no more */
-        return false;
-    }
+    return alone == 0;
+}
+
+bool agdb__learn_rides(agdb__learnt_t *e)
+{
     return atomic_fetch_add_explicit(&e->rides, 1, memory_order_relaxed) % SAMPLE_EVERY !=
            SAMPLE_EVERY - 1;
+}
+
+bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *e)
+{
+    return agdb__learn_is_short(learn, e) && agdb__learn_rides(e);
 }
 
 /* Falls at once, rises by a part of itself at most. */

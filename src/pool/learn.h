@@ -1,13 +1,13 @@
 /* What is known of statements on a node: which of them may share a connection with others.
  *
  * Only a statement that is short, harmless and seldom fails rides in a group. How long it takes is
- * learnt from runs on its own, the first three and then every 256th: inside a group single times
- * cannot be seen. What counts is how fast it can be: on a busy server every single run is slow, and
- * riding is what makes it less busy. And only what the server does: the way there and back is
- * the same for all, and a reason to ride, not against it. A
- * table of atomics, found by the text's hash; two texts of one hash (or a full table) make riding a
- * little wiser or less wise, never wrong: whether a text is harmless is checked again, by its full
- * text, on the connection. */
+ * learnt from runs on its own: the first three, those for which nobody was there to share with, and
+ * every 256th of the others. Inside a group single times cannot be seen. What counts is how fast it
+ * can be: on a busy server every single run is slow, and riding is what makes it less busy. And
+ * only what the server does: the way there and back is the same for all, and a reason to ride, not
+ * against it. A table of atomics, found by the text's hash; two texts of one hash (or a full table)
+ * make riding a little wiser or less wise, never wrong: whether a text is harmless is checked
+ * again, by its full text, on the connection. */
 #ifndef AGDB_POOL_LEARN_H
 #define AGDB_POOL_LEARN_H
 
@@ -40,7 +40,11 @@ agdb__learnt_t *agdb__learn_find(agdb__learn_t *learn, uint64_t hash);
 /* The way was so long: falls at once, rises slowly. */
 void agdb__learn_way(agdb__learn_t *learn, uint64_t us);
 uint64_t agdb__learn_way_us(const agdb__learn_t *learn);
-/* Whether this run may ride; counts it. */
+/* Whether this run may have one of the connections for short statements. */
+bool agdb__learn_is_short(const agdb__learn_t *learn, agdb__learnt_t *entry);
+/* Whether a short one rides with others this time, or is a sample; counts it. */
+bool agdb__learn_rides(agdb__learnt_t *entry);
+/* Both. */
 bool agdb__learn_may_ride(const agdb__learn_t *learn, agdb__learnt_t *entry);
 /* Whether it is known not to ride: it has failed too often, or takes too long. */
 bool agdb__learn_is_excluded(const agdb__learn_t *learn, const agdb__learnt_t *entry);

@@ -148,18 +148,30 @@ void agdb__pool_give(agdb__pool_t *pool, uint32_t i)
  * another one than for long ones, which would lead it away from the first few. A number only, and
  * only a hint: pools share the places of the table, and a connection may have become another. */
 enum { HINTS = 64 };
-static _Thread_local uint16_t t_hint[2][HINTS];
+typedef struct hint {
+    uint16_t slot; /* and one; 0: none yet */
+    bool missed;
+} hint_t;
+
+static _Thread_local hint_t t_hint[2][HINTS];
 
 uint32_t agdb__pool_preferred(const agdb__pool_t *pool, bool is_short)
 {
-    uint16_t hint = t_hint[is_short][pool->number % HINTS];
+    uint16_t slot = t_hint[is_short][pool->number % HINTS].slot;
 
-    return hint != 0 ? hint - 1u : agdb__thread_number();
+    return slot != 0 ? slot - 1u : agdb__thread_number();
 }
 
+/* Finding it taken once is chance, and no reason to push another thread from hers in turn. */
 void agdb__pool_prefer(const agdb__pool_t *pool, bool is_short, uint32_t i)
 {
-    t_hint[is_short][pool->number % HINTS] = (uint16_t)(i + 1);
+    hint_t *hint = &t_hint[is_short][pool->number % HINTS];
+    bool same = hint->slot == i + 1;
+
+    if (same || hint->missed || hint->slot == 0)
+        *hint = (hint_t){(uint16_t)(i + 1), false};
+    else
+        hint->missed = true;
 }
 
 bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)

@@ -212,12 +212,12 @@ static agdb_status_t ride(call_t *c, bool *ret_alone)
 /* --- which of both -------------------------------------------------------------------------------
  */
 
-static bool may_ride(call_t *c)
+static bool is_short(call_t *c)
 {
     if (c->run->alone)
         return false;
     c->learnt = agdb__pool_learnt(c->pool, c->run->statement);
-    return c->learnt != NULL && agdb__pool_lets_ride(c->pool, c->learnt);
+    return c->learnt != NULL && agdb__pool_is_short(c->pool, c->learnt);
 }
 
 /* Nobody to take along: straight out and back. As long as callers are few they find each other's
@@ -255,11 +255,13 @@ agdb_status_t agdb__pool_run(agdb__pool_t *pool, const agdb__run_t *run, agdb__r
     uint32_t i;
 
     *ret_ran = (agdb__ran_t){0};
-    if (!may_ride(&c))
+    if (!is_short(&c))
         return run_alone(&c);
     i = take_straight(&c);
     if (i != AGDB__NO_SLOT)
         return run_on(&c, i);
+    if (!agdb__learn_rides(c.learnt))
+        return run_alone(&c);
     st = ride(&c, &alone);
     if (!alone)
         return st;

@@ -1,7 +1,8 @@
 /* How many connections carry short statements, and when the next group leaves. Pure.
  *
- * As long as there are few callers each has a connection: their statements run side by side. More
- * are served best by few connections with large groups: the server's work for each Sync
+ * As long as there are few callers each has a connection: their statements run side by side, and
+ * nobody is woken by another (measured as below, 6 callers: 0.8 of raw this way, 0.5 in groups).
+ * More are served best by few connections with large groups: the server's work for each Sync
  * (transaction, flush, waking the client) is more than that for the statement itself. How few is
  * Little's law: as many as are busy on average, groups in a second x time of one, and a third more,
  * so that there is room to grow.
@@ -21,7 +22,7 @@
 #include <stdint.h>
 
 /* So many callers have a connection each, if there are as many. */
-enum { AGDB__WIDTH_FEW = 4, AGDB__WIDTH_LEAST = 2 };
+enum { AGDB__WIDTH_FEW = 6, AGDB__WIDTH_LEAST = 2 };
 
 /* What is under way on a node, of one kind. */
 typedef struct agdb__flow {

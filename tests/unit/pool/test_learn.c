@@ -49,6 +49,21 @@ static void every_256th_run_is_a_sample(void **state)
     assert_int_equal(alone, 10);
 }
 
+static void what_had_nobody_to_share_with_is_no_sample_lost(void **state)
+{
+    agdb__learnt_t *e = known(8, 20);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2560; i++)
+        assert_true(agdb__learn_is_short(&g_learn, e));
+    agdb__learn_slow(e);
+    for (i = 0; i < 3; i++)
+        assert_false(agdb__learn_is_short(&g_learn, e));
+    assert_true(agdb__learn_is_short(&g_learn, e));
+    assert_true(agdb__learn_rides(e)); /* its first */
+}
+
 static void slow_and_stateful_statements_never_ride(void **state)
 {
     agdb__learnt_t *slow = known(2, 500);
@@ -179,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_statement_rides_after_three_runs_alone, reset),
+        cmocka_unit_test_setup(what_had_nobody_to_share_with_is_no_sample_lost, reset),
         cmocka_unit_test_setup(every_256th_run_is_a_sample, reset),
         cmocka_unit_test_setup(slow_and_stateful_statements_never_ride, reset),
         cmocka_unit_test_setup(the_way_to_the_server_is_no_reason_to_stay_alone, reset),

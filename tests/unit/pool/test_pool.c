@@ -530,6 +530,22 @@ static void one_connection_is_kept_while_short_statements_use_the_pool(void **st
     agdb__pool_free(pool);
 }
 
+static void a_thread_keeps_to_its_connection_when_it_is_taken_once(void **state)
+{
+    agdb__pool_t pool = {.number = 61}; /* a number that no other pool here has */
+
+    (void)state;
+    agdb__pool_prefer(&pool, true, 3); /* the first one */
+    assert_int_equal(agdb__pool_preferred(&pool, true), 3);
+    agdb__pool_prefer(&pool, true, 5); /* taken: another one had to do */
+    assert_int_equal(agdb__pool_preferred(&pool, true), 3);
+    agdb__pool_prefer(&pool, true, 3); /* free again */
+    agdb__pool_prefer(&pool, true, 5);
+    assert_int_equal(agdb__pool_preferred(&pool, true), 3);
+    agdb__pool_prefer(&pool, true, 5); /* taken twice: it is another's */
+    assert_int_equal(agdb__pool_preferred(&pool, true), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +567,7 @@ int main(void)
         cmocka_unit_test_setup(claim_without_a_queue_while_the_keeper_looks_is_served, reset),
         cmocka_unit_test_setup(one_connection_is_kept_while_short_statements_use_the_pool, reset),
         cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
+        cmocka_unit_test(a_thread_keeps_to_its_connection_when_it_is_taken_once),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
