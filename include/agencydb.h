@@ -42,12 +42,14 @@
 #include "agencydb/version.h"
 #include "agencydb/base.h"
 #include "agencydb/error.h"
+#include "agencydb/session.h"
 #include "agencydb/request.h"
 #include "agencydb/result.h"
 #include "agencydb/log.h"
 #include "agencydb/map.h"
 #include "agencydb/client.h"
 #include "agencydb/loop.h"
+#include "agencydb/status.h"
 /* clang-format on */
 
 #endif

@@ -42,6 +42,7 @@ typedef struct agdb_options {
     bool allow_unstamped; /* use servers that `agencydb init` has not stamped (as `init` does) */
     const char *login;    /* logs in as this role instead of the map's connection.user; `password`,
                              when given, is then asked instead of the map's password source */
+    const char *zone;     /* where this process runs: replicas of that zone are asked first */
 } agdb_options_t;
 
 /* Loads a map and starts the keeper thread. Waits for no server and succeeds when all are down.

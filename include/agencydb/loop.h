@@ -66,7 +66,8 @@ typedef void (*agdb_done_fn)(void *user, agdb_status_t status, agdb_result_t *re
 AGDB_API AGDB_CHECKED agdb_status_t agdb_loop_open(agdb_t *db, const agdb_loop_options_t *options,
                                                    agdb_loop_t **ret, agdb_error_t **reterr);
 
-/* Runs one request; `done` hears of it later, never from inside this call. The request is copied.
+/* Runs one request; `done` hears of it later, never from inside this call. The request is copied,
+ * but for its session, which must not be freed before `done` is called.
  * @param loop     the loop
  * @param request  as for agdb_query; its time begins now
  * @param done     called once, unless agdb_submit fails

@@ -7,6 +7,7 @@
 #define AGENCYDB_REQUEST_H
 
 #include "agencydb/base.h"
+#include "agencydb/session.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,8 +16,10 @@ extern "C" {
 /* What the caller promises about the statement. The library enforces reads: a statement that
  * writes under AGDB_READ is refused by the server (25006). It never guesses from the SQL. */
 typedef enum agdb_access {
-    AGDB_WRITE = 0,          /* on the primary; anything */
-    AGDB_READ = 1,           /* on the primary; reads the newest rows */
+    AGDB_WRITE = 0,        /* on the primary; anything */
+    AGDB_READ = 1,         /* on the primary; reads the newest rows */
+    AGDB_READ_SESSION = 2, /* on a replica that has all that `session` wrote, else on the primary */
+    AGDB_READ_BOUNDED = 3, /* on a replica that lags by `max_lag_ms` at most, else the primary */
     AGDB_READ_REPLICA_OK = 4 /* on a replica; on the primary when there is none */
 } agdb_access_t;
 
@@ -234,6 +237,13 @@ typedef struct agdb_request {
     uint64_t max_rows;   /* more is AGDB_E_TOO_BIG; 0: no limit */
     uint64_t max_bytes;  /* more is AGDB_E_TOO_BIG; 0: AGDB_MAX_BYTES_DEFAULT */
     bool alone;          /* never in a group with other callers' statements */
+    const char *idempotency_key; /* a write that happens once for this key of this agency, however
+                                    often it is sent: 1 to 255 bytes, such as a UUID that the caller
+                                    keeps. Needs the tables of `agencydb init` */
+    agdb_session_t *session;     /* writes advance it, AGDB_READ_SESSION obeys it; NULL: none. Lives
+                                    until the answer is there */
+    uint32_t max_lag_ms;         /* AGDB_READ_BOUNDED: what it shows is at most so old. Replicas are
+                                    asked every second: below 1000 the primary answers most of the time */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

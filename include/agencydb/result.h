@@ -151,6 +151,13 @@ AGDB_API const char *agdb_result_shard(const agdb_result_t *res);
  * @threads any */
 AGDB_API const char *agdb_result_node(const agdb_result_t *res);
 
+/* Whether a write with an idempotency key had happened before: it was not executed again, and there
+ * are no rows.
+ * @param res  may be NULL
+ * @return true or false
+ * @threads any */
+AGDB_API bool agdb_result_replayed(const agdb_result_t *res);
+
 /* @param res  may be NULL
  * @return the role in which the node answered
  * @threads any */

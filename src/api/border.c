@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "pg/params.h"
 
 agdb_status_t agdb__border_enter(agdb_t *db, const agdb_allocator_t **ret_outer,
                                  agdb_error_t **reterr)
@@ -50,6 +51,29 @@ agdb_status_t agdb__border_copy(void *ours, size_t our_size, const void *theirs,
     return AGDB_OK;
 }
 
+static agdb_status_t check_access(const agdb_request_t *r, agdb_error_t **reterr)
+{
+    switch (r->access) {
+    case AGDB_WRITE:
+    case AGDB_READ:
+    case AGDB_READ_REPLICA_OK:
+        break;
+    case AGDB_READ_SESSION:
+        if (r->session == NULL)
+            return agdb__fail(reterr, AGDB_E_INVAL, "AGDB_READ_SESSION needs a .session");
+        break;
+    case AGDB_READ_BOUNDED:
+        if (r->max_lag_ms == 0)
+            return agdb__fail(reterr, AGDB_E_INVAL, "AGDB_READ_BOUNDED needs .max_lag_ms");
+        break;
+    default:
+        return agdb__fail(reterr, AGDB_E_UNSUPPORTED, "unknown .access %d", (int)r->access);
+    }
+    if (r->max_lag_ms != 0 && r->access != AGDB_READ_BOUNDED)
+        return agdb__fail(reterr, AGDB_E_INVAL, ".max_lag_ms is of AGDB_READ_BOUNDED only");
+    return AGDB_OK;
+}
+
 static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reterr)
 {
     if (r->sql == NULL || r->sql[0] == '\0')
@@ -63,9 +87,19 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has two targets: .key and .shard");
     if (r->nparams > 0 && r->params == NULL)
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has .nparams but no .params");
-    if (r->access != AGDB_WRITE && r->access != AGDB_READ && r->access != AGDB_READ_REPLICA_OK)
-        return agdb__fail(reterr, AGDB_E_UNSUPPORTED, "unknown .access %d", (int)r->access);
-    return AGDB_OK;
+    if (r->idempotency_key != NULL && r->access != AGDB_WRITE)
+        return agdb__fail(reterr, AGDB_E_INVAL, ".idempotency_key is of writes only");
+    if (r->idempotency_key != NULL &&
+        (r->idempotency_key[0] == '\0' || strlen(r->idempotency_key) > AGDB_KEY_MAX))
+        return agdb__fail(reterr, AGDB_E_INVAL, ".idempotency_key has not 1 to %d bytes",
+                          AGDB_KEY_MAX);
+    if (r->idempotency_key != NULL) { /* its fingerprint reads the parameters */
+        size_t scratch;
+
+        if (agdb__params_check(r->params, r->nparams, &scratch, reterr) != AGDB_OK)
+            return AGDB_E_INVAL;
+    }
+    return check_access(r, reterr);
 }
 
 agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,

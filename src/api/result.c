@@ -207,6 +207,11 @@ const char *agdb_result_node(const agdb_result_t *res)
     return res != NULL ? res->node : "";
 }
 
+bool agdb_result_replayed(const agdb_result_t *res)
+{
+    return res != NULL && res->replayed;
+}
+
 agdb_role_t agdb_result_role(const agdb_result_t *res)
 {
     return res != NULL ? res->role : AGDB_ROLE_UNKNOWN;

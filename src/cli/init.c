@@ -16,7 +16,8 @@ static const cli_usage_t k_usage = {
         "Writes keyspace, shard, hash and number of slots into the table agencydb.identity on the\n"
         "primary of each shard, and lets the map's users read it. A client that finds another "
         "stamp\n"
-        "than its map says does not use that server. Running it again changes nothing; another\n"
+        "than its map says does not use that server. Also makes the table of idempotency keys\n"
+        "(agencydb.idempotency). Running it again changes nothing; another\n"
         "stamp is never overwritten. The role must be allowed to create a schema in the database.",
     .examples = "  agencydb init shardmap.yaml\n"
                 "  agencydb init --user owner --password-file /run/secrets/owner shardmap.yaml\n"
@@ -159,14 +160,19 @@ static found_t look(stamp_t *stamp)
     return found;
 }
 
-/* Whether every user of the map may read the stamp already. */
+/* Whether every user of the map may read the stamp already, and use the other table. */
 static bool is_readable(stamp_t *stamp, names_t users)
 {
     const agdb_value_t names = agdb_text_array(users.items, users.count);
 
     return is_true(stamp,
                    "SELECT bool_and(has_schema_privilege(name, 'agencydb', 'USAGE')"
-                   " AND has_table_privilege(name, 'agencydb.identity', 'SELECT'))"
+                   " AND has_table_privilege(name, 'agencydb.identity', 'SELECT')"
+                   " AND CASE WHEN to_regclass('agencydb.idempotency') IS NULL THEN false"
+                   " ELSE has_table_privilege(name, 'agencydb.idempotency', 'SELECT')"
+                   " AND has_table_privilege(name, 'agencydb.idempotency', 'INSERT')"
+                   " AND has_table_privilege(name, 'agencydb.idempotency', 'UPDATE')"
+                   " AND has_table_privilege(name, 'agencydb.idempotency', 'DELETE') END)"
                    " FROM unnest($1::text[]) name",
                    &names, 1);
 }
@@ -188,6 +194,12 @@ static char *stamp_statement(const stamp_t *stamp, names_t users)
                         "  CREATE TABLE agencydb.identity (keyspace text PRIMARY KEY,"
                         "   shard text NOT NULL, hash text NOT NULL, slots int8 NOT NULL,"
                         "   stamped_at timestamptz NOT NULL DEFAULT now());"
+                        " END IF;"
+                        " IF to_regclass('agencydb.idempotency') IS NULL THEN"
+                        "  CREATE TABLE agencydb.idempotency (agency bytea NOT NULL,"
+                        "   key text NOT NULL, fingerprint int8 NOT NULL,"
+                        "   at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (agency, key));"
+                        "  CREATE INDEX ON agencydb.idempotency USING brin (at);"
                         " END IF;");
     cli_buf_format(&body,
                    " INSERT INTO agencydb.identity (keyspace, shard, hash, slots)"
@@ -200,8 +212,9 @@ static char *stamp_statement(const stamp_t *stamp, names_t users)
                        " IF current_user <> %s THEN"
                        "  GRANT USAGE ON SCHEMA agencydb TO %s;"
                        "  GRANT SELECT ON agencydb.identity TO %s;"
+                       "  GRANT SELECT, INSERT, UPDATE, DELETE ON agencydb.idempotency TO %s;"
                        " END IF;",
-                       cli_quoted(users.items[i], '\''), role, role);
+                       cli_quoted(users.items[i], '\''), role, role, role);
     }
     cli_buf_text(&body, " END");
     return cli_format("DO %s", cli_quoted(body.data, '\''));

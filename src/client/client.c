@@ -123,6 +123,7 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
                                                       .login = db->login,
                                                       .password = options->password,
                                                       .password_user = options->password_user,
+                                                      .zone = options->zone,
                                                       .allow_unstamped = options->allow_unstamped,
                                                       .resolver = db->resolver,
                                                       .wake = agdb__keeper_wake,

@@ -15,6 +15,12 @@ const char *agdb__event_name(agdb_event_type_t type)
         return "node refused";
     case AGDB_EVENT_SPLIT_BRAIN:
         return "split brain";
+    case AGDB_EVENT_SPLIT_ENDED:
+        return "split brain ended";
+    case AGDB_EVENT_NODE_STALE:
+        return "node stale";
+    case AGDB_EVENT_NODE_JOINED:
+        return "node joined";
     }
     return "";
 }
@@ -24,11 +30,14 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     switch (type) {
     case AGDB_EVENT_NODE_UP:
     case AGDB_EVENT_NODE_PROMOTED:
+    case AGDB_EVENT_NODE_JOINED:
+    case AGDB_EVENT_SPLIT_ENDED:
         return AGDB_LOG_INFO;
     case AGDB_EVENT_NODE_DOWN:
     case AGDB_EVENT_NODE_DEMOTED:
         return AGDB_LOG_WARN;
     case AGDB_EVENT_NODE_REFUSED:
+    case AGDB_EVENT_NODE_STALE:
     case AGDB_EVENT_SPLIT_BRAIN:
         break;
     }

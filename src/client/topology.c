@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "map/hash.h"
 
 #include <stdio.h>
 
@@ -175,10 +176,28 @@ static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
     }
     entry->endpoint[i] = at;
     entry->shard.nodes[i].name = node->name;
+    if (env->zone != NULL && strcmp(env->zone, node->zone) == 0)
+        entry->shard.near |= (uint32_t)1 << i;
     return expect_identity(t, e, keyspace, entry->map, env->allow_unstamped);
 }
 
 /* --- shards ----------------------------------------------------------------------------------- */
+
+/* Names are no longer than a map's line; a NUL stands between them. */
+static bool name_shard(const char *keyspace, const char *shard, uint64_t *ret)
+{
+    const size_t a = strlen(keyspace) + 1;
+    const size_t b = strlen(shard);
+    char *both = agdb__malloc(a + b);
+
+    if (both == NULL)
+        return false;
+    memcpy(both, keyspace, a);
+    memcpy(both + a, shard, b);
+    *ret = agdb__hash_key(both, a + b);
+    agdb__free(both);
+    return true;
+}
 
 static bool add_shard(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
                       const agdb__map_shard_t *map, const agdb__topology_env_t *env)
@@ -189,12 +208,19 @@ static bool add_shard(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
 
     if (!agdb__board_init(&entry->shard.board, n))
         return false;
+    if (!agdb__marks_init(&entry->shard.marks, n)) {
+        agdb__board_fini(&entry->shard.board);
+        return false;
+    }
     t->nshards++;
     entry->map = map;
     entry->shard.name = map->name;
+    if (!name_shard(keyspace->name, map->name, &entry->shard.id))
+        return false;
     entry->shard.nnodes = n;
     entry->shard.call_ms = number(&map->nodes[0], AGDB_S_TIMEOUT_CALL);
     entry->shard.park_ms = number(&map->nodes[0], AGDB_S_TIMEOUT_PARK);
+    entry->shard.park_max = (unsigned)number(&map->nodes[0], AGDB_S_POOL_QUEUE);
     entry->shard.nodes = agdb__calloc(n, sizeof *entry->shard.nodes);
     entry->endpoint = agdb__calloc(n, sizeof *entry->endpoint);
     entry->memory = agdb__calloc(n, sizeof *entry->memory);
@@ -280,6 +306,7 @@ void agdb__topology_fini(agdb__topology_t *t)
         agdb__probe_fini(&t->servers[i].probe);
     for (i = 0; i < t->nshards; i++) {
         agdb__board_fini(&t->shards[i].shard.board);
+        agdb__marks_fini(&t->shards[i].shard.marks);
         agdb__free(t->shards[i].shard.nodes);
         agdb__free(t->shards[i].endpoint);
         agdb__free(t->shards[i].memory);

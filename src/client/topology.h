@@ -35,6 +35,10 @@ typedef struct agdb__endpoint {
 typedef struct agdb__node_memory {
     agdb__health_t health;
     bool in_recovery;
+    bool stale; /* a primary of a timeline that is over */
+    bool away;  /* a replica that answers and has not caught up */
+    agdb__join_t join;
+    uint64_t answers; /* of its server's probe: those that its mark comes from */
 } agdb__node_memory_t;
 
 typedef struct agdb__shard_entry {
@@ -63,6 +67,7 @@ typedef struct agdb__topology_env {
     const char *login; /* NULL: the map's */
     agdb_password_fn password;
     void *password_user;
+    const char *zone; /* NULL: none */
     bool allow_unstamped;
     agdb__resolver_t *resolver;
     void (*wake)(void *user);

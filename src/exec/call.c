@@ -2,15 +2,21 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/rng.h"
+#include "exec/fingerprint.h"
 #include "exec/parked.h"
 #include "exec/retry.h"
 #include "monitor/choose.h"
+
+/* How soon a read that no replica was fresh enough for looks again, while there is no primary. */
+enum { LOOK_AGAIN_US = 50000 };
 
 void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_request_t *request,
                       uint64_t start_us, uint64_t salt)
 {
     uint64_t ms = request->timeout_ms != 0 ? request->timeout_ms : shard->call_ms;
 
+    agdb__budget_earn(&shard->budget);
     *call = (agdb__call_t){
         .shard = shard,
         .statement = {.sql = request->sql,
@@ -18,22 +24,56 @@ void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_reque
                       .params = request->params,
                       .nparams = request->nparams,
                       .read_only = request->access != AGDB_WRITE,
+                      .wants_position = request->access == AGDB_WRITE && request->session != NULL,
                       .max_rows = request->max_rows,
                       .max_bytes =
                           request->max_bytes != 0 ? request->max_bytes : AGDB_MAX_BYTES_DEFAULT},
         .access = request->access,
-        .idempotent = request->idempotent,
+        .session = request->session,
+        .age_us = (uint64_t)request->max_lag_ms * 1000,
+        .idempotent = request->idempotent || request->idempotency_key != NULL,
         .alone = request->alone,
         .start_us = start_us,
         .deadline_us = agdb__after_ms(start_us, ms),
         .salt = salt,
     };
+    if (request->idempotency_key != NULL)
+        call->statement.once = (agdb__once_t){request->key.data, request->key.len,
+                                              request->idempotency_key, agdb__fingerprint(request)};
 }
 
 /* --- what is next ------------------------------------------------------------------------------
  */
 
 static const agdb__next_t k_over = {AGDB__NEXT_OVER, AGDB__NO_NODE, 0};
+
+static void leave_park(agdb__call_t *call)
+{
+    if (call->is_parked)
+        atomic_fetch_sub_explicit(&call->shard->parked, 1, memory_order_relaxed);
+    call->is_parked = false;
+}
+
+/* False: too many are there already. */
+static bool enter_park(agdb__call_t *call, uint64_t now_us)
+{
+    agdb__shard_t *shard = call->shard;
+    unsigned before;
+
+    if (call->is_parked)
+        return true;
+    before = atomic_fetch_add_explicit(&shard->parked, 1, memory_order_relaxed);
+    call->is_parked = true;
+    if (call->park_end_us == 0)
+        call->park_end_us = agdb__min_us(call->deadline_us, agdb__after_ms(now_us, shard->park_ms));
+    return shard->park_max == 0 || before < shard->park_max;
+}
+
+static agdb__next_t fail_crowded(agdb__call_t *call)
+{
+    (void)agdb__fail_crowded(call->shard, &call->error);
+    return k_over;
+}
 
 static agdb__next_t fail_closing(agdb__call_t *call)
 {
@@ -43,13 +83,111 @@ static agdb__next_t fail_closing(agdb__call_t *call)
     return k_over;
 }
 
-static agdb__next_t park(agdb__call_t *call, uint64_t now_us)
+static bool must_be_fresh(const agdb__call_t *call)
 {
-    if (call->park_end_us == 0)
-        call->park_end_us =
-            agdb__min_us(call->deadline_us, agdb__after_ms(now_us, call->shard->park_ms));
+    return call->access == AGDB_READ_SESSION || call->access == AGDB_READ_BOUNDED;
+}
+
+/* A replica that is behind may have come further a little later, which no view tells. */
+static agdb__next_t look_again(agdb__call_t *call, uint64_t now_us)
+{
+    if (now_us >= call->park_end_us) {
+        (void)agdb__fail_not_fresh(call->shard, now_us - call->start_us, &call->error);
+        return k_over;
+    }
+    call->was_behind = false;
+    call->pause = AGDB__PAUSE_LATER;
+    call->until_us = agdb__min_us(call->park_end_us, now_us + LOOK_AGAIN_US);
+    return (agdb__next_t){AGDB__NEXT_WAIT, AGDB__NO_NODE, call->until_us};
+}
+
+static agdb__next_t park(agdb__call_t *call, agdb__view_t view, uint64_t now_us)
+{
+    if (atomic_load_explicit(&call->shard->board.closing, memory_order_relaxed))
+        return fail_closing(call);
+    if (!enter_park(call, now_us))
+        return fail_crowded(call);
+    if (must_be_fresh(call) && (view.replicas != 0 || call->is_ahead))
+        return look_again(call, now_us);
     call->pause = AGDB__PAUSE_PARKED;
     return (agdb__next_t){AGDB__NEXT_WAIT, AGDB__NO_NODE, call->park_end_us};
+}
+
+/* What a replica must have so that it will do. */
+static agdb__need_kind_t need(agdb__call_t *call, uint64_t now_us, agdb__position_t *ret)
+{
+    switch (call->access) {
+    case AGDB_READ_REPLICA_OK:
+        return AGDB__NEED_NOTHING;
+    case AGDB_READ_SESSION:
+        return agdb__session_need(call->session, call->shard->id, ret);
+    case AGDB_READ_BOUNDED:
+        return agdb__marks_bound(&call->shard->marks, call->age_us, now_us, ret)
+                   ? AGDB__NEED_POSITION
+                   : AGDB__NEED_PRIMARY;
+    case AGDB_WRITE:
+    case AGDB_READ:
+        break;
+    }
+    return AGDB__NEED_PRIMARY;
+}
+
+/* The replicas that will do. When none is known to have what is needed, one that may have it is
+ * asked: the guard then travels ahead of the statement. */
+static uint32_t replicas_for(agdb__call_t *call, agdb__view_t view, uint64_t now_us)
+{
+    agdb__position_t at = {0, 0, 0};
+    agdb__need_kind_t kind = need(call, now_us, &at);
+    agdb__fresh_t fresh;
+
+    call->need = at;
+    call->is_ahead = false;
+    call->statement.at_least = (agdb__position_t){0, 0, 0};
+    if (kind == AGDB__NEED_NOTHING)
+        return view.replicas;
+    if (kind == AGDB__NEED_PRIMARY)
+        return 0;
+    fresh = agdb__marks_fresh(&call->shard->marks, &at, view.replicas & ~call->tried, now_us);
+    call->is_ahead = fresh.ahead;
+    if (call->was_behind)
+        return 0;
+    if (fresh.sure == 0)
+        call->statement.at_least = at;
+    return fresh.sure != 0 ? fresh.sure : fresh.maybe;
+}
+
+/* Without those that have failed too often, unless that leaves none; those of the own zone, if
+ * there are any. */
+static uint32_t best_of(const agdb__call_t *call, uint32_t replicas, uint64_t now_us,
+                        uint64_t *ret_cost)
+{
+    const agdb__shard_t *shard = call->shard;
+    uint32_t in = replicas;
+    uint32_t rest;
+
+    if ((replicas & (replicas - 1)) == 0)
+        return replicas; /* one, or none */
+    for (rest = replicas; rest != 0; rest &= rest - 1) {
+        const unsigned i = (unsigned)__builtin_ctz(rest);
+
+        if (agdb__grade_is_out(&shard->nodes[i].grade, now_us))
+            in &= ~((uint32_t)1 << i);
+        ret_cost[i] = agdb__grade_cost(&shard->nodes[i].grade,
+                                       agdb__pool_waiting(shard->nodes[i].pool), now_us);
+    }
+    if (in == 0)
+        in = replicas;
+    return (in & shard->near) != 0 ? in & shard->near : in;
+}
+
+/* The session has written on a timeline that the keeper has not seen yet: what it has for the
+ * primary is none any more. */
+static void ask_all(const agdb__shard_t *shard)
+{
+    uint32_t i;
+
+    for (i = 0; i < shard->nnodes; i++)
+        agdb__pool_doubt(shard->nodes[i].pool);
 }
 
 /* Looks at the shard's view and chooses. */
@@ -58,15 +196,22 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
     agdb__shard_t *shard = call->shard;
     unsigned version = agdb__board_version(&shard->board);
     agdb__view_t view = agdb__board_view(&shard->board);
+    uint64_t cost[AGDB__VIEW_NODES_MAX];
     agdb__choice_t choice;
+    uint32_t replicas;
 
     if (version != call->version)
         call->tried = 0;
     call->version = version;
-    choice = agdb__choose(view, call->access, call->tried, now_us + call->salt);
+    replicas = best_of(call, replicas_for(call, view, now_us) & ~call->tried, now_us, cost);
+    if (call->is_ahead) {
+        ask_all(shard);
+        return park(call, view, now_us);
+    }
+    choice = agdb__choose(view, replicas, call->tried, cost, now_us + call->salt);
     switch (choice.kind) {
     case AGDB__CHOOSE_PARK:
-        return park(call, now_us);
+        return park(call, view, now_us);
     case AGDB__CHOOSE_SPLIT:
         (void)agdb__fail_split(shard, &call->error);
         return k_over;
@@ -76,8 +221,11 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
     case AGDB__CHOOSE_NODE:
         break;
     }
+    leave_park(call);
     call->node = choice.node;
     call->on_primary = choice.node == view.primary;
+    if (call->on_primary)
+        call->statement.at_least = (agdb__position_t){0, 0, 0};
     call->attempts++;
     return (agdb__next_t){AGDB__NEXT_GO, choice.node, 0};
 }
@@ -123,6 +271,7 @@ static agdb_status_t wrap_result(agdb__call_t *call, const agdb__answer_t *answe
         agdb__error_outcome(&call->error, AGDB_OUTCOME_UNKNOWN);
         return AGDB_E_NOMEM;
     }
+    res->replayed = answer->replayed;
     res->role = answer->in_recovery ? AGDB_ROLE_REPLICA : AGDB_ROLE_PRIMARY;
     res->timing = (agdb_timing_t){sizeof res->timing, total_us - answer->exec_us, answer->exec_us,
                                   total_us, call->attempts};
@@ -177,6 +326,53 @@ static agdb_status_t check_confirmed(agdb__call_t *call)
     return AGDB_E_LOST;
 }
 
+/* Whether the chosen replica had replayed that much: by the guard, or by what is known of it. */
+static bool has_replayed(agdb__call_t *call, const agdb__position_t *at, uint64_t now_us)
+{
+    const uint32_t bit = (uint32_t)1 << call->node;
+
+    return (agdb__same_history(at, &call->need) && call->need.lsn >= at->lsn) ||
+           agdb__marks_fresh(&call->shard->marks, at, bit, now_us).sure == bit;
+}
+
+/* It may have waited long for a connection: what was fresh enough when the replica was chosen must
+ * have been so when it was read. */
+static bool is_within_bound(agdb__call_t *call, uint64_t read_us)
+{
+    agdb__position_t at;
+
+    return call->access != AGDB_READ_BOUNDED ||
+           (agdb__marks_bound(&call->shard->marks, call->age_us, read_us, &at) &&
+            has_replayed(call, &at, read_us));
+}
+
+/* A replica may have followed another history since it was chosen, on which the position that it
+ * has reached means something else. */
+static agdb_status_t check_fresh(agdb__call_t *call, uint64_t read_us)
+{
+    const bool same = agdb__board_version(&call->shard->board) == call->version ||
+                      agdb__marks_are_of(&call->shard->marks, &call->need);
+
+    if (call->on_primary || call->need.lsn == 0 || (same && is_within_bound(call, read_us)))
+        return AGDB_OK;
+    (void)agdb__fail(&call->error, AGDB_E_NOT_FRESH,
+                     same ? "had become too old when it was read"
+                          : "follows another history by now");
+    agdb__error_stage(&call->error, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(&call->error, AGDB_OUTCOME_NOT_SENT);
+    return AGDB_E_NOT_FRESH;
+}
+
+static agdb_status_t check_answer(agdb__call_t *call, uint64_t read_us)
+{
+    agdb_status_t st;
+
+    if (call->access == AGDB_WRITE)
+        return check_confirmed(call);
+    st = agdb__call_check_chosen(call);
+    return st == AGDB_OK ? check_fresh(call, read_us) : st;
+}
+
 /* A read that the node answered when it was the primary no more is asked again. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret)
@@ -185,11 +381,15 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
     agdb_status_t st = wrap_result(call, answer, now_us, &res);
 
     if (st == AGDB_OK)
-        st = call->access == AGDB_WRITE ? check_confirmed(call) : agdb__call_check_chosen(call);
+        st = check_answer(call, now_us - answer->exec_us);
     if (st != AGDB_OK) {
         agdb__result_free(res);
         return st;
     }
+    if (!call->on_primary)
+        agdb__grade_good(&call->shard->nodes[call->node].grade, answer->exec_us, now_us);
+    if (call->statement.wants_position)
+        agdb__session_wrote(call->session, call->shard->id, &answer->position);
     agdb__error_free(call->error);
     call->error = NULL;
     *ret = res;
@@ -215,6 +415,42 @@ static agdb__retry_t judge(agdb__call_t *call)
     return agdb__retry_decide(&a);
 }
 
+/* Whether another node might have done better. */
+static bool is_the_node_s(const agdb_error_t *error)
+{
+    switch (error->status) {
+    case AGDB_E_LOST:
+    case AGDB_E_CONNECT:
+    case AGDB_E_TIMEOUT:
+    case AGDB_E_BUSY:
+        return true;
+    case AGDB_E_SERVER:
+        return agdb__sql_classify(error->sqlstate, error->message) == AGDB__SQL_OVERLOAD;
+    default:
+        return false;
+    }
+}
+
+static bool is_repeated(const agdb__retry_t *retry)
+{
+    return retry->kind == AGDB__RETRY_LATER || retry->kind == AGDB__RETRY_ELSEWHERE;
+}
+
+/* What no server has felt costs nothing. */
+static bool may_repeat(agdb__call_t *call)
+{
+    return call->error->outcome == AGDB_OUTCOME_NOT_SENT ||
+           agdb__budget_spend(&call->shard->budget);
+}
+
+/* Those who failed together do not come back together. */
+static uint64_t jittered_us(const agdb__call_t *call, uint64_t now_us, uint64_t ms)
+{
+    agdb__rng_t rng = {.state = now_us + (call->salt << 32)};
+
+    return agdb__rng_jitter(&rng, ms * 1000);
+}
+
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
 {
     const agdb__node_t *node = &call->shard->nodes[call->node];
@@ -222,9 +458,19 @@ void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
 
     agdb__error_place(&call->error, call->shard->name, node->name);
     retry = judge(call);
+    if (is_repeated(&retry) && !may_repeat(call)) {
+        agdb__error_prefix(&call->error, "not repeated, too many calls of the shard are: ");
+        retry.kind = AGDB__RETRY_NO;
+    }
     if (retry.suspect)
         agdb__pool_suspect(node->pool);
-    call->until_us = agdb__after_ms(now_us, retry.delay_ms);
+    if (!call->on_primary && is_the_node_s(call->error))
+        agdb__grade_bad(&call->shard->nodes[call->node].grade, now_us);
+    if (call->error->status == AGDB_E_NOT_FRESH) {
+        call->was_behind = true;
+        agdb__marks_fell_behind(&call->shard->marks, call->node, call->need.lsn, now_us);
+    }
+    call->until_us = now_us + jittered_us(call, now_us, retry.delay_ms);
     call->over = retry.kind == AGDB__RETRY_NO || now_us >= call->deadline_us ||
                  (retry.kind == AGDB__RETRY_LATER && call->until_us >= call->deadline_us);
     if (retry.kind == AGDB__RETRY_ELSEWHERE)
@@ -233,12 +479,20 @@ void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
         call->pause = AGDB__PAUSE_LATER;
 }
 
+void agdb__call_abandon(agdb__call_t *call, bool sent)
+{
+    leave_park(call);
+    if (sent && call->statement.wants_position)
+        agdb__session_doubt(call->session, call->shard->id);
+}
+
 agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr)
 {
     agdb_status_t st = call->error->status;
 
     if (call->may_have_happened)
         agdb__error_outcome(&call->error, AGDB_OUTCOME_UNKNOWN);
+    agdb__call_abandon(call, call->may_have_happened);
     if (call->attempts > 1)
         agdb__error_prefix(&call->error, "after %u attempts: ", call->attempts);
     agdb__error_move(reterr, call->error);

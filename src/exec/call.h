@@ -12,6 +12,7 @@
 #define AGDB_EXEC_CALL_H
 
 #include "agencydb/request.h"
+#include "exec/session.h"
 #include "exec/shard.h"
 
 typedef enum agdb__next_kind {
@@ -36,13 +37,19 @@ typedef struct agdb__call {
     agdb__shard_t *shard;
     agdb__statement_t statement; /* borrows from the request */
     agdb_access_t access;
+    agdb_session_t *session; /* borrowed; NULL: none */
+    uint64_t age_us;         /* AGDB_READ_BOUNDED: what it shows is at most so old */
     agdb__pause_t pause;
     bool idempotent;
-    bool alone; /* never in a group */
+    bool alone;     /* never in a group */
+    bool is_parked; /* counted among the shard's */
     bool may_have_happened;
-    bool over;       /* the last failure was final */
-    bool on_primary; /* `node` was chosen as the primary */
-    uint8_t node;    /* of the last attempt */
+    bool over;             /* the last failure was final */
+    bool on_primary;       /* `node` was chosen as the primary */
+    bool is_ahead;         /* its session has seen a newer history than the keeper */
+    bool was_behind;       /* a replica was not fresh enough: the primary, unless there is none */
+    agdb__position_t need; /* what a chosen replica must have; lsn 0: nothing */
+    uint8_t node;          /* of the last attempt */
     uint64_t start_us;
     uint64_t deadline_us;
     uint64_t park_end_us; /* 0: not parked yet */
@@ -71,7 +78,9 @@ bool agdb__call_stands(agdb__call_t *call);
 /* How an attempt was answered. */
 typedef struct agdb__answer {
     struct pg_result *rows;
-    bool in_recovery; /* the node's role then */
+    bool in_recovery;          /* the node's role then */
+    bool replayed;             /* it had happened before */
+    agdb__position_t position; /* of a write, when it was wanted */
     uint64_t exec_us;
 } agdb__answer_t;
 
@@ -81,6 +90,8 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
                                   agdb_result_t **ret);
 /* The attempt failed with the call's error: decides whether it is tried again. `next` tells. */
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
+/* Nobody waits for it any more; `sent`: it may happen yet. */
+void agdb__call_abandon(agdb__call_t *call, bool sent);
 /* After OVER: gives the error. */
 agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr);
 

@@ -347,6 +347,8 @@ static void collect_alone(agdb__carrier_t *c, uint64_t now_us)
     agdb_error_t *error = NULL;
     agdb_status_t st = agdb__conn_receive(c->lease.conn, &answer.rows, &error);
 
+    answer.position = agdb__conn_position(c->lease.conn);
+    answer.replayed = agdb__conn_was_replayed(c->lease.conn);
     if (task == NULL) {
         agdb__rows_free(answer.rows);
         agdb__error_free(error);

@@ -217,13 +217,17 @@ agdb__task_t *agdb__driver_take_done(agdb__driver_t *driver)
 
 bool agdb__driver_drop(agdb__driver_t *driver, agdb__task_t *task)
 {
+    bool over = task->state == AGDB__TASK_DONE;
     bool sent = take_out(task);
 
     agdb__timers_clear(&driver->timers, &task->timer);
     task->state = AGDB__TASK_OUT;
     driver->live--;
     agdb__driver_unreserve(driver, 1);
-    return sent || task->call.may_have_happened;
+    sent = sent || task->call.may_have_happened;
+    if (!over)
+        agdb__call_abandon(&task->call, sent);
+    return sent;
 }
 
 /* --- rounds ------------------------------------------------------------------------------------

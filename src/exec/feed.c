@@ -68,7 +68,9 @@ bool agdb__feed_add(agdb__driver_t *driver, agdb__pool_t *pool, agdb__task_t *ta
     task->feed = feed;
     task->verdict = AGDB__RIDE_NOT_ASKED;
     task->queued_us = now_us;
-    task->learnt = agdb__pool_learnt(pool, &task->call.statement);
+    task->learnt = agdb__statement_is_solo(&task->call.statement)
+                       ? NULL
+                       : agdb__pool_learnt(pool, &task->call.statement);
     agdb__timers_set(&driver->timers, &task->timer, task->call.deadline_us);
     agdb__tasks_append(queue_of(feed, task), task);
     feed->dirty = true;

@@ -62,16 +62,40 @@ static void fail_with_nodes(agdb__shard_t *shard, agdb_status_t status, const ch
     agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
 }
 
+static agdb_status_t fail_waited(agdb__shard_t *shard, agdb_status_t status, const char *what,
+                                 uint64_t waited_us, agdb_error_t **reterr)
+{
+    agdb__buf_t text;
+
+    agdb__buf_init(&text, TEXT_MAX);
+    agdb__buf_printf(&text, "%s in %llu ms", what, (unsigned long long)(waited_us / 1000));
+    fail_with_nodes(shard, status, text.data != NULL ? text.data : what, reterr);
+    agdb__buf_fini(&text);
+    agdb__error_retriable(reterr, true, 0);
+    return status;
+}
+
 agdb_status_t agdb__fail_parked(agdb__shard_t *shard, uint64_t waited_us, agdb_error_t **reterr)
 {
-    agdb__buf_t what;
+    return fail_waited(shard, AGDB_E_NO_PRIMARY, "no primary", waited_us, reterr);
+}
 
-    agdb__buf_init(&what, TEXT_MAX);
-    agdb__buf_printf(&what, "no primary in %llu ms", (unsigned long long)(waited_us / 1000));
-    fail_with_nodes(shard, AGDB_E_NO_PRIMARY, what.data != NULL ? what.data : "no primary", reterr);
-    agdb__buf_fini(&what);
-    agdb__error_retriable(reterr, true, 0);
-    return AGDB_E_NO_PRIMARY;
+agdb_status_t agdb__fail_not_fresh(agdb__shard_t *shard, uint64_t waited_us, agdb_error_t **reterr)
+{
+    return fail_waited(shard, AGDB_E_NOT_FRESH, "no primary, and no replica that is fresh enough,",
+                       waited_us, reterr);
+}
+
+agdb_status_t agdb__fail_crowded(agdb__shard_t *shard, agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_BUSY,
+                     "no primary, and %u calls are waiting for one already (pool.queue)",
+                     shard->park_max);
+    agdb__error_place(reterr, shard->name, NULL);
+    agdb__error_stage(reterr, AGDB_STAGE_PARK);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    agdb__error_retriable(reterr, true, 100);
+    return AGDB_E_BUSY;
 }
 
 agdb_status_t agdb__fail_refused(agdb__shard_t *shard, agdb_error_t **reterr)

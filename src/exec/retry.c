@@ -26,6 +26,7 @@ static agdb__retry_t decide_not_sent(const agdb__attempt_t *a)
         return move_on(a, true);
     case AGDB_E_CONNECT:
         return move_on(a, false);
+    case AGDB_E_NOT_FRESH:  /* the primary, if there is one, else this one again a little later */
     case AGDB_E_NO_PRIMARY: /* noticed between choosing and sending */
         return (agdb__retry_t){AGDB__RETRY_NOW, 0, false};
     case AGDB_E_AUTH:

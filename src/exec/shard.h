@@ -3,21 +3,31 @@
 #ifndef AGDB_EXEC_SHARD_H
 #define AGDB_EXEC_SHARD_H
 
+#include "exec/budget.h"
+#include "exec/grade.h"
 #include "monitor/board.h"
+#include "monitor/marks.h"
 #include "pool/pool.h"
 
 typedef struct agdb__node {
     const char *name;
     agdb__pool_t *pool;
+    agdb__grade_t grade; /* as a replica */
 } agdb__node_t;
 
 typedef struct agdb__shard {
     const char *name;
+    uint64_t id; /* of keyspace and name: the same in every process */
     agdb__node_t *nodes;
     uint32_t nnodes;
+    uint32_t near; /* nodes of the client's zone, a bit each */
     agdb__board_t board;
-    uint64_t call_ms; /* default deadline of a call */
-    uint64_t park_ms; /* waiting for a usable node, at most */
+    agdb__marks_t marks;
+    agdb__budget_t budget;
+    atomic_uint parked; /* calls that wait for a usable node */
+    unsigned park_max;  /* so many at most; 0: any number */
+    uint64_t call_ms;   /* default deadline of a call */
+    uint64_t park_ms;   /* waiting for a usable node, at most */
 } agdb__shard_t;
 
 #endif

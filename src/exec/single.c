@@ -39,6 +39,8 @@ static void attempt(agdb__call_t *call, uint64_t now_us, agdb_result_t **ret)
 
     answer.in_recovery = ran.in_recovery;
     answer.exec_us = ran.exec_us;
+    answer.position = ran.position;
+    answer.replayed = ran.replayed;
     now_us = agdb__now_us();
     if (st == AGDB_OK)
         st = agdb__call_answered(call, &answer, now_us, ret);

@@ -25,16 +25,26 @@ static agdb__choice_t choose_primary(agdb__view_t view, uint32_t tried)
     return (agdb__choice_t){AGDB__CHOOSE_PARK, AGDB__NO_NODE};
 }
 
-agdb__choice_t agdb__choose(agdb__view_t view, agdb_access_t access, uint32_t tried,
-                            uint64_t random)
+/* Of at least one. */
+static uint8_t choose_replica(uint32_t mask, const uint64_t *cost, uint64_t random)
 {
-    if (access == AGDB_READ_REPLICA_OK) {
-        uint32_t mask = view.replicas & ~tried;
+    const unsigned count = (unsigned)__builtin_popcount(mask);
+    const unsigned first = (unsigned)(random % count);
+    uint8_t a = nth_bit(mask, first);
+    uint8_t b;
 
-        if (mask != 0) {
-            unsigned n = (unsigned)(random % (unsigned)__builtin_popcount(mask));
-            return (agdb__choice_t){AGDB__CHOOSE_NODE, nth_bit(mask, n)};
-        }
-    }
+    if (count == 1)
+        return a;
+    b = nth_bit(mask, (first + 1 + (unsigned)(random / count % (count - 1))) % count);
+    return cost[b] < cost[a] ? b : a;
+}
+
+agdb__choice_t agdb__choose(agdb__view_t view, uint32_t replicas, uint32_t tried,
+                            const uint64_t *cost, uint64_t random)
+{
+    const uint32_t mask = view.replicas & replicas & ~tried;
+
+    if (mask != 0)
+        return (agdb__choice_t){AGDB__CHOOSE_NODE, choose_replica(mask, cost, random)};
     return choose_primary(view, tried);
 }

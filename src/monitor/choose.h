@@ -2,7 +2,6 @@
 #ifndef AGDB_MONITOR_CHOOSE_H
 #define AGDB_MONITOR_CHOOSE_H
 
-#include "agencydb/request.h"
 #include "monitor/view.h"
 
 typedef enum agdb__choice_kind {
@@ -17,9 +16,12 @@ typedef struct agdb__choice {
     uint8_t node;
 } agdb__choice_t;
 
-/* `tried` has a bit for each node that this call should not try again; `random` spreads reads over
- * replicas. A read that may use a replica waits for nothing as long as one is there. */
-agdb__choice_t agdb__choose(agdb__view_t view, agdb_access_t access, uint32_t tried,
-                            uint64_t random);
+/* The primary; or, of the `replicas` that would do for this call (a bit each), one that has not
+ * been tried (`tried` has a bit for each): of two taken at random the one that costs less. That is
+ * nearly as good as the least of all, and callers that choose at the same moment do not all choose
+ * the same (power of two choices, Mitzenmacher 2001). A read that may use a replica waits for
+ * nothing as long as one is there. */
+agdb__choice_t agdb__choose(agdb__view_t view, uint32_t replicas, uint32_t tried,
+                            const uint64_t *cost, uint64_t random);
 
 #endif

@@ -80,6 +80,7 @@ static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
     probe->health = AGDB__HEALTH_UP;
     probe->hello = *hello;
     probe->failures = 0;
+    probe->answers++;
     agdb__error_free(probe->error);
     probe->error = NULL;
     probe->next_us = agdb__after_ms(now_us, agdb__probe_interval_ms(&probe->rng, 0));
@@ -129,6 +130,7 @@ static void ask(agdb__probe_t *probe, uint64_t now_us)
     uint64_t limit_ms = probe->login->connect_ms;
     uint64_t deadline_us = agdb__after_ms(now_us, limit_ms);
 
+    probe->asked_us = now_us;
     if (probe->conn == NULL) {
         probe->conn = agdb__conn_open(probe->login, probe->resolver, now_us, deadline_us);
         probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
@@ -152,6 +154,7 @@ static bool is_idle(const agdb__probe_t *probe)
 
 static void renew(agdb__probe_t *probe, uint64_t now_us)
 {
+    probe->fresh_us = now_us;
     probe->fresh = agdb__conn_open(probe->login, probe->resolver, now_us,
                                    agdb__after_ms(now_us, probe->login->connect_ms));
     probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_AGAIN_MS));
@@ -164,6 +167,7 @@ static bool adopt(agdb__probe_t *probe, uint64_t now_us)
 
     agdb__conn_close(probe->conn);
     probe->conn = probe->fresh;
+    probe->asked_us = probe->fresh_us;
     probe->fresh = NULL;
     probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
     changed = observe_up(probe, now_us);

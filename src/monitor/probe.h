@@ -17,9 +17,12 @@ typedef struct agdb__probe {
     agdb__rng_t rng;
     uint64_t next_us;  /* when to ask or connect again */
     uint64_t renew_us; /* when to make a fresh connection */
+    uint64_t fresh_us; /* when that was begun */
     bool moved;        /* the fresh one met another server or role than conn */
     bool hurried;      /* the answer under way may be of before: ask once more */
     unsigned failures; /* in a row */
+    uint64_t asked_us; /* when the question that is under way, or the last one, was asked */
+    uint64_t answers;  /* so far: another number is another hello */
     agdb__health_t health;
     agdb__hello_t hello; /* while UP */
     agdb_error_t *error; /* why it is not UP */

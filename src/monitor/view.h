@@ -22,7 +22,8 @@ typedef struct agdb__observation {
     bool in_recovery;
     uint32_t timeline;
     uint64_t system_identifier;
-    bool no_reads; /* from the map: `state: no-reads`, `reads: never` */
+    bool no_reads; /* as a replica: by the map (`state: no-reads`, `reads: never`), or because it
+                      has not caught up since it came (back) */
     bool out;      /* from the map: `state: out` */
 } agdb__observation_t;
 

@@ -32,7 +32,7 @@ typedef struct agdb__hello {
     bool commits_wait; /* a commit of this session waits for a disk or a standby */
     uint32_t timeline; /* of a primary: the one it writes; of a replica: the one it replays */
     uint64_t system_identifier;
-    uint64_t lsn;       /* primary: written; replica: replayed */
+    uint64_t lsn;       /* primary: where it writes next; replica: replayed */
     int server_version; /* 150018 */
 } agdb__hello_t;
 
@@ -76,6 +76,9 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
 
 /* READY again after a statement: its rows, or its error. Errors carry SQLSTATE, fields, outcome
  * and stage EXECUTE. *ret_rows is a PGresult for agdb__result_new. Works in DEAD as well. Outcomes:
+ *  - NOT_SENT with the status NOT_FRESH: the server has not replayed `at_least`, and did not
+ * execute the statement.
+ *  - REJECTED with the status INVAL: the key of `once` is that of another statement.
  *  - REJECTED: the server's error of the statement, or its farewell (57P01, then DEAD) instead of
  *    an answer; a read over max_rows or max_bytes (AGDB_E_TOO_BIG).
  *  - NOT_SENT: DEAD with a rest unsent, without which nothing commits.
@@ -84,6 +87,13 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
  *    statement only reads. */
 agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows,
                                  agdb_error_t **reterr);
+
+/* Where in the log the last statement ended, when that was wanted: at or behind its commit. lsn 0:
+ * it could not be had. After agdb__conn_receive has returned AGDB_OK. */
+agdb__position_t agdb__conn_position(const agdb__conn_t *conn);
+/* Whether the last statement had happened before, by its `once`: agdb__conn_receive has returned
+ * AGDB_OK and an answer without rows. */
+bool agdb__conn_was_replayed(const agdb__conn_t *conn);
 
 /* The deadline of the statement in flight has passed, `waited_us` after it was sent: DEAD with the
  * status TIMEOUT, and agdb__conn_receive says what became of it. */

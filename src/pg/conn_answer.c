@@ -40,15 +40,15 @@ static bool has_own_commit(const agdb__conn_t *conn)
     return conn->work == AGDB__WORK_GROUP && !conn->read_only;
 }
 
-/* An unsent rest holds the end of the Sync without which nothing commits; but statements such as
- * VACUUM or CALL commit by themselves, before their Sync. In a group of writes a COMMIT may have
- * left long before the rest, and libpq does not say. */
+/* An unsent rest holds the end of the Sync without which nothing commits, unless there is something
+ * behind it; but statements such as VACUUM or CALL commit by themselves, before their Sync. In a
+ * group of writes a COMMIT may have left long before the rest, and libpq does not say. */
 static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn, const agdb__member_t *member)
 {
     if (has_own_commit(conn))
         return member->commit == AGDB__COMMIT_NOT_QUEUED ? AGDB_OUTCOME_NOT_SENT
                                                          : AGDB_OUTCOME_UNKNOWN;
-    if (!conn->flushed && conn->kind == AGDB__ST_PLAIN)
+    if (!conn->flushed && !conn->has_tail && conn->kind == AGDB__ST_PLAIN)
         return AGDB_OUTCOME_NOT_SENT;
     if (conn->error->status == AGDB_E_TOO_BIG && conn->read_only)
         return AGDB_OUTCOME_REJECTED;
@@ -101,6 +101,10 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
     const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
     agdb__member_t *member = &conn->member[0];
 
+    if (is_over(conn) && conn->behind && member->answer == NULL)
+        return agdb__conn_fail_behind(conn, reterr);
+    if (is_over(conn) && conn->work == AGDB__WORK_GROUP)
+        return agdb__conn_receive_once(conn, ret_rows, reterr);
     if (!is_over(conn) ||
         (conn->state == AGDB__CONN_READY && (conn->nmembers == 0 || member->answer == NULL)))
         return agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");

@@ -72,14 +72,23 @@ static bool queue_commit(agdb__conn_t *conn, agdb__tx_t tx, size_t of)
     return queue_tx(conn, tx, AGDB__STEP_COMMIT, of);
 }
 
+bool agdb__conn_queue_begin(agdb__conn_t *conn)
+{
+    return prepare_tx(conn) && queue_tx(conn, TX_BEGIN, AGDB__STEP_REQUIRED, 0);
+}
+
+bool agdb__conn_queue_commit(agdb__conn_t *conn, size_t of)
+{
+    return queue_commit(conn, TX_COMMIT, of) && agdb__conn_queue_sync(conn);
+}
+
 static bool queue_opening(agdb__conn_t *conn)
 {
     if (conn->login->pgbouncer && conn->read_only)
         return agdb__conn_queue_read_begin(conn);
     if (!agdb__conn_queue_head(conn, conn->read_only, conn->read_only ? 0 : conn->lock_ms))
         return false;
-    return conn->read_only ||
-           (prepare_tx(conn) && queue_tx(conn, TX_BEGIN, AGDB__STEP_REQUIRED, 0));
+    return conn->read_only || agdb__conn_queue_begin(conn);
 }
 
 /* Behind a PgBouncer each transaction says it for itself. */
@@ -108,8 +117,8 @@ static bool queue_closing(agdb__conn_t *conn)
 {
     if (conn->login->pgbouncer && conn->read_only)
         return agdb__conn_queue_read_end(conn);
-    return (conn->read_only || queue_commit(conn, TX_COMMIT, conn->nmembers - 1)) &&
-           agdb__conn_queue_sync(conn);
+    return conn->read_only ? agdb__conn_queue_sync(conn)
+                           : agdb__conn_queue_commit(conn, conn->nmembers - 1);
 }
 
 bool agdb__conn_roll_back(agdb__conn_t *conn)
@@ -122,7 +131,9 @@ bool agdb__conn_roll_back(agdb__conn_t *conn)
     conn->at_step = 0;
     conn->arrived = 0;
     conn->reads = 0;
-    if (agdb__conn_queue_sql(conn, "ROLLBACK", AGDB__STEP_REQUIRED) && agdb__conn_queue_sync(conn))
+    if (agdb__conn_queue_sql(conn, "ROLLBACK", AGDB__STEP_REQUIRED) &&
+        agdb__conn_queue_sync(conn) &&
+        (!conn->replayed || !conn->wants_position || agdb__conn_queue_position(conn)))
         agdb__conn_flush(conn);
     else
         (void)agdb__conn_die_unsent(conn);
@@ -154,6 +165,8 @@ static agdb_status_t check_member(const agdb__conn_t *conn, const agdb__statemen
         return fail_member(reterr, AGDB_E_MISUSE, "no group was begun");
     if (conn->nmembers == AGDB__GROUP_MAX)
         return fail_member(reterr, AGDB_E_MISUSE, "the group is full");
+    if (agdb__statement_is_solo(statement))
+        return fail_member(reterr, AGDB_E_UNSUPPORTED, "it has to be run on its own");
     if (statement->read_only != conn->read_only)
         return fail_member(reterr, AGDB_E_UNSUPPORTED,
                            conn->read_only ? "only reads may ride in this group"

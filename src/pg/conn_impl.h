@@ -16,7 +16,10 @@ typedef enum agdb__step_kind {
     AGDB__STEP_REQUIRED, /* its failure ends the connection */
     AGDB__STEP_PARSE,    /* of a member's `pending` */
     AGDB__STEP_ANSWER,   /* its result is what a member asked for */
-    AGDB__STEP_COMMIT    /* its tag says what became of a member's transaction */
+    AGDB__STEP_COMMIT,   /* its tag says what became of a member's transaction */
+    AGDB__STEP_GUARD,    /* fails when the server is behind; what follows is not executed then */
+    AGDB__STEP_POSITION, /* behind a write; without it the write stands as it is */
+    AGDB__STEP_ONCE      /* fails when the write has happened already; it is not executed then */
 } agdb__step_kind_t;
 
 typedef struct agdb__step {
@@ -28,8 +31,8 @@ typedef struct agdb__step {
  * of the group before it are being dropped. */
 enum {
     AGDB__VICTIMS_MAX = 2 * (AGDB__GROUP_MAX + 1),
-    AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 10, /* drops, mode or settings, Syncs, BEGIN */
-    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 3 /* COMMIT, Syncs */
+    AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 12, /* drops, mode or settings, Syncs, BEGIN or guard */
+    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 6 /* COMMIT, Syncs, position */
 };
 
 /* Of a member that is a transaction of its own. */
@@ -90,7 +93,13 @@ struct agdb__conn {
     bool skipping;        /* an error came, nothing is executed before the next Sync */
     bool flushed;         /* everything has left, as far as can be known */
     bool answered;        /* the answer's Sync came, the transaction is over */
-    bool read_only;       /* of the statements */
+    bool has_tail;        /* something is queued behind the Sync that commits */
+    bool wants_position;
+    bool behind;   /* the guard failed */
+    bool replayed; /* the write has happened already */
+    bool reused;   /* its key is another write's */
+    agdb__position_t position;
+    bool read_only; /* of the statements */
     agdb__statement_class_t kind;
     uint64_t arrived; /* of the member that is coming; lower bound, see conn_receive.c */
     unsigned reads;
@@ -100,6 +109,9 @@ struct agdb__conn {
     uint32_t mode_lock_ms; /* lock_timeout; 0: as the server has started it */
     uint32_t lock_ms;      /* the one that groups of writes shall have */
     bool knows_tx;         /* BEGIN and the COMMITs of groups are prepared */
+    bool knows_guard;      /* so is the guard */
+    bool knows_position;   /* and the question for the position */
+    bool knows_once;       /* and the insertion of keys */
     bool dirty;            /* must not be used again */
     bool tainted;          /* a statement may have left session state */
     bool farewell;         /* a FATAL notice came while nothing was asked */
@@ -186,7 +198,37 @@ agdb_status_t agdb__conn_fail_unusable(const agdb__conn_t *conn, agdb_error_t **
 agdb_status_t agdb__conn_not_sent(agdb_status_t st, agdb_stage_t stage, agdb_error_t **reterr);
 void agdb__conn_go_in_flight(agdb__conn_t *conn);
 
+/* --- conn_fresh.c --- */
+/* In SQL: where a primary writes next, in bytes, and its timeline. The log's next free byte lies
+ * behind the header of its page (24 bytes, 40 at the beginning of a segment) when nothing is on
+ * that page yet; a replica that has replayed everything says where the page begins. */
+#define AGDB__INSERT_FROM                                                                          \
+    "(SELECT pg_current_wal_insert_lsn() AS lsn OFFSET 0) l, pg_walfile_name_offset(l.lsn) w"
+#define AGDB__INSERT_LSN                                                                           \
+    "l.lsn - '0/0'::pg_lsn - CASE WHEN w.file_offset = 40 THEN 40"                                 \
+    " WHEN w.file_offset % 8192 = 24 THEN 24 ELSE 0 END"
+#define AGDB__INSERT_TIMELINE "('x' || substr(w.file_name, 1, 8))::bit(32)::bigint"
+/* Ahead of the last member, in its transaction; behind it, in one of its own. */
+bool agdb__conn_queue_guard(agdb__conn_t *conn, const agdb__position_t *at_least);
+bool agdb__conn_queue_position(agdb__conn_t *conn);
+/* What came of them. */
+void agdb__conn_take_guard(agdb__conn_t *conn, struct pg_result *take_rows);
+void agdb__conn_take_position(agdb__conn_t *conn, struct pg_result *take_rows);
+agdb_status_t agdb__conn_fail_behind(agdb__conn_t *conn, agdb_error_t **reterr);
+
+/* --- conn_once.c --- */
+/* A write in a transaction of its own, with its key ahead of it: a group of one. */
+bool agdb__conn_queue_once(agdb__conn_t *conn, const agdb__statement_t *statement,
+                           const agdb__stmt_key_t *key, const agdb__params_t *p);
+void agdb__conn_take_once(agdb__conn_t *conn, struct pg_result *take_rows);
+/* Instead of agdb__conn_receive. */
+agdb_status_t agdb__conn_receive_once(agdb__conn_t *conn, struct pg_result **ret_rows,
+                                      agdb_error_t **reterr);
+
 /* --- conn_group.c --- */
+/* BEGIN; the COMMIT of a member and a Sync. */
+bool agdb__conn_queue_begin(agdb__conn_t *conn);
+bool agdb__conn_queue_commit(agdb__conn_t *conn, size_t of);
 /* All was answered: sends a ROLLBACK when a group of writes has left its transaction open. True:
  * there is more to wait for, or the connection is DEAD. */
 bool agdb__conn_roll_back(agdb__conn_t *conn);

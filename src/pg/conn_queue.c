@@ -20,6 +20,12 @@ void agdb__conn_begin_work(agdb__conn_t *conn, agdb__work_t work)
     conn->skipping = false;
     conn->flushed = false;
     conn->answered = false;
+    conn->has_tail = false;
+    conn->wants_position = false;
+    conn->behind = false;
+    conn->replayed = false;
+    conn->reused = false;
+    conn->position = (agdb__position_t){0, 0, 0};
     conn->read_only = work != AGDB__WORK_STATEMENT;
     conn->kind = AGDB__ST_PLAIN;
     conn->arrived = 0;
@@ -183,7 +189,8 @@ bool agdb__conn_queue_read_begin(agdb__conn_t *conn)
     char sql[64];
 
     snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %u", (unsigned)conn->login->server_ms);
-    return agdb__conn_queue_sql(conn, "BEGIN READ ONLY", AGDB__STEP_REQUIRED) &&
+    return agdb__conn_queue_sql(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
+                                AGDB__STEP_REQUIRED) &&
            agdb__conn_queue_sql(conn, sql, AGDB__STEP_REQUIRED);
 }
 

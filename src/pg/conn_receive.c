@@ -204,6 +204,12 @@ static void take_result(agdb__conn_t *conn, agdb__step_t step, PGresult *take_ro
         take_parse(conn, &conn->member[step.of], take_rows);
     else if (step.kind == AGDB__STEP_COMMIT)
         take_commit(conn, &conn->member[step.of], take_rows);
+    else if (step.kind == AGDB__STEP_GUARD)
+        agdb__conn_take_guard(conn, take_rows);
+    else if (step.kind == AGDB__STEP_POSITION)
+        agdb__conn_take_position(conn, take_rows);
+    else if (step.kind == AGDB__STEP_ONCE)
+        agdb__conn_take_once(conn, take_rows);
     else
         take_other(conn, step, take_rows);
 }

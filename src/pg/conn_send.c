@@ -11,11 +11,19 @@
 static bool queue_all(agdb__conn_t *conn, const agdb__statement_t *statement,
                       const agdb__stmt_key_t *key, const agdb__params_t *p)
 {
+    const bool guarded = statement->at_least.lsn != 0;
+
+    if (statement->once.key != NULL)
+        return agdb__conn_queue_once(conn, statement, key, p) &&
+               (!statement->wants_position || agdb__conn_queue_position(conn));
     if (conn->login->pgbouncer && statement->read_only)
-        return agdb__conn_queue_read_begin(conn) && agdb__conn_queue_member(conn, key, p) &&
-               agdb__conn_queue_read_end(conn);
+        return agdb__conn_queue_read_begin(conn) &&
+               (!guarded || agdb__conn_queue_guard(conn, &statement->at_least)) &&
+               agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_read_end(conn);
     return agdb__conn_queue_head(conn, statement->read_only, 0) &&
-           agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_sync(conn);
+           (!guarded || agdb__conn_queue_guard(conn, &statement->at_least)) &&
+           agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_sync(conn) &&
+           (!statement->wants_position || agdb__conn_queue_position(conn));
 }
 
 agdb_status_t agdb__conn_die_unsent(agdb__conn_t *conn)
@@ -78,6 +86,19 @@ static agdb_status_t check_kind(const agdb__conn_t *conn, const char *sql, agdb_
                                reterr);
 }
 
+/* Its commit may be among what has left already. */
+static agdb_status_t fail_half_queued(agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    const bool committing = conn->has_tail || conn->member[0].commit != AGDB__COMMIT_NOT_QUEUED;
+    const agdb_status_t st = agdb__conn_fail_unsent(conn, reterr);
+
+    if (committing) {
+        agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+        agdb__error_retriable(reterr, false, 0);
+    }
+    return st;
+}
+
 agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *statement,
                               agdb_error_t **reterr)
 {
@@ -93,7 +114,10 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     if (st != AGDB_OK)
         return agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr);
     agdb__conn_begin_work(conn, AGDB__WORK_STATEMENT);
+    if (statement->once.key != NULL)
+        conn->work = AGDB__WORK_GROUP; /* of one, with a COMMIT of its own */
     conn->read_only = statement->read_only;
+    conn->wants_position = statement->wants_position;
     member = &conn->member[0];
     member->max_rows = statement->max_rows;
     member->max_bytes = statement->max_bytes;
@@ -107,7 +131,7 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     queued = queue_all(conn, statement, &key, &params);
     agdb__params_fini(&params);
     if (!queued)
-        return agdb__conn_fail_unsent(conn, reterr);
+        return fail_half_queued(conn, reterr);
     if (conn->kind == AGDB__ST_SESSION)
         conn->tainted = true;
     agdb__conn_go_in_flight(conn);

@@ -11,6 +11,7 @@ struct agdb_result {
     const char *shard; /* behind the struct */
     const char *node;
     agdb_role_t role;
+    bool replayed;
     agdb_timing_t timing;
 };
 

@@ -3,16 +3,32 @@
 #define AGDB_PG_STATEMENT_H
 
 #include "agencydb/request.h"
+#include "base/position.h"
 #include "pg/text_hash.h"
+
+/* Makes a write happen once, however often it is run: its key is inserted first, in the same
+ * transaction. */
+typedef struct agdb__once {
+    const void *agency; /* whose key it is */
+    size_t agency_len;
+    const char *key;      /* NULL: no such thing */
+    uint64_t fingerprint; /* of statement and parameters: a key that is used for another one is a
+                             mistake */
+} agdb__once_t;
 
 typedef struct agdb__statement {
     const char *sql;
     const agdb_value_t *params;
     size_t nparams;
-    bool read_only;     /* run it where writes are refused by the server */
-    uint64_t max_rows;  /* 0: no limit */
-    uint64_t max_bytes; /* never 0; of memory that libpq holds for the rows */
-    uint64_t hash;      /* of sql, by agdb__statement_hash; 0: compute it where it is needed */
+    bool read_only;      /* run it where writes are refused by the server */
+    uint64_t max_rows;   /* 0: no limit */
+    uint64_t max_bytes;  /* never 0; of memory that libpq holds for the rows */
+    bool wants_position; /* a write: tell where in the log it ended (agdb__conn_position) */
+    /* A read: only if the server has replayed this much, or is a primary; lsn 0: in any case. The
+     * timeline must be the server's, which is the caller's business. */
+    agdb__position_t at_least;
+    agdb__once_t once; /* a write */
+    uint64_t hash;     /* of sql, by agdb__statement_hash; 0: compute it where it is needed */
 } agdb__statement_t;
 
 /* Once per call, for all that look the text up. Never 0. */
@@ -21,6 +37,12 @@ static inline uint64_t agdb__statement_hash(const char *sql, size_t len)
     const uint64_t h = agdb__text_hash(0, sql, len);
 
     return h != 0 ? h : 1;
+}
+
+/* What has more to do than the text says goes on its own. */
+static inline bool agdb__statement_is_solo(const agdb__statement_t *statement)
+{
+    return statement->wants_position || statement->at_least.lsn != 0 || statement->once.key != NULL;
 }
 
 /* Decided from the first keyword and known function names; never used to guess reads or writes. */

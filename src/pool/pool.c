@@ -425,6 +425,11 @@ void agdb__pool_suspect(agdb__pool_t *pool)
         atomic_compare_exchange_strong_explicit(&pool->dropped_us, &last_us, now_us,
                                                 memory_order_relaxed, memory_order_relaxed))
         atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    agdb__pool_doubt(pool);
+}
+
+void agdb__pool_doubt(agdb__pool_t *pool)
+{
     atomic_store_explicit(&pool->suspected, true, memory_order_release);
     pool->wake(pool->wake_user);
 }

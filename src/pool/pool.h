@@ -41,6 +41,10 @@ void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_u
  * a second at most, so that callers who agree do not drop what was made anew. The keeper is woken;
  * agdb__pool_take_suspicion tells it once. @threads any */
 void agdb__pool_suspect(agdb__pool_t *pool);
+/* Somebody says that the server's role has changed: it is asked, and keeps its connections
+ * meanwhile.
+ * @threads any */
+void agdb__pool_doubt(agdb__pool_t *pool);
 bool agdb__pool_take_suspicion(agdb__pool_t *pool);
 
 /* Sends those who wait away, each with a copy of the error: the node is not what they chose it for.
@@ -69,6 +73,9 @@ agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool);
 /* Whether commits on the server wait for a disk or a standby, as its probe says. When that changes,
  * connections are made anew: each knows of its own session only what it was told at first. */
 void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
+
+/* How many calls wait for a connection, alone or to share one. @threads any */
+unsigned agdb__pool_waiting(agdb__pool_t *pool);
 
 /* Counts for tests and views; each a snapshot. */
 typedef struct agdb__pool_counts {

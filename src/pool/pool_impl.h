@@ -78,8 +78,6 @@ uint32_t agdb__pool_preferred(const agdb__pool_t *pool, bool is_short);
 void agdb__pool_prefer(const agdb__pool_t *pool, bool is_short, uint32_t i);
 /* Calls the keeper for one more connection, if there may be one. */
 void agdb__pool_call_keeper(agdb__pool_t *pool);
-/* How many wait, in the lines and for a connection of their own. */
-unsigned agdb__pool_waiting(agdb__pool_t *pool);
 /* Whether a BUSY slot's connection is of the present generation and alive. */
 bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
 /* With the lock held: serves `w` at once when nobody else waits, else queues it, or says why not.

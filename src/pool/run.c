@@ -26,7 +26,7 @@ typedef struct call {
 
 static void learn(const call_t *c, const agdb__conn_t *conn, agdb_status_t st, uint64_t us)
 {
-    if (c->learnt != NULL && st == AGDB_OK)
+    if (c->learnt != NULL && st == AGDB_OK && !agdb__statement_is_solo(c->run->statement))
         agdb__learn_solo(c->learnt, agdb__conn_last_kind(conn) == AGDB__ST_PLAIN, us);
 }
 
@@ -46,6 +46,8 @@ static agdb_status_t run_on(call_t *c, uint32_t i)
     c->now_us = agdb__now_us();
     c->ran->exec_us = c->now_us - start_us;
     c->ran->in_recovery = agdb__conn_in_recovery(conn);
+    c->ran->position = agdb__conn_position(conn);
+    c->ran->replayed = agdb__conn_was_replayed(conn);
     learn(c, conn, st, c->ran->exec_us);
     agdb__pool_give_back(c->pool, i, c->now_us);
     return st;
@@ -260,7 +262,7 @@ agdb_status_t agdb__pool_run(agdb__pool_t *pool, const agdb__run_t *run, agdb__r
     i = take_straight(&c);
     if (i != AGDB__NO_SLOT)
         return run_on(&c, i);
-    if (!agdb__learn_rides(c.learnt))
+    if (agdb__statement_is_solo(run->statement) || !agdb__learn_rides(c.learnt))
         return run_alone(&c);
     st = ride(&c, &alone);
     if (!alone)

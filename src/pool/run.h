@@ -20,7 +20,9 @@ typedef struct agdb__run {
 typedef struct agdb__ran {
     bool in_recovery; /* the role in which the node answered */
     bool grouped;
-    uint64_t exec_us; /* from sending to the answer; in a group from joining it */
+    bool replayed;             /* agdb__conn_was_replayed */
+    agdb__position_t position; /* agdb__conn_position */
+    uint64_t exec_us;          /* from sending to the answer; in a group from joining it */
 } agdb__ran_t;
 
 /* Returns until the deadline, with the rows, or with the error of agdb__pool_claim or

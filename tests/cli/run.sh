@@ -78,7 +78,7 @@ run help
 is "help lists the commands" 0 '^  check ' '^  up '
 run
 is "no command is an error" 2 'Usage: agencydb'
-for command in check route show diff init query up down; do
+for command in check route show diff init purge query up down; do
     run $command --help
     is "$command has help" 0 "^Usage: agencydb $command " '^Options:' '^Examples:' '^Exit status:'
     cp out once
@@ -316,6 +316,17 @@ same "which owns the table" owner "$(admin "select relowner::regrole from pg_cla
 same "and lets the map's user read it" t "$(admin "select has_table_privilege('agency_app', 'agencydb.identity', 'select')")"
 run init --keyspace core --shard east $map
 is "the map's own user sees that it is stamped" 0 'already stamped'
+
+# --- purge --------------------------------------------------------------------------------------
+admin "insert into agencydb.idempotency select 'epa', g::text, 1, now() - interval '25 hours' from generate_series(1, 10001) g"
+admin "insert into agencydb.idempotency values ('epa', 'young', 1, now())"
+run purge --keyspace core $map
+is "purge removes old keys" 0 'core +east +10001'
+same "and leaves young ones" young "$(admin 'select key from agencydb.idempotency')"
+run purge --json --keyspace core --shard east --keep 30h $map
+same "purge --json tells how many" "1 0" "$(json 'str(len(v))+" "+v[0]["removed"]')"
+run purge --keep 1h $map
+is "purge keeps a day at least" 2 "'--keep' is 24h at least"
 
 # --- query --------------------------------------------------------------------------------------
 run query --key epa $map 'CREATE TABLE reading (agency text, day date, pm25 float8, note text)'

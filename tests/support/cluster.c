@@ -39,6 +39,7 @@ static bool parse_node(char *line, cluster_node_t *node)
     snprintf(node->host, sizeof node->host, "%s", field[4]);
     node->port = (int)strtol(field[5], NULL, 10);
     snprintf(node->data, sizeof node->data, "%s", field[6]);
+    snprintf(node->socket, sizeof node->socket, "%s", n > 8 ? field[8] : "");
     return true;
 }
 

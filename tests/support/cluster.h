@@ -16,6 +16,7 @@ typedef struct cluster_node {
     char host[64];
     int port;
     char data[512];
+    char socket[512]; /* folder: the superuser comes in there only */
 } cluster_node_t;
 
 /* Fails the test when there is no cluster, or no such node. */

@@ -23,30 +23,39 @@ static void ignore_notice(void *user, const PGresult *notice)
     (void)notice;
 }
 
-PGconn *direct_open(const cluster_node_t *node)
+/* `how`: the keyword of `secret`. */
+static PGconn *open_as(const cluster_node_t *node, const char *host, const char *user,
+                       const char *how, const char *secret)
 {
     const bool core = strcmp(node->keyspace, "core") == 0;
-    char password[256];
     char port[16];
     const char *const keys[] = {
-        "host", "port", "user", "password", "dbname", "sslmode", "application_name", NULL};
-    const char *const values[] = {node->host,
-                                  port,
-                                  cluster_env("AGDB_TEST_USER"),
-                                  password,
-                                  core ? cluster_env("AGDB_TEST_DBNAME") : node->keyspace,
-                                  "disable",
-                                  "direct",
-                                  NULL};
+        "host", "port", "user", how, "dbname", "sslmode", "application_name", NULL};
+    const char *const values[] = {
+        host,      port,     user, secret, core ? cluster_env("AGDB_TEST_DBNAME") : node->keyspace,
+        "disable", "direct", NULL};
     PGconn *pg;
 
-    read_password(password, sizeof password);
     snprintf(port, sizeof port, "%d", node->port);
     pg = PQconnectdbParams(keys, values, 0);
     if (PQstatus(pg) != CONNECTION_OK)
         fail_msg("%s: %s", node->name, PQerrorMessage(pg));
     PQsetNoticeReceiver(pg, ignore_notice, NULL);
     return pg;
+}
+
+PGconn *direct_open(const cluster_node_t *node)
+{
+    char password[256];
+
+    read_password(password, sizeof password);
+    return open_as(node, node->host, cluster_env("AGDB_TEST_USER"), "password", password);
+}
+
+PGconn *direct_open_admin(const cluster_node_t *node)
+{
+    return open_as(node, node->socket, cluster_env("AGDB_TEST_ADMIN"), "passfile",
+                   cluster_env("AGDB_TEST_PGPASS"));
 }
 
 static PGresult *run(PGconn *pg, const char *format, va_list args) AGDB_PRINTF(2, 0);

@@ -9,6 +9,8 @@
 
 /* Of the application's role. All of these fail the test when something does not succeed. */
 PGconn *direct_open(const cluster_node_t *node);
+/* Of the superuser. */
+PGconn *direct_open_admin(const cluster_node_t *node);
 
 /* Statements, several with semicolons between them. */
 void direct_do(PGconn *pg, const char *format, ...) AGDB_PRINTF(2, 3);

@@ -163,6 +163,18 @@ const agdb__hello_t *agdb__conn_hello(const agdb__conn_t *conn)
     return &conn->hello;
 }
 
+bool agdb__conn_was_replayed(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return g_fake.replayed;
+}
+
+agdb__position_t agdb__conn_position(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return g_fake.position;
+}
+
 uint64_t agdb__conn_way_us(const agdb__conn_t *conn)
 {
     (void)conn;

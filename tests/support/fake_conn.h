@@ -13,6 +13,8 @@ typedef struct fake_script {
     const char *refuse_sqlstate;
     agdb__hello_t hello;          /* what servers say */
     uint64_t way_us;              /* how far they are */
+    bool replayed;                /* a write had happened before */
+    agdb__position_t position;    /* where a write has ended, when that is wanted */
     void (*when_looked_at)(void); /* while the owner asks whether a connection is alive; or NULL */
     bool dead_when_probed;        /* a probe of a standing connection ends in LOST */
     atomic_uint opened;           /* counted by the fake */

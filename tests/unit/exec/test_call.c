@@ -12,6 +12,7 @@ static agdb__login_t g_login = {.node = "db", .connect_ms = 1000};
 static agdb__node_t g_nodes[NODES];
 static agdb__shard_t g_shard;
 static agdb__call_t g_call;
+static agdb_session_t g_session;
 
 static void wake(void *user)
 {
@@ -27,10 +28,16 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     for (i = 0; i < NODES; i++)
-        g_nodes[i] = (agdb__node_t){names[i], agdb__pool_new(&g_login, &limits, NULL, wake, NULL)};
+        g_nodes[i] = (agdb__node_t){.name = names[i],
+                                    .pool = agdb__pool_new(&g_login, &limits, NULL, wake, NULL)};
     g_shard = (agdb__shard_t){
         .name = "east-1", .nodes = g_nodes, .nnodes = NODES, .call_ms = 200, .park_ms = 100};
-    return agdb__board_init(&g_shard.board, NODES) ? 0 : -1;
+    g_shard.id = 42;
+    g_session = (agdb_session_t){.token = {0}};
+    return agdb__board_init(&g_shard.board, NODES) && agdb__marks_init(&g_shard.marks, NODES) &&
+                   agdb__mutex_init(&g_session.lock)
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)
@@ -42,6 +49,8 @@ static int teardown(void **state)
     g_call.error = NULL;
     for (i = 0; i < NODES; i++)
         agdb__pool_free(g_nodes[i].pool);
+    agdb__mutex_fini(&g_session.lock);
+    agdb__marks_fini(&g_shard.marks);
     agdb__board_fini(&g_shard.board);
     return 0;
 }
@@ -150,9 +159,9 @@ static void a_conflict_is_tried_again_after_a_while(void **state)
     fail_attempt(AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, "40001", START + 10);
     next = agdb__call_next(&g_call, START + 10);
     assert_int_equal(next.kind, AGDB__NEXT_WAIT);
-    assert_int_equal(next.until_us, START + 1010);
-    assert_int_equal(agdb__call_next(&g_call, START + 1009).kind, AGDB__NEXT_WAIT);
-    assert_int_equal(agdb__call_next(&g_call, START + 1010).kind, AGDB__NEXT_GO);
+    assert_in_range(next.until_us, START + 10 + 750, START + 10 + 1250); /* jittered */
+    assert_int_equal(agdb__call_next(&g_call, next.until_us - 1).kind, AGDB__NEXT_WAIT);
+    assert_int_equal(agdb__call_next(&g_call, next.until_us).kind, AGDB__NEXT_GO);
     assert_int_equal(g_call.attempts, 2);
 }
 
@@ -253,6 +262,256 @@ static void calls_that_begin_together_spread_over_the_replicas(void **state)
     assert_int_equal(seen, 6);
 }
 
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+static void more_than_the_queue_do_not_park(void **state)
+{
+    agdb_error_t *error = NULL;
+    agdb__call_t first;
+
+    (void)state;
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 0);
+    g_shard.park_max = 1;
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_WAIT);
+    assert_int_equal(agdb__call_next(&g_call, START + 1).kind, AGDB__NEXT_WAIT);
+    first = g_call;
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_OVER);
+    assert_int_equal(agdb__call_finish(&g_call, &error), AGDB_E_BUSY);
+    assert_int_equal(error->stage, AGDB_STAGE_PARK);
+    assert_int_equal(error->outcome, AGDB_OUTCOME_NOT_SENT);
+    agdb__error_free(error);
+    publish(AGDB__SHARD_READY, 0, 0); /* the first one goes on, and leaves its place */
+    assert_int_equal(agdb__call_next(&first, START + 2).kind, AGDB__NEXT_GO);
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 0);
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START + 3).kind, AGDB__NEXT_WAIT);
+    agdb__call_abandon(&g_call, false);
+    assert_int_equal(atomic_load(&g_shard.parked), 0);
+}
+
+static void a_sick_shard_is_not_asked_again_and_again(void **state)
+{
+    agdb_error_t *error = NULL;
+    unsigned repeated = 0;
+    unsigned i;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    for (i = 0; i < 2 * AGDB__BUDGET_RESERVE; i++) {
+        begin(AGDB_WRITE, i);
+        assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+        fail_attempt(AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, "40001", START);
+        if (!g_call.over)
+            repeated++;
+        else if (error == NULL)
+            (void)agdb__call_finish(&g_call, &error);
+        agdb__error_free(g_call.error);
+        g_call.error = NULL;
+    }
+    /* the reserve, and a tenth of the calls made meanwhile */
+    assert_in_range(repeated, AGDB__BUDGET_RESERVE,
+                    AGDB__BUDGET_RESERVE + 2 * AGDB__BUDGET_RESERVE / AGDB__BUDGET_COST);
+    assert_non_null(strstr(error->message, "too many calls of the shard"));
+    assert_string_equal(error->sqlstate, "40001");
+    agdb__error_free(error);
+}
+
+/* --- reads that must be fresh ------------------------------------------------------------------
+ */
+
+enum { SYSTEM = 9, TIMELINE = 4 };
+
+static void begin_fresh(agdb_access_t access, uint32_t max_lag_ms)
+{
+    agdb_request_t r = AGDB_REQUEST_INIT;
+
+    r.sql = "SELECT 1";
+    r.access = access;
+    r.session = &g_session;
+    r.max_lag_ms = max_lag_ms;
+    agdb__call_begin(&g_call, &g_shard, &r, START, 0);
+}
+
+static void wrote(uint64_t lsn, uint32_t timeline)
+{
+    agdb__session_wrote(&g_session, g_shard.id, &(agdb__position_t){SYSTEM, lsn, timeline});
+}
+
+/* db-1 is the primary, db-2 and db-3 have replayed so much. */
+static void replicas_at(uint64_t second, uint64_t third)
+{
+    publish(AGDB__SHARD_READY, 0, 6);
+    agdb__marks_set_history(&g_shard.marks, SYSTEM, TIMELINE);
+    agdb__marks_set_node(&g_shard.marks, 1, TIMELINE, second);
+    agdb__marks_set_node(&g_shard.marks, 2, TIMELINE, third);
+}
+
+static void expect_go(uint64_t now_us, unsigned node, uint64_t guard)
+{
+    assert_int_equal(agdb__call_next(&g_call, now_us).kind, AGDB__NEXT_GO);
+    assert_int_equal(g_call.node, node);
+    assert_int_equal(g_call.statement.at_least.lsn, guard);
+}
+
+static void a_session_that_wrote_nothing_reads_anywhere(void **state)
+{
+    (void)state;
+    replicas_at(0, 0);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    assert_int_not_equal(g_call.node, 0);
+    assert_int_equal(g_call.statement.at_least.lsn, 0);
+}
+
+static void a_session_reads_where_its_writes_are(void **state)
+{
+    (void)state;
+    replicas_at(50, 150);
+    wrote(100, TIMELINE);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    expect_go(START, 2, 0); /* known to have it */
+    replicas_at(50, 99);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    assert_int_not_equal(g_call.node, 0);
+    assert_int_equal(g_call.statement.at_least.lsn, 100); /* asked ahead of the read */
+}
+
+static void a_replica_that_is_behind_leaves_it_to_the_primary(void **state)
+{
+    unsigned first;
+
+    (void)state;
+    replicas_at(50, 99);
+    wrote(100, TIMELINE);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    first = g_call.node;
+    fail_attempt(AGDB_E_NOT_FRESH, AGDB_OUTCOME_NOT_SENT, "", START + 10);
+    expect_go(START + 10, 0, 0);
+    begin_fresh(AGDB_READ_SESSION, 0); /* the next one does not ask the same replica at once */
+    expect_go(START + 20, 3 - first, 100);
+}
+
+static void without_a_primary_it_asks_again_until_its_time_is_over(void **state)
+{
+    agdb__next_t next;
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    replicas_at(50, 99);
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 4);
+    wrote(100, TIMELINE);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    expect_go(START, 2, 100);
+    fail_attempt(AGDB_E_NOT_FRESH, AGDB_OUTCOME_NOT_SENT, "", START + 10);
+    next = agdb__call_next(&g_call, START + 10);
+    assert_int_equal(next.kind, AGDB__NEXT_WAIT);
+    assert_int_equal(next.until_us, START + 50010);
+    expect_go(START + 50010, 2, 100);
+    fail_attempt(AGDB_E_NOT_FRESH, AGDB_OUTCOME_NOT_SENT, "", START + 50020);
+    next = agdb__call_next(&g_call, START + 50020);
+    assert_int_equal(next.until_us, START + 100010); /* park_ms after the first time */
+    expect_go(next.until_us, 2, 100);
+    fail_attempt(AGDB_E_NOT_FRESH, AGDB_OUTCOME_NOT_SENT, "", START + 100020);
+    assert_int_equal(agdb__call_next(&g_call, START + 100020).kind, AGDB__NEXT_OVER);
+    assert_int_equal(agdb__call_finish(&g_call, &error), AGDB_E_NOT_FRESH);
+    assert_int_equal(error->outcome, AGDB_OUTCOME_NOT_SENT);
+    assert_true(error->retriable);
+    agdb__error_free(error);
+}
+
+static void a_token_of_another_history_needs_the_primary(void **state)
+{
+    (void)state;
+    replicas_at(500, 500);
+    wrote(100, TIMELINE - 1);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    expect_go(START, 0, 0);
+}
+
+/* It was chosen by the old history, and answered in the new one. */
+static void an_answer_of_another_history_is_asked_again(void **state)
+{
+    agdb_result_t *res = NULL;
+
+    (void)state;
+    replicas_at(500, 500);
+    wrote(100, TIMELINE);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    agdb__marks_set_history(&g_shard.marks, SYSTEM, TIMELINE + 1);
+    publish(AGDB__SHARD_READY, 0, 6);
+    assert_int_equal(answer(&res), AGDB_E_NOT_FRESH);
+    agdb__call_failed(&g_call, START + 10);
+    expect_go(START + 10, 0, 0);
+}
+
+static void a_write_advances_its_session(void **state)
+{
+    agdb__answer_t a = {.position = {SYSTEM, 700, TIMELINE}};
+    agdb_result_t *res = NULL;
+    agdb__position_t at;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    begin_fresh(AGDB_WRITE, 0);
+    assert_true(g_call.statement.wants_position);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    assert_int_equal(agdb__call_answered(&g_call, &a, START, &res), AGDB_OK);
+    assert_int_equal(agdb__session_need(&g_session, g_shard.id, &at), AGDB__NEED_POSITION);
+    assert_int_equal(at.lsn, 700);
+    agdb__result_free(res);
+}
+
+static void a_write_that_may_have_happened_makes_its_session_doubt(void **state)
+{
+    agdb_error_t *error = NULL;
+    agdb__position_t at;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    begin_fresh(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    fail_attempt(AGDB_E_LOST, AGDB_OUTCOME_UNKNOWN, "", START + 10);
+    assert_int_equal(agdb__call_next(&g_call, START + 10).kind, AGDB__NEXT_OVER);
+    assert_int_equal(agdb__call_finish(&g_call, &error), AGDB_E_LOST);
+    assert_int_equal(agdb__session_need(&g_session, g_shard.id, &at), AGDB__NEED_PRIMARY);
+    agdb__error_free(error);
+}
+
+static void a_write_whose_place_is_not_known_makes_its_session_doubt(void **state)
+{
+    agdb_result_t *res = NULL;
+    agdb__position_t at;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    begin_fresh(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    assert_int_equal(answer(&res), AGDB_OK);
+    assert_int_equal(agdb__session_need(&g_session, g_shard.id, &at), AGDB__NEED_PRIMARY);
+    agdb__result_free(res);
+}
+
+static void a_bounded_read_needs_what_the_primary_had_then(void **state)
+{
+    (void)state;
+    replicas_at(50, 99);
+    agdb__marks_add_sample(&g_shard.marks, TIMELINE, 90, START - 2000000 + 1000000);
+    begin_fresh(AGDB_READ_BOUNDED, 500); /* nobody knows: the last sample is older */
+    expect_go(START, 0, 0);
+    agdb__marks_add_sample(&g_shard.marks, TIMELINE, 120, START - 400000);
+    begin_fresh(AGDB_READ_BOUNDED, 1500); /* the older sample will do */
+    expect_go(START, 2, 0);
+    begin_fresh(AGDB_READ_BOUNDED, 500);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    assert_int_equal(g_call.statement.at_least.lsn, 120);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -268,6 +527,18 @@ int main(void)
         CASE(a_replaced_primary_is_noticed_before_and_after),
         CASE(a_view_that_changed_elsewhere_does_not_cost_an_attempt),
         CASE(calls_that_begin_together_spread_over_the_replicas),
+        CASE(more_than_the_queue_do_not_park),
+        CASE(a_sick_shard_is_not_asked_again_and_again),
+        CASE(a_session_that_wrote_nothing_reads_anywhere),
+        CASE(a_session_reads_where_its_writes_are),
+        CASE(a_replica_that_is_behind_leaves_it_to_the_primary),
+        CASE(without_a_primary_it_asks_again_until_its_time_is_over),
+        CASE(a_token_of_another_history_needs_the_primary),
+        CASE(an_answer_of_another_history_is_asked_again),
+        CASE(a_write_advances_its_session),
+        CASE(a_write_that_may_have_happened_makes_its_session_doubt),
+        CASE(a_write_whose_place_is_not_known_makes_its_session_doubt),
+        CASE(a_bounded_read_needs_what_the_primary_had_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,8 +104,8 @@ static int setup_with(unsigned max, bool commits_wait)
     g_order[0] = '\0';
     for (i = 0; i < NODES; i++) {
         g_login[i] = (agdb__login_t){.node = names[i], .connect_ms = 1000};
-        g_nodes[i] =
-            (agdb__node_t){names[i], agdb__pool_new(&g_login[i], &limits, NULL, wake, NULL)};
+        g_nodes[i] = (agdb__node_t){.name = names[i],
+                                    .pool = agdb__pool_new(&g_login[i], &limits, NULL, wake, NULL)};
     }
     g_shard = (agdb__shard_t){
         .name = "east-1", .nodes = g_nodes, .nnodes = NODES, .call_ms = 200, .park_ms = 50};

@@ -34,7 +34,8 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     g_calls = 0;
-    g_node = (agdb__node_t){"db-1", agdb__pool_new(&g_login, &limits, NULL, wake, NULL)};
+    g_node =
+        (agdb__node_t){.name = "db-1", .pool = agdb__pool_new(&g_login, &limits, NULL, wake, NULL)};
     (void)agdb__pool_tend(g_node.pool, agdb__now_us());
     (void)agdb__pool_tend(g_node.pool, agdb__now_us());
     g_shard = (agdb__shard_t){

@@ -35,8 +35,8 @@ static int setup(void **state)
     fake_reset();
     for (i = 0; i < NODES; i++) {
         g_login[i] = (agdb__login_t){.node = k_names[i], .connect_ms = 1000};
-        g_nodes[i] =
-            (agdb__node_t){k_names[i], agdb__pool_new(&g_login[i], &limits, NULL, wake, NULL)};
+        g_nodes[i] = (agdb__node_t){.name = k_names[i],
+                                    .pool = agdb__pool_new(&g_login[i], &limits, NULL, wake, NULL)};
         (void)agdb__pool_tend(g_nodes[i].pool, agdb__now_us());
         (void)agdb__pool_tend(g_nodes[i].pool, agdb__now_us());
     }

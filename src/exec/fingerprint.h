@@ -1,0 +1,10 @@
+/* What an idempotency key stands for: statement and parameters, the same in every process and
+ * version, because servers keep it. Pure. */
+#ifndef AGDB_EXEC_FINGERPRINT_H
+#define AGDB_EXEC_FINGERPRINT_H
+
+#include "agencydb/request.h"
+
+uint64_t agdb__fingerprint(const agdb_request_t *request);
+
+#endif

@@ -1,0 +1,58 @@
+#include "monitor/samples.h"
+
+void agdb__samples_add(agdb__samples_t *s, uint32_t timeline, uint64_t lsn, uint64_t at_us)
+{
+    if (s->timeline != timeline) {
+        s->timeline = timeline;
+        s->count = 0;
+    }
+    s->ring[s->next] = (agdb__sample_t){at_us, lsn};
+    s->next = (s->next + 1) % AGDB__SAMPLES;
+    if (s->count < AGDB__SAMPLES)
+        s->count++;
+}
+
+/* The newest is 0. */
+static const agdb__sample_t *nth(const agdb__samples_t *s, unsigned n)
+{
+    return &s->ring[(s->next + AGDB__SAMPLES - 1 - n) % AGDB__SAMPLES];
+}
+
+bool agdb__samples_bound(const agdb__samples_t *s, uint64_t now_us, uint64_t age_us,
+                         uint64_t *ret_lsn)
+{
+    unsigned n;
+
+    for (n = 0; n < s->count && nth(s, n)->at_us + age_us >= now_us; n++)
+        *ret_lsn = nth(s, n)->lsn;
+    return n > 0;
+}
+
+uint64_t agdb__samples_lag_us(const agdb__samples_t *s, uint32_t timeline, uint64_t lsn,
+                              uint64_t now_us)
+{
+    unsigned n;
+
+    if (timeline != s->timeline)
+        return AGDB__LAG_UNKNOWN;
+    for (n = 0; n < s->count; n++)
+        if (nth(s, n)->lsn <= lsn)
+            return now_us > nth(s, n)->at_us ? now_us - nth(s, n)->at_us : 0;
+    return AGDB__LAG_UNKNOWN;
+}
+
+agdb__join_t agdb__samples_join(const agdb__samples_t *s, agdb__join_t before, uint64_t lsn,
+                                uint64_t now_us, uint64_t age_us)
+{
+    uint64_t needed = 0;
+
+    if (before == AGDB__JOIN_DONE)
+        return before;
+    if (s->count == 0)
+        return AGDB__JOIN_TRUSTED;
+    /* When the primary itself has not answered for so long, its last word but one has to do: what
+     * it had not flushed when it died, no replica will ever have. */
+    if (!agdb__samples_bound(s, now_us, age_us, &needed))
+        needed = nth(s, s->count > 1 ? 1 : 0)->lsn;
+    return lsn >= needed ? AGDB__JOIN_DONE : AGDB__JOIN_AWAY;
+}
