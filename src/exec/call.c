@@ -182,10 +182,13 @@ static uint32_t best_of(const agdb__call_t *call, uint32_t replicas, uint64_t no
 
 /* The session has written on a timeline that the keeper has not seen yet: what it has for the
  * primary is none any more. */
-static void ask_all(const agdb__shard_t *shard)
+static void ask_all(agdb__shard_t *shard, uint64_t now_us)
 {
     uint32_t i;
 
+    if (now_us < atomic_load_explicit(&shard->asked_us, memory_order_relaxed) + LOOK_AGAIN_US / 2)
+        return; /* a token may be made up, and many may wait with it */
+    atomic_store_explicit(&shard->asked_us, now_us, memory_order_relaxed);
     for (i = 0; i < shard->nnodes; i++)
         agdb__pool_doubt(shard->nodes[i].pool);
 }
@@ -205,7 +208,7 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
     call->version = version;
     replicas = best_of(call, replicas_for(call, view, now_us) & ~call->tried, now_us, cost);
     if (call->is_ahead) {
-        ask_all(shard);
+        ask_all(shard, now_us);
         return park(call, view, now_us);
     }
     choice = agdb__choose(view, replicas, call->tried, cost, now_us + call->salt);

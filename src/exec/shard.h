@@ -24,10 +24,11 @@ typedef struct agdb__shard {
     agdb__board_t board;
     agdb__marks_t marks;
     agdb__budget_t budget;
-    atomic_uint parked; /* calls that wait for a usable node */
-    unsigned park_max;  /* so many at most; 0: any number */
-    uint64_t call_ms;   /* default deadline of a call */
-    uint64_t park_ms;   /* waiting for a usable node, at most */
+    atomic_ullong asked_us; /* when callers last had all nodes asked who they are */
+    atomic_uint parked;     /* calls that wait for a usable node */
+    unsigned park_max;      /* so many at most; 0: any number */
+    uint64_t call_ms;       /* default deadline of a call */
+    uint64_t park_ms;       /* waiting for a usable node, at most */
 } agdb__shard_t;
 
 #endif

@@ -101,6 +101,13 @@ static bool passes(agdb__sql_class_t means, const agdb__conn_t *conn)
     }
 }
 
+const char *agdb__conn_sqlstate(const PGresult *rows)
+{
+    const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
+
+    return state != NULL ? state : "";
+}
+
 const char *agdb__conn_severity(const PGresult *rows)
 {
     const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);

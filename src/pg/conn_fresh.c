@@ -29,13 +29,6 @@ static const char k_position_sql[] =
 static const char k_division_by_zero[] = "22012";
 static const char k_in_failed_transaction[] = "25P02";
 
-static const char *state_of(const PGresult *rows)
-{
-    const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-
-    return state != NULL ? state : "";
-}
-
 bool agdb__conn_queue_guard(agdb__conn_t *conn, const agdb__position_t *at_least)
 {
     char lsn[24];
@@ -78,8 +71,8 @@ bool agdb__conn_queue_position(agdb__conn_t *conn)
 void agdb__conn_take_guard(agdb__conn_t *conn, PGresult *take_rows)
 {
     if (PQresultStatus(take_rows) == PGRES_FATAL_ERROR &&
-        strcmp(state_of(take_rows), k_division_by_zero) != 0) {
-        if (strcmp(state_of(take_rows), "26000") == 0)
+        strcmp(agdb__conn_sqlstate(take_rows), k_division_by_zero) != 0) {
+        if (strcmp(agdb__conn_sqlstate(take_rows), "26000") == 0)
             conn->knows_guard = false;
         agdb__conn_set_answer(conn, &conn->member[0], take_rows, true);
         return;
@@ -99,7 +92,8 @@ void agdb__conn_take_position(agdb__conn_t *conn, PGresult *take_rows)
     if (PQresultStatus(take_rows) == PGRES_COMMAND_OK)
         conn->knows_position = true;
     else if (PQresultStatus(take_rows) == PGRES_FATAL_ERROR)
-        conn->dirty = conn->dirty || strcmp(state_of(take_rows), k_in_failed_transaction) != 0;
+        conn->dirty =
+            conn->dirty || strcmp(agdb__conn_sqlstate(take_rows), k_in_failed_transaction) != 0;
     else if (PQresultStatus(take_rows) == PGRES_TUPLES_OK && PQntuples(take_rows) == 1 &&
              PQnfields(take_rows) == 2 &&
              agdb__decode_uint64(PQgetvalue(take_rows, 0, 0), &at.lsn) &&

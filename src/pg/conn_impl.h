@@ -131,6 +131,8 @@ void agdb__conn_die_of(agdb__conn_t *conn, agdb_error_t *take_error);
 const char *agdb__conn_pq_message(const agdb__conn_t *conn, char *buf, size_t size);
 /* Not localized, where the server says it so; PgBouncer 1.18 has one form only. */
 const char *agdb__conn_severity(const struct pg_result *rows);
+/* Of an error; "" when it has none: libpq's own. */
+const char *agdb__conn_sqlstate(const struct pg_result *rows);
 /* An error from a result of the server: status SERVER, SQLSTATE, fields, outcome REJECTED or, when
  * the server does not know either, UNKNOWN. */
 agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const struct pg_result *rows,

@@ -21,13 +21,6 @@ static const char k_sql[] =
     " SET fingerprint = CASE WHEN i.fingerprint = excluded.fingerprint"
     " THEN 1 / (i.fingerprint - excluded.fingerprint) ELSE ('other ' || i.key)::bigint END";
 
-static const char *state_of(const PGresult *rows)
-{
-    const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-
-    return state != NULL ? state : "";
-}
-
 static bool queue_key(agdb__conn_t *conn, const agdb__once_t *once)
 {
     char fingerprint[24];
@@ -60,7 +53,7 @@ bool agdb__conn_queue_once(agdb__conn_t *conn, const agdb__statement_t *statemen
 /* Any other failure than its own two is the write's: it was not executed because of it. */
 void agdb__conn_take_once(agdb__conn_t *conn, PGresult *take_rows)
 {
-    const char *state = state_of(take_rows);
+    const char *state = agdb__conn_sqlstate(take_rows);
 
     if (PQresultStatus(take_rows) == PGRES_COMMAND_OK) {
         conn->knows_once = true; /* prepared at least */

@@ -45,13 +45,6 @@ static void die_lost(agdb__conn_t *conn)
                    agdb__conn_pq_message(conn, text, sizeof text));
 }
 
-static const char *state_of(const PGresult *rows)
-{
-    const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-
-    return state != NULL ? state : "";
-}
-
 /* The backend is gone with this error; nothing after it was executed. */
 static bool is_farewell(const PGresult *rows)
 {
@@ -66,7 +59,8 @@ static bool is_loss_behind_pgbouncer(const agdb__conn_t *conn, const PGresult *r
     const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
     size_t i;
 
-    if (!conn->login->pgbouncer || !is_farewell(rows) || strncmp(state_of(rows), "08", 2) != 0)
+    if (!conn->login->pgbouncer || !is_farewell(rows) ||
+        strncmp(agdb__conn_sqlstate(rows), "08", 2) != 0)
         return false;
     for (i = 0; text != NULL && i < sizeof waited / sizeof waited[0]; i++)
         if (strncmp(text, waited[i], strlen(waited[i])) == 0)
@@ -77,7 +71,7 @@ static bool is_loss_behind_pgbouncer(const agdb__conn_t *conn, const PGresult *r
 /* The plan or the name is of no use any more: prepared again the next time. */
 static void forget_if_stale(agdb__conn_t *conn, agdb__member_t *member, const PGresult *rows)
 {
-    const char *state = state_of(rows);
+    const char *state = agdb__conn_sqlstate(rows);
     const char *text = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
 
     if (member->stmt != NULL && agdb__sql_classify(state, text) == AGDB__SQL_STALE_STATEMENT)
@@ -123,7 +117,7 @@ static void take_commit(agdb__conn_t *conn, agdb__member_t *member, PGresult *ta
     const char *tag = PQcmdStatus(take_rows);
 
     if (status == PGRES_FATAL_ERROR) {
-        if (strcmp(state_of(take_rows), "26000") == 0)
+        if (strcmp(agdb__conn_sqlstate(take_rows), "26000") == 0)
             conn->knows_tx = false;
         if (!is_farewell(take_rows)) {
             agdb__conn_set_answer(conn, member, take_rows, true);
@@ -155,7 +149,8 @@ static void take_other(agdb__conn_t *conn, agdb__step_t step, PGresult *take_row
         conn->victim[step.of] = 0;
     else if (step.kind == AGDB__STEP_REQUIRED && error)
         agdb__conn_die(conn, AGDB_E_LOST, stage_of(conn), "the server refused a setting: %s: %s",
-                       state_of(take_rows), PQresultErrorField(take_rows, PG_DIAG_MESSAGE_PRIMARY));
+                       agdb__conn_sqlstate(take_rows),
+                       PQresultErrorField(take_rows, PG_DIAG_MESSAGE_PRIMARY));
     PQclear(take_rows);
 }
 
@@ -173,7 +168,7 @@ static bool is_expected(agdb__conn_t *conn, const PGresult *rows)
                            PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY));
             return false;
         }
-        if (*state_of(rows) != '\0')
+        if (*agdb__conn_sqlstate(rows) != '\0')
             return true;
         die_lost(conn); /* libpq's own error: the connection */
         return false;
@@ -224,7 +219,7 @@ static void take_answers_back(agdb__conn_t *conn, const PGresult *rows)
         PQclear(conn->member[i].answer);
         conn->member[i].answer = NULL;
     }
-    die_unexpected(conn, state_of(rows));
+    die_unexpected(conn, agdb__conn_sqlstate(rows));
 }
 
 /* At a Sync the transaction commits; an error of that (a deferred constraint) comes ahead of it
@@ -239,14 +234,14 @@ static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
         conn->answered = conn->answered || first->answer != NULL;
         conn->skipping = false;
         conn->at_step++;
-    } else if (PQresultStatus(take_rows) != PGRES_FATAL_ERROR || *state_of(take_rows) == '\0' ||
-               first->answer == NULL) {
+    } else if (PQresultStatus(take_rows) != PGRES_FATAL_ERROR ||
+               *agdb__conn_sqlstate(take_rows) == '\0' || first->answer == NULL) {
         die_lost(conn);
     } else {
         conn->step_has_result = true;
         if (conn->failed_member == AGDB__GROUP_MAX && !is_farewell(take_rows)) {
             if (conn->work == AGDB__WORK_GROUP && !conn->read_only) {
-                die_unexpected(conn, state_of(take_rows));
+                die_unexpected(conn, agdb__conn_sqlstate(take_rows));
             } else if (conn->nmembers == 1) {
                 agdb__conn_set_answer(conn, first, take_rows, true);
                 return;

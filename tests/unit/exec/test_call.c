@@ -433,6 +433,28 @@ static void a_token_of_another_history_needs_the_primary(void **state)
     expect_go(START, 0, 0);
 }
 
+/* What is known for the primary is none any more: all are asked, and it waits. */
+static void a_token_of_a_newer_history_waits_for_it(void **state)
+{
+    agdb__next_t next;
+
+    (void)state;
+    replicas_at(500, 500);
+    wrote(100, TIMELINE + 1);
+    begin_fresh(AGDB_READ_SESSION, 0);
+    next = agdb__call_next(&g_call, START);
+    assert_int_equal(next.kind, AGDB__NEXT_WAIT);
+    assert_int_equal(next.until_us, START + 50000);
+    assert_true(agdb__pool_take_suspicion(g_nodes[0].pool));
+    assert_true(agdb__pool_take_suspicion(g_nodes[2].pool));
+    begin_fresh(AGDB_READ_SESSION, 0); /* another one does not have them asked again at once */
+    assert_int_equal(agdb__call_next(&g_call, START + 1).kind, AGDB__NEXT_WAIT);
+    assert_false(agdb__pool_take_suspicion(g_nodes[0].pool));
+    agdb__marks_set_history(&g_shard.marks, SYSTEM, TIMELINE + 1);
+    publish(AGDB__SHARD_READY, 1, 4);
+    expect_go(START + 10, 1, 0);
+}
+
 /* It was chosen by the old history, and answered in the new one. */
 static void an_answer_of_another_history_is_asked_again(void **state)
 {
@@ -534,6 +556,7 @@ int main(void)
         CASE(a_replica_that_is_behind_leaves_it_to_the_primary),
         CASE(without_a_primary_it_asks_again_until_its_time_is_over),
         CASE(a_token_of_another_history_needs_the_primary),
+        CASE(a_token_of_a_newer_history_waits_for_it),
         CASE(an_answer_of_another_history_is_asked_again),
         CASE(a_write_advances_its_session),
         CASE(a_write_that_may_have_happened_makes_its_session_doubt),
