@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITERS = 8, READERS = 8, CALL_MS = 40000, READY_MS = 30000, NAME_MAX_ = 64 };
+enum { WRITERS = 8, READERS = 8, CALL_MS = 40000, READY_MS = 30000, NAME_MAX_ = 64, FORMERS = 8 };
 
 /* An acknowledgement may be on its way to its caller while the event is. */
 enum { SLACK_US = 2000 };
@@ -36,10 +36,56 @@ static agdb_t *g_db;
 static FILE *g_ledger;
 static atomic_bool g_over;
 static agdb__mutex_t g_lock;
-static tally_t g_tally[KINDS]; /* these four under the lock */
-static char g_primary[NAME_MAX_];
-static uint64_t g_primary_us;  /* when it was seen */
-static unsigned long g_fenced; /* acknowledgements of a node when a newer primary had been seen */
+static tally_t g_tally[KINDS];            /* these four under the lock */
+static char g_primary[NAME_MAX_];         /* the last that was seen */
+static char g_former[FORMERS][NAME_MAX_]; /* was one, and another was seen at g_former_us */
+static uint64_t g_former_us[FORMERS];
+static unsigned long g_late[FORMERS]; /* its acknowledgements since */
+
+/* The place of a node among the former ones; a free one when it is not there. */
+static unsigned former(const char *node)
+{
+    unsigned i = 0;
+
+    while (i < FORMERS - 1 && g_former[i][0] != '\0' && strcmp(g_former[i], node) != 0)
+        i++;
+    return i;
+}
+
+/* What a new one has acknowledged before its event was told is no mistake. */
+static void see_primary(const char *node)
+{
+    unsigned i = former(g_primary);
+
+    if (strcmp(g_primary, node) == 0)
+        return;
+    snprintf(g_former[i], sizeof g_former[i], "%s", g_primary);
+    g_former_us[i] = agdb__now_us();
+    g_former_us[former(node)] = 0;
+    g_late[former(node)] = 0;
+    snprintf(g_primary, sizeof g_primary, "%s", node);
+}
+
+static void see_acknowledgement(const char *node)
+{
+    const unsigned i = former(node);
+
+    if (strcmp(g_former[i], node) == 0 && g_former_us[i] != 0 &&
+        agdb__now_us() > g_former_us[i] + SLACK_US)
+        g_late[i]++;
+}
+
+static unsigned long take_late(void)
+{
+    unsigned long sum = 0;
+    int i;
+
+    for (i = 0; i < FORMERS; i++) {
+        sum += g_late[i];
+        g_late[i] = 0;
+    }
+    return sum;
+}
 
 static void on_event(const agdb_event_t *event, void *user)
 {
@@ -51,8 +97,7 @@ static void on_event(const agdb_event_t *event, void *user)
     if (!primary)
         return;
     agdb__lock(&g_lock);
-    snprintf(g_primary, sizeof g_primary, "%s", agdb_event_node(event));
-    g_primary_us = agdb__now_us();
+    see_primary(agdb_event_node(event));
     agdb__unlock(&g_lock);
 }
 
@@ -67,9 +112,8 @@ static void count(kind_t kind, agdb_status_t st, const agdb_error_t *error, uint
         t->worst_ms = ms;
     if (st == AGDB_OK) {
         t->ok++;
-        if (kind <= IDEMPOTENT && g_primary[0] != '\0' && strcmp(node, g_primary) != 0 &&
-            agdb__now_us() > g_primary_us + SLACK_US)
-            g_fenced++;
+        if (kind <= IDEMPOTENT)
+            see_acknowledgement(node);
     } else if (agdb_error_outcome(error) == AGDB_OUTCOME_UNKNOWN) {
         t->unknown++;
     } else {
@@ -159,7 +203,7 @@ static void report(void)
     int i;
 
     agdb__lock(&g_lock);
-    printf("{\"fenced\": %lu, \"primary\": \"%s\"", g_fenced, g_primary);
+    printf("{\"late\": %lu, \"primary\": \"%s\"", take_late(), g_primary);
     for (i = 0; i < KINDS; i++) {
         printf(", \"%s\": {\"ok\": %lu, \"unknown\": %lu, \"failed\": %lu, \"worst_ms\": %lu, "
                "\"error\": \"",
@@ -169,7 +213,6 @@ static void report(void)
         printf("\"}");
         g_tally[i] = (tally_t){0};
     }
-    g_fenced = 0;
     agdb__unlock(&g_lock);
     printf("}\n");
     fflush(stdout);
