@@ -217,16 +217,16 @@ bool cli_duration(const char *text, uint32_t *ret_ms)
     static const struct {
         const char *unit;
         uint32_t ms;
-    } k_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    enum { DAY_MS = 86400000 };
+    } k_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    static const uint32_t max_ms = 45u * 86400000; /* what the type holds, rounded down */
     size_t digits = strspn(text, "0123456789");
     uint64_t number;
     size_t i;
 
-    if (!cli_number(cli_copy_n(text, digits), DAY_MS, &number) || number == 0)
+    if (!cli_number(cli_copy_n(text, digits), max_ms, &number) || number == 0)
         return false;
     for (i = 0; i < sizeof k_units / sizeof k_units[0]; i++) {
-        if (strcmp(text + digits, k_units[i].unit) == 0 && number <= DAY_MS / k_units[i].ms) {
+        if (strcmp(text + digits, k_units[i].unit) == 0 && number <= max_ms / k_units[i].ms) {
             *ret_ms = (uint32_t)number * k_units[i].ms;
             return true;
         }
