@@ -66,6 +66,7 @@ static void begin(agdb_access_t access, uint64_t salt)
 
     r.sql = "SELECT 1";
     r.access = access;
+    agdb__error_free(g_call.error);
     agdb__call_begin(&g_call, &g_shard, &r, START, salt);
 }
 
@@ -332,6 +333,7 @@ static void begin_fresh(agdb_access_t access, uint32_t max_lag_ms)
     r.access = access;
     r.session = &g_session;
     r.max_lag_ms = max_lag_ms;
+    agdb__error_free(g_call.error);
     agdb__call_begin(&g_call, &g_shard, &r, START, 0);
 }
 
