@@ -10,7 +10,7 @@
 
 /* A node that failed a guard is not asked for as much again for so long: the guard's way there and
  * back, and what may be replayed meanwhile. */
-enum { AGDB__BEHIND_US = 20000 };
+enum { AGDB__BEHIND_US = 5000 };
 
 typedef struct agdb__mark {
     uint64_t lsn;

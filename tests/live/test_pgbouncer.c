@@ -103,6 +103,37 @@ static void reads_and_writes_work(void **state)
     cluster_close(db);
 }
 
+static void keys_and_sessions_work(void **state)
+{
+    agdb_t *db = open_client(4);
+    agdb_session_t *session = NULL;
+    char text[AGDB_SESSION_TEXT_MAX];
+    int i;
+
+    (void)state;
+    assert_int_equal(agdb_session_new(&session, NULL), AGDB_OK);
+    for (i = 0; i < 2; i++) {
+        agdb_error_t *error = NULL;
+        agdb_result_t *res = NULL;
+
+        if (agdb_query(db,
+                       AGDB_REQUEST(EAST, .sql = "INSERT INTO public.bounced VALUES (777, 'once')",
+                                    .idempotency_key = "bounced", .session = session),
+                       &res, &error) != AGDB_OK)
+            fail_msg("%s", agdb_error_message(error));
+        assert_int_equal(agdb_result_replayed(res), i == 1);
+        agdb_result_free(res);
+    }
+    assert_true(agdb_session_text(session, text, sizeof text) > 2);
+    assert_null(strchr(text, 'p')); /* its place is known, also of the replayed one */
+    agdb_session_free(session);
+    expect_says(db, "DELETE FROM public.bounced WHERE id = 777 RETURNING nonce", AGDB_WRITE,
+                "once");
+    cluster_do(s_direct, AGDB_REQUEST(EAST, .sql = "DELETE FROM agencydb.idempotency"));
+    expect_no_open_transaction();
+    cluster_close(db);
+}
+
 static void nothing_stays_in_the_sessions(void **state)
 {
     static const char look[] =
@@ -410,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_and_writes_work),
+        cmocka_unit_test(keys_and_sessions_work),
         cmocka_unit_test(nothing_stays_in_the_sessions),
         cmocka_unit_test(statements_that_leave_state_are_refused),
         cmocka_unit_test(statement_over_its_deadline_ends_there),
