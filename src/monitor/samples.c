@@ -54,5 +54,10 @@ agdb__join_t agdb__samples_join(const agdb__samples_t *s, agdb__join_t before, u
      * it had not flushed when it died, no replica will ever have. */
     if (!agdb__samples_bound(s, now_us, age_us, &needed))
         needed = nth(s, s->count > 1 ? 1 : 0)->lsn;
-    return lsn >= needed ? AGDB__JOIN_DONE : AGDB__JOIN_AWAY;
+    if (lsn >= needed)
+        return AGDB__JOIN_DONE;
+    /* Where the primary was so long ago is not known yet, only where it is now. */
+    if (before == AGDB__JOIN_TRUSTED && now_us < nth(s, s->count - 1)->at_us + age_us)
+        return AGDB__JOIN_TRUSTED;
+    return AGDB__JOIN_AWAY;
 }

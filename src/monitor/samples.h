@@ -37,7 +37,8 @@ bool agdb__samples_bound(const agdb__samples_t *samples, uint64_t now_us, uint64
  * right after a failover a replica does not know its own. */
 typedef enum agdb__join {
     AGDB__JOIN_AWAY = 0,
-    AGDB__JOIN_TRUSTED, /* there is nothing to compare with: as long as no primary has been seen */
+    AGDB__JOIN_TRUSTED, /* there is nothing to compare with yet: no primary has been seen, or not
+                           for `age_us` */
     AGDB__JOIN_DONE
 } agdb__join_t;
 agdb__join_t agdb__samples_join(const agdb__samples_t *samples, agdb__join_t before, uint64_t lsn,

@@ -90,9 +90,12 @@ static void who_comes_back_has_to_catch_up_first(void **state)
         {AGDB__JOIN_AWAY, 1700, 10, AGDB__JOIN_DONE},
         {AGDB__JOIN_AWAY, 1699, 10, AGDB__JOIN_AWAY},
         {AGDB__JOIN_TRUSTED, 1700, 10, AGDB__JOIN_DONE},
-        {AGDB__JOIN_TRUSTED, 1699, 10, AGDB__JOIN_AWAY}, /* it was trusted too early */
-        {AGDB__JOIN_DONE, 5, 10, AGDB__JOIN_DONE},       /* once is enough */
-        {AGDB__JOIN_AWAY, 1900, 99, AGDB__JOIN_DONE},    /* a silent primary's last word but one */
+        {AGDB__JOIN_TRUSTED, 1699, 10, AGDB__JOIN_AWAY},  /* it was trusted too early */
+        {AGDB__JOIN_TRUSTED, 900, 2, AGDB__JOIN_TRUSTED}, /* too early to know */
+        {AGDB__JOIN_TRUSTED, 900, 3, AGDB__JOIN_AWAY},
+        {AGDB__JOIN_AWAY, 900, 2, AGDB__JOIN_AWAY},
+        {AGDB__JOIN_DONE, 5, 10, AGDB__JOIN_DONE},    /* once is enough */
+        {AGDB__JOIN_AWAY, 1900, 99, AGDB__JOIN_DONE}, /* a silent primary's last word but one */
         {AGDB__JOIN_AWAY, 1899, 99, AGDB__JOIN_AWAY},
     };
     size_t i;
