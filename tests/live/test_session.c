@@ -244,6 +244,7 @@ static void a_bounded_read_leaves_a_replica_that_lags_too_much(void **state)
 
     (void)state;
     run(g_db, "INSERT INTO note VALUES (1, 10)", NULL);
+    wait_until("EXISTS (SELECT FROM note)");
     while (!look_bounded(3000).by_replica)
         assert_true(agdb__now_us() < end_us);
     pause_replay();
