@@ -237,9 +237,9 @@ typedef struct agdb_request {
     uint64_t max_rows;   /* more is AGDB_E_TOO_BIG; 0: no limit */
     uint64_t max_bytes;  /* more is AGDB_E_TOO_BIG; 0: AGDB_MAX_BYTES_DEFAULT */
     bool alone;          /* never in a group with other callers' statements */
-    const char *idempotency_key; /* a write that happens once for this key of this agency, however
-                                    often it is sent: 1 to 255 bytes, such as a UUID that the caller
-                                    keeps. Needs the tables of `agencydb init` */
+    const char *idempotency_key; /* a write that happens once for this key of this agency (without
+                                    .key: of the shard), however often it is sent: 1 to 255 bytes,
+                                    such as a UUID that the caller keeps. Needs `agencydb init` */
     agdb_session_t *session;     /* writes advance it, AGDB_READ_SESSION obeys it; NULL: none. Lives
                                     until the answer is there */
     uint32_t max_lag_ms;         /* AGDB_READ_BOUNDED: what it shows is at most so old. Replicas are

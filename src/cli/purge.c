@@ -86,7 +86,7 @@ static void purge_shard(purge_run_t *run, const char *keyspace, const char *shar
         cli_json_open(&run->json, NULL, '{');
         cli_json_text(&run->json, "keyspace", keyspace);
         cli_json_text(&run->json, "shard", shard);
-        cli_json_text(&run->json, "removed", cli_format("%llu", (unsigned long long)total));
+        cli_json_number(&run->json, "removed", total);
         if (!good)
             cli_report_json(&run->json, "error", err);
         cli_json_close(&run->json);

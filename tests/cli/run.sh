@@ -324,7 +324,7 @@ run purge --keyspace core $map
 is "purge removes old keys" 0 'core +east +10001'
 same "and leaves young ones" young "$(admin 'select key from agencydb.idempotency')"
 run purge --json --keyspace core --shard east --keep 2d $map
-same "purge --json tells how many" "1 0" "$(json 'str(len(v))+" "+v[0]["removed"]')"
+same "purge --json tells how many" "1 0" "$(json 'str(len(v))+" "+str(v[0]["removed"])')"
 run purge --keep 1h $map
 is "purge keeps a day at least" 2 "'--keep' is 24h at least"
 

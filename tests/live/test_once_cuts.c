@@ -16,6 +16,8 @@ static agdb__conn_t *s_again;  /* straight to the server */
 static unsigned s_replayed;
 static unsigned s_executed;
 static unsigned s_unknown;
+static unsigned s_confirmed;
+static int s_pid; /* of the first one's server */
 
 static agdb__statement_t insertion(const char *key)
 {
@@ -32,6 +34,7 @@ static agdb_status_t run_first(const agdb__statement_t *statement, long to_serve
 
     relay_cut_after(s_relay, -1, -1);
     g_conn = connect_as(&g_login);
+    s_pid = agdb__conn_backend_pid(g_conn);
     relay_cut_after(s_relay, to_server, to_client);
     st = run_on(g_conn, statement, &rows, &error);
     *ret_outcome = agdb_error_outcome(error);
@@ -44,6 +47,24 @@ static agdb_status_t run_first(const agdb__statement_t *statement, long to_serve
     agdb__conn_close(g_conn);
     g_conn = NULL;
     return st;
+}
+
+/* Until the server of the cut connection has ended what it had got. */
+static void wait_until_gone(void)
+{
+    const agdb_value_t pid = agdb_int4(s_pid);
+    const agdb__statement_t statement = {
+        .sql = "SELECT 1 FROM pg_stat_activity WHERE pid = $1", .params = &pid, .nparams = 1};
+    struct pg_result *rows = NULL;
+    bool gone = false;
+
+    while (!gone) {
+        assert_int_equal(run_on(s_again, &statement, &rows, NULL), AGDB_OK);
+        gone = PQntuples(rows) == 0;
+        PQclear(rows);
+        if (!gone)
+            usleep(1000);
+    }
 }
 
 /* Waits for the first one when that is still running. */
@@ -103,6 +124,47 @@ static void a_write_cut_anywhere_happens_once(void **state)
     assert_true(s_replayed > 10 && s_executed > 10 && s_unknown > 10);
 }
 
+/* Without a key, but with a question behind the Sync that commits: what is not sent any more then
+ * does not tell that the write was not. */
+static void cut_and_judge_position(long to_server, long to_client)
+{
+    const agdb__statement_t statement = {
+        .sql = "INSERT INTO public.once_cuts VALUES (1) RETURNING id", .wants_position = true};
+    struct pg_result *rows = NULL;
+    agdb_outcome_t outcome;
+    agdb_status_t st = run_first(&statement, to_server, to_client, &outcome);
+    bool there;
+
+    wait_until_gone();
+    assert_int_equal(run_on(s_again,
+                            &(agdb__statement_t){.sql = "DELETE FROM public.once_cuts RETURNING 1"},
+                            &rows, NULL),
+                     AGDB_OK);
+    there = PQntuples(rows) == 1;
+    PQclear(rows);
+    if (st == AGDB_OK ? !there : there && outcome != AGDB_OUTCOME_UNKNOWN)
+        fail_msg("status %d, outcome %s, the row is %sthere", (int)st, agdb_outcome_name(outcome),
+                 there ? "" : "not ");
+    s_confirmed += st == AGDB_OK;
+}
+
+static void a_write_that_asks_for_its_position_is_told_the_truth(void **state)
+{
+    long up;
+    long down;
+    long n;
+
+    (void)state;
+    cut_and_judge_position(-1, -1);
+    up = relay_passed_to_server(s_relay);
+    down = relay_passed_to_client(s_relay);
+    for (n = 0; n < down; n += 5)
+        cut_and_judge_position(-1, n);
+    for (n = 0; n < up; n += 11)
+        cut_and_judge_position(n, -1);
+    assert_true(s_confirmed > 5); /* cut behind the answer: it stands without its position */
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -133,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_cut_anywhere_happens_once),
+        cmocka_unit_test(a_write_that_asks_for_its_position_is_told_the_truth),
     };
 
     fixture_begin();

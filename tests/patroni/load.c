@@ -41,6 +41,7 @@ static char g_primary[NAME_MAX_];         /* the last that was seen */
 static char g_former[FORMERS][NAME_MAX_]; /* was one, and another was seen at g_former_us */
 static uint64_t g_former_us[FORMERS];
 static unsigned long g_late[FORMERS]; /* its acknowledgements since */
+static unsigned long g_stale;         /* how often a primary was seen whose time is over */
 
 /* The place of a node among the former ones; a free one when it is not there. */
 static unsigned former(const char *node)
@@ -94,10 +95,10 @@ static void on_event(const agdb_event_t *event, void *user)
                     strcmp(agdb_event_text(event), "primary") == 0);
 
     (void)user;
-    if (!primary)
-        return;
     agdb__lock(&g_lock);
-    see_primary(agdb_event_node(event));
+    g_stale += agdb_event_type(event) == AGDB_EVENT_NODE_STALE;
+    if (primary)
+        see_primary(agdb_event_node(event));
     agdb__unlock(&g_lock);
 }
 
@@ -203,7 +204,8 @@ static void report(void)
     int i;
 
     agdb__lock(&g_lock);
-    printf("{\"late\": %lu, \"primary\": \"%s\"", take_late(), g_primary);
+    printf("{\"late\": %lu, \"stale\": %lu, \"primary\": \"%s\"", take_late(), g_stale, g_primary);
+    g_stale = 0;
     for (i = 0; i < KINDS; i++) {
         printf(", \"%s\": {\"ok\": %lu, \"unknown\": %lu, \"failed\": %lu, \"worst_ms\": %lu, "
                "\"error\": \"",

@@ -81,11 +81,37 @@ static void build_for_unstamped_servers_requires_no_stamp(void **state)
     agdb__map_unref(map);
 }
 
+static void build_knows_the_nodes_of_the_own_zone(void **state)
+{
+    agdb_map_t *map = load("agencydb: 1\n"
+                           "defaults: { connection: { user: app, dbname: agency } }\n"
+                           "keyspaces:\n"
+                           "  core:\n"
+                           "    shards:\n"
+                           "      only-1:\n"
+                           "        nodes:\n"
+                           "          - { host: 127.0.0.1, port: 5001, zone: a }\n"
+                           "          - { host: 127.0.0.1, port: 5002, zone: b }\n"
+                           "          - { host: 127.0.0.1, port: 5003 }\n");
+    const agdb__topology_env_t env = {.service = "test", .zone = "b", .wake = wake};
+    agdb__topology_t t = {0};
+
+    (void)state;
+    assert_int_equal(agdb__topology_build(map, &env, &t, NULL), AGDB_OK);
+    assert_int_equal(agdb__topology_shard(&t, 0, 0)->near, 2);
+    agdb__topology_fini(&t);
+    t = build(map, false); /* no zone: nothing is near, nor is what has none */
+    assert_int_equal(agdb__topology_shard(&t, 0, 0)->near, 0);
+    agdb__topology_fini(&t);
+    agdb__map_unref(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(build_keyspace_of_one_shard_beside_another_needs_no_stamp),
         cmocka_unit_test(build_for_unstamped_servers_requires_no_stamp),
+        cmocka_unit_test(build_knows_the_nodes_of_the_own_zone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

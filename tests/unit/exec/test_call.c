@@ -320,6 +320,74 @@ static void a_sick_shard_is_not_asked_again_and_again(void **state)
     agdb__error_free(error);
 }
 
+/* --- which of several replicas -----------------------------------------------------------------
+ */
+
+/* Nodes that 64 reads went to, a bit each. */
+static uint32_t nodes_of_reads(uint64_t now_us)
+{
+    uint32_t nodes = 0;
+    uint64_t salt;
+
+    for (salt = 0; salt < 64; salt++) {
+        begin(AGDB_READ_REPLICA_OK, salt);
+        assert_int_equal(agdb__call_next(&g_call, now_us).kind, AGDB__NEXT_GO);
+        nodes |= (uint32_t)1 << g_call.node;
+    }
+    return nodes;
+}
+
+static void replicas_of_the_own_zone_come_first(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 6);
+    assert_int_equal(nodes_of_reads(START), 6);
+    g_shard.near = 4;
+    assert_int_equal(nodes_of_reads(START), 4);
+    publish(AGDB__SHARD_READY, 0, 2); /* the near one is gone */
+    assert_int_equal(nodes_of_reads(START), 2);
+}
+
+/* Reads of this node fail until it is left out. */
+static void fail_reads_of(unsigned node)
+{
+    int i;
+
+    for (i = 0; i < 100 && !agdb__grade_is_out(&g_nodes[node].grade, START); i++) {
+        begin(AGDB_READ_REPLICA_OK, (uint64_t)i);
+        assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+        if (g_call.node == node)
+            fail_attempt(AGDB_E_LOST, AGDB_OUTCOME_UNKNOWN, "", START);
+    }
+    assert_true(agdb__grade_is_out(&g_nodes[node].grade, START));
+}
+
+static void a_replica_that_fails_is_left_out_but_never_all(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 6);
+    fail_reads_of(1);
+    assert_int_equal(nodes_of_reads(START), 4);
+    fail_reads_of(2);
+    assert_int_equal(nodes_of_reads(START), 6);
+    assert_int_equal(nodes_of_reads(START + 1000000), 6); /* and is asked again */
+}
+
+/* A caller's mistake says nothing of the node. */
+static void a_statement_that_fails_leaves_no_replica_out(void **state)
+{
+    int i;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 2);
+    for (i = 0; i < 100; i++) {
+        begin(AGDB_READ_REPLICA_OK, 0);
+        assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+        fail_attempt(AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, "22012", START);
+    }
+    assert_false(agdb__grade_is_out(&g_nodes[1].grade, START));
+}
+
 /* --- reads that must be fresh ------------------------------------------------------------------
  */
 
@@ -553,6 +621,9 @@ int main(void)
         CASE(calls_that_begin_together_spread_over_the_replicas),
         CASE(more_than_the_queue_do_not_park),
         CASE(a_sick_shard_is_not_asked_again_and_again),
+        CASE(replicas_of_the_own_zone_come_first),
+        CASE(a_replica_that_fails_is_left_out_but_never_all),
+        CASE(a_statement_that_fails_leaves_no_replica_out),
         CASE(a_session_that_wrote_nothing_reads_anywhere),
         CASE(a_session_reads_where_its_writes_are),
         CASE(a_replica_that_is_behind_leaves_it_to_the_primary),
