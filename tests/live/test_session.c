@@ -6,6 +6,8 @@
 #include "exec/session.h"
 #include "unit.h"
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -80,6 +82,8 @@ static int end(void **state)
 {
     (void)state;
     resume_replay();
+    direct_do(g_replica, "ALTER SYSTEM RESET recovery_min_apply_delay");
+    direct_do(g_replica, "SELECT pg_reload_conf()");
     agdb_session_free(g_session);
     g_session = NULL;
     run(g_db, "DELETE FROM note", NULL);
@@ -344,6 +348,74 @@ static void status_shows_each_node_and_its_lag(void **state)
     assert_int_equal(agdb_status(g_db, NULL, NULL, NULL), AGDB_E_MISUSE);
 }
 
+static void make_restartpoint(void)
+{
+    cluster_node_t node = cluster_node("core", "east-1", "primary");
+    PGconn *primary = direct_open_admin(&node);
+    char replayed[96];
+    char *lsn;
+
+    direct_do(primary, "CHECKPOINT");
+    lsn = direct_text(primary, "SELECT pg_current_wal_lsn()");
+    snprintf(replayed, sizeof replayed, "pg_last_wal_replay_lsn() >= '%s'", lsn);
+    free(lsn);
+    PQfinish(primary);
+    wait_until(replayed);
+    direct_do(g_replica, "CHECKPOINT");
+}
+
+static atomic_uint g_joined;
+
+static void count_joined(const agdb_event_t *event, void *user)
+{
+    (void)user;
+    if (agdb_event_type(event) == AGDB_EVENT_NODE_JOINED)
+        atomic_fetch_add(&g_joined, 1);
+}
+
+static void find_reason(const agdb_node_info_t *node, void *user)
+{
+    if (strstr(node->reason, "has not caught up") != NULL)
+        *(bool *)user = true;
+}
+
+/* It is up at once, with what it had when it left. */
+static void a_replica_that_comes_back_answers_when_it_has_caught_up(void **state)
+{
+    cluster_node_t replica = cluster_node("core", "east-1", "replica");
+    agdb_options_t options = {.struct_size = sizeof options, .event = count_joined};
+    agdb_t *db = cluster_open(&options);
+    uint64_t end_us;
+    bool told = false;
+    int i;
+
+    (void)state;
+    make_restartpoint(); /* where it begins again: what was before must be there at once */
+    direct_do(g_replica, "ALTER SYSTEM SET recovery_min_apply_delay = '10min'");
+    PQfinish(g_replica);
+    cluster_signal(&replica, SIGKILL);
+    run(db, "INSERT INTO note VALUES (1, 10)", NULL);
+    usleep(3500000); /* more than it may lag when it joins */
+    cluster_start(&replica);
+    g_replica = direct_open_admin(&replica);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, PATIENCE_MS, NULL), AGDB_OK);
+    for (i = 0; i < 30; i++) {
+        assert_false(look_with(db, AGDB_READ_REPLICA_OK, NULL).by_replica);
+        usleep(50000);
+    }
+    assert_int_equal(agdb_status(db, find_reason, &told, NULL), AGDB_OK);
+    assert_true(told);
+    assert_int_equal(atomic_load(&g_joined), 0);
+    direct_do(g_replica, "ALTER SYSTEM RESET recovery_min_apply_delay");
+    direct_do(g_replica, "SELECT pg_reload_conf()");
+    end_us = agdb__now_us() + PATIENCE_MS * 1000;
+    while (!look_with(db, AGDB_READ_REPLICA_OK, NULL).by_replica)
+        assert_true(agdb__now_us() < end_us);
+    assert_int_equal(look_with(db, AGDB_READ_REPLICA_OK, NULL).v, 10);
+    cluster_close(db);
+    assert_int_equal(atomic_load(&g_joined), 1);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
     (void)state;
@@ -383,6 +455,7 @@ int main(void)
         CASE(a_token_of_a_newer_history_is_not_read_on_an_old_primary),
         CASE(an_idle_primary_that_has_switched_its_segment_makes_no_lag),
         CASE(status_shows_each_node_and_its_lag),
+        CASE(a_replica_that_comes_back_answers_when_it_has_caught_up),
         CASE(what_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
