@@ -201,11 +201,9 @@ static uint64_t expected_us(const agdb__carrier_t *c)
     return c->work_us + c->longest_us;
 }
 
-static bool send_group(agdb__carrier_t *c, uint64_t now_us)
+static bool send_group(agdb__carrier_t *c, agdb__task_t *first, size_t share, uint64_t now_us)
 {
-    agdb__spread_load_t load = agdb__feed_load(c->feed);
-    size_t share = agdb__spread_plan(&load).share;
-    agdb__task_t *task = c->feed->shorts.head;
+    agdb__task_t *task = first;
     bool read_only = task->call.statement.read_only;
 
     c->work_us = 0;
@@ -248,12 +246,15 @@ static bool send_alone(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
     return true;
 }
 
-static bool send(agdb__carrier_t *c, agdb__turn_t turn, uint64_t now_us)
+/* By the load that the turn was decided by: what other threads learn meanwhile may have changed the
+ * queues if they were looked at again. */
+static bool send(agdb__carrier_t *c, agdb__turn_t turn, const agdb__spread_load_t *load,
+                 uint64_t now_us)
 {
     agdb__task_t *task = turn == AGDB__TURN_SHORT ? c->feed->shorts.head : c->feed->alones.head;
 
     if (turn == AGDB__TURN_SHORT && task->verdict == AGDB__RIDE_SHARED)
-        return send_group(c, now_us);
+        return send_group(c, task, agdb__spread_plan(load).share, now_us);
     return send_alone(c, task, now_us);
 }
 
@@ -270,7 +271,7 @@ static bool take_work(agdb__carrier_t *c, uint64_t now_us)
             return false;
         feed->last_was_short = turn == AGDB__TURN_SHORT;
         c->sent_us = agdb__now_us();
-        if (send(c, turn, now_us))
+        if (send(c, turn, &load, now_us))
             return true;
     }
     return false;

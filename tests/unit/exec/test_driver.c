@@ -284,6 +284,46 @@ static void what_is_not_known_to_be_short_is_timed_alone_first(void **state)
     assert_int_equal(g_fake.members, 17);
 }
 
+static atomic_bool g_flipping;
+
+/* As if other threads found a statement out to be slow, and short again, all the time. */
+static void *flip(void *arg)
+{
+    agdb__learnt_t *learnt = arg;
+
+    while (atomic_load_explicit(&g_flipping, memory_order_relaxed)) {
+        atomic_store_explicit(&learnt->banned, true, memory_order_relaxed);
+        atomic_store_explicit(&learnt->banned, false, memory_order_relaxed);
+    }
+    return NULL;
+}
+
+static void what_others_find_to_be_slow_meanwhile_is_run_all_the_same(void **state)
+{
+    agdb__statement_t r = {.sql = "R", .hash = agdb__statement_hash("R", 1), .read_only = true};
+    pthread_t thread;
+    size_t round;
+    size_t i;
+
+    (void)state;
+    atomic_store_explicit(&g_flipping, true, memory_order_relaxed);
+    assert_true(agdb__thread_start(&thread, false, flip, agdb__pool_learnt(g_nodes[0].pool, &r)));
+    for (round = 0; round < 3000; round++) {
+        assert_true(
+            agdb__driver_reserve(&g_driver, 2)); /* a task that is taken gives its own back */
+        for (i = 0; i < 2; i++)
+            add(i, "R");
+        run();
+        for (i = 0; i < 2; i++) {
+            assert_int_equal(g_task[i].status, AGDB_OK);
+            agdb__result_free(g_task[i].result);
+            g_task[i].result = NULL;
+        }
+    }
+    atomic_store_explicit(&g_flipping, false, memory_order_relaxed);
+    pthread_join(thread, NULL);
+}
+
 static void a_slow_one_that_is_timed_does_not_hold_the_others_for_long(void **state)
 {
     uint64_t start = agdb__now_us();
@@ -845,6 +885,7 @@ int main(void)
         CHEAP(writes_share_connections_where_commits_are_cheap),
         CHEAP(reads_and_writes_do_not_share_a_group),
         CASE(what_is_not_known_to_be_short_is_timed_alone_first),
+        CASE(what_others_find_to_be_slow_meanwhile_is_run_all_the_same),
         CASE(a_slow_one_that_is_timed_does_not_hold_the_others_for_long),
         ONE(reads_and_writes_take_turns_on_one_connection),
         ONE(who_was_not_executed_goes_again_in_order),

@@ -347,6 +347,7 @@ static void start_beside_a_hanging_name_other_names_are_found(void **state)
     r = start_bench(&bench);
     for (i = 0; i < MANY; i++)
         job[i] = agdb__resolve_start(r, &hanging);
+    wait_until(&bench, &bench.looked, 1);
     other = agdb__resolve_start(r, &fine);
     wait_done(&bench, other);
     assert_address(other, "192.0.2.7");
