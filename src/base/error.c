@@ -84,6 +84,16 @@ agdb_status_t agdb__fail_nomem(agdb_error_t **reterr)
     return AGDB_E_NOMEM;
 }
 
+agdb_status_t agdb__fail_unanswered(uint64_t waited_us, bool read_only, agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
+                     (unsigned long long)((waited_us + 999) / 1000));
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+    agdb__error_retriable(reterr, read_only, 0);
+    return AGDB_E_TIMEOUT;
+}
+
 void agdb__error_outcome(agdb_error_t **reterr, agdb_outcome_t outcome)
 {
     if (reterr == NULL || *reterr == NULL)

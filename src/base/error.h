@@ -31,6 +31,9 @@ struct agdb_error {
 agdb_status_t agdb__fail(agdb_error_t **reterr, agdb_status_t status, const char *format, ...)
     AGDB_PRINTF(3, 4);
 agdb_status_t agdb__fail_nomem(agdb_error_t **reterr);
+/* A statement that has been with the server for `waited_us` when its time is over: TIMEOUT, outcome
+ * UNKNOWN. */
+agdb_status_t agdb__fail_unanswered(uint64_t waited_us, bool read_only, agdb_error_t **reterr);
 
 /* The rest changes the error in *reterr; nothing happens when there is none. */
 void agdb__error_outcome(agdb_error_t **reterr, agdb_outcome_t outcome);

@@ -78,6 +78,35 @@ static void step_pools(agdb__topology_t *t, uint64_t now_us)
         t->endpoints[i].changed = agdb__pool_tend(t->endpoints[i].pool, now_us);
 }
 
+/* A server cancels through its probe, for one of its databases at a time. */
+static void cancel_left(agdb__topology_t *t, uint64_t now_us)
+{
+    int pids[AGDB__CANCELS_MAX];
+    size_t i;
+
+    for (i = 0; i < t->nservers; i++) {
+        agdb__server_t *server = &t->servers[i];
+        agdb__cancelling_t fate = agdb__probe_take_cancelling(&server->probe);
+
+        if (server->cancelling == NULL || fate == AGDB__CANCELLING_UNDER_WAY)
+            continue;
+        agdb__pool_cancelled(server->cancelling->pool, fate == AGDB__CANCELLING_SENT);
+        server->cancelling = NULL;
+    }
+    for (i = 0; i < t->nendpoints; i++) {
+        agdb__endpoint_t *endpoint = &t->endpoints[i];
+        agdb__server_t *server = &t->servers[endpoint->server];
+        size_t n = 0;
+
+        if (server->cancelling == NULL && agdb__probe_can_cancel(&server->probe))
+            n = agdb__pool_take_cancels(endpoint->pool, pids, AGDB__CANCELS_MAX);
+        if (n == 0)
+            continue;
+        server->cancelling = endpoint;
+        agdb__probe_cancel(&server->probe, pids, n, now_us);
+    }
+}
+
 static void collect(agdb_t *db, uint64_t now_us)
 {
     agdb__topology_t *t = &db->topology;
@@ -102,6 +131,7 @@ void agdb__keeper_run(agdb_t *db)
         if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0)
             return;
         step_servers(&db->topology, now_us);
+        cancel_left(&db->topology, now_us);
         step_pools(&db->topology, now_us);
         agdb__refresh(db);
         collect(db, now_us);

@@ -16,6 +16,7 @@ typedef struct agdb__server {
     agdb__login_t login; /* the probe's: an endpoint's, without an identity to expect */
     agdb__probe_t probe;
     bool changed;
+    struct agdb__endpoint *cancelling; /* whose statements the probe is cancelling, or NULL */
 } agdb__server_t;
 
 /* One database of one server, as one role. */
@@ -35,8 +36,10 @@ typedef struct agdb__endpoint {
 typedef struct agdb__node_memory {
     agdb__health_t health;
     bool in_recovery;
-    bool stale; /* a primary of a timeline that is over */
-    bool away;  /* a replica that answers and has not caught up */
+    bool stale;            /* a primary of a timeline that is over */
+    bool away;             /* a replica that answers and has not caught up */
+    bool lags;             /* more than it may */
+    uint64_t lag_known_us; /* when it was last; 0: the node is not up */
     agdb__join_t join;
     uint64_t answers; /* of its server's probe: those that its mark comes from */
 } agdb__node_memory_t;
@@ -47,6 +50,7 @@ typedef struct agdb__shard_entry {
     uint32_t *endpoint; /* of each node */
     agdb__node_memory_t *memory;
     agdb__view_memory_t view_memory;
+    uint64_t max_lag_ms;
     bool was_split;
 } agdb__shard_entry_t;
 

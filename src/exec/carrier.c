@@ -287,7 +287,7 @@ static void fail_member(agdb__carrier_t *c, agdb__task_t *task, agdb_error_t *ta
 
     if (take_error == NULL)
         (void)agdb__fail_nomem(&take_error);
-    if (take_error->status != AGDB_E_LOST)
+    if (!agdb__group_spares(take_error->status))
         agdb__learn_failure(task->learnt, fault);
     if (fault != AGDB__FAULT_NONE) { /* on its own before its caller is told anything */
         task->alone = true;
@@ -423,6 +423,27 @@ void agdb__carrier_step(agdb__carrier_t *c)
     agdb__carrier_go(c, agdb__now_us());
 }
 
+/* Its time is over: the keeper waits for the answer. */
+static void leave(agdb__carrier_t *c, uint64_t now_us)
+{
+    agdb__task_t *task = c->member[0];
+    agdb_error_t *error = NULL;
+
+    if (task != NULL) {
+        task->carrier = NULL;
+        (void)agdb__fail_unanswered(c->until_us - c->sent_us, task->call.statement.read_only,
+                                    &error);
+        agdb__driver_failed(c->feed->driver, task, error, now_us);
+    }
+    agdb__carrier_drop(c, now_us);
+}
+
+void agdb__carrier_given_up(agdb__carrier_t *c, uint64_t now_us)
+{
+    if (c->kind == AGDB__CARRIER_LONER && agdb__conn_can_be_left(c->lease.conn))
+        agdb__carrier_drop(c, now_us);
+}
+
 static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
 {
     agdb__carrier_t *c =
@@ -437,6 +458,10 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
     }
     if (now_us < c->until_us) {
         watch_the_time(c);
+        return;
+    }
+    if (c->kind == AGDB__CARRIER_LONER && agdb__conn_can_be_left(c->lease.conn)) {
+        leave(c, now_us);
         return;
     }
     if (c->kind == AGDB__CARRIER_LONER)

@@ -190,7 +190,7 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
     if (task->state == AGDB__TASK_QUEUED)
         (void)agdb__pool_fail_waited(task->feed->pool, now_us - task->queued_us, &error);
     else
-        (void)agdb__group_fail_late(task->call.deadline_us - task->carrier->sent_us,
+        (void)agdb__fail_unanswered(task->call.deadline_us - task->carrier->sent_us,
                                     task->call.statement.read_only, &error);
     (void)take_out(task);
     agdb__driver_failed(driver, task, error, now_us);
@@ -218,8 +218,11 @@ agdb__task_t *agdb__driver_take_done(agdb__driver_t *driver)
 bool agdb__driver_drop(agdb__driver_t *driver, agdb__task_t *task)
 {
     bool over = task->state == AGDB__TASK_DONE;
+    agdb__carrier_t *carrier = task->carrier;
     bool sent = take_out(task);
 
+    if (sent)
+        agdb__carrier_given_up(carrier, agdb__now_us());
     agdb__timers_clear(&driver->timers, &task->timer);
     task->state = AGDB__TASK_OUT;
     driver->live--;

@@ -94,6 +94,8 @@ agdb__wanted_t agdb__carrier_wanted(agdb__carrier_t *c, uint64_t now_us, agdb_er
 void agdb__carrier_go(agdb__carrier_t *c, uint64_t now_us);
 /* Its socket is ready. */
 void agdb__carrier_step(agdb__carrier_t *c);
+/* Nobody waits any more for a member of it: what runs alone is left to the keeper. */
+void agdb__carrier_given_up(agdb__carrier_t *c, uint64_t now_us);
 /* Gives up its claim or its connection, and is spare. Its tasks are not told. */
 void agdb__carrier_drop(agdb__carrier_t *c, uint64_t now_us);
 

@@ -3,6 +3,7 @@
  *   no connection     at next_us: open one
  *   being made        step it; READY is an observation, DEAD is one, too
  *   ready             at next_us: ask again; closed by the server: connect again at once
+ *   cancelling        step it; back in READY is the end of that, no observation
  *   in flight         step it; back in READY is an observation; lost: connect again at once, and
  *                     the server counts as down only when that fails as well
  *
@@ -13,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+
+#include <stdio.h>
 
 /* An answer on a standing connection is due within ANSWER_MS. */
 enum {
@@ -92,6 +95,8 @@ static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
 
 static void drop(agdb__probe_t *probe, uint64_t next_us)
 {
+    if (probe->cancelling == AGDB__CANCELLING_UNDER_WAY)
+        probe->cancelling = AGDB__CANCELLING_LOST;
     agdb__conn_close(probe->conn);
     agdb__conn_close(probe->fresh);
     probe->conn = NULL;
@@ -184,7 +189,7 @@ static bool step_fresh(agdb__probe_t *probe, uint64_t now_us)
         return false;
     switch (agdb__conn_step(probe->fresh, now_us)) {
     case AGDB__CONN_READY:
-        return adopt(probe, now_us);
+        return probe->cancelling != AGDB__CANCELLING_UNDER_WAY && adopt(probe, now_us);
     case AGDB__CONN_DEAD:
         agdb__conn_close(probe->fresh);
         probe->fresh = NULL;
@@ -192,6 +197,58 @@ static bool step_fresh(agdb__probe_t *probe, uint64_t now_us)
     default:
         return false;
     }
+}
+
+/* --- cancelling ------------------------------------------------------------------------------- */
+
+bool agdb__probe_can_cancel(const agdb__probe_t *probe)
+{
+    return probe->conn != NULL && is_idle(probe) && probe->cancelling == AGDB__CANCELLING_NOTHING;
+}
+
+static agdb_status_t send_cancels(agdb__conn_t *conn, const char *pids)
+{
+    const agdb_value_t value = agdb_text(pids);
+    const agdb__statement_t statement = {
+        .sql = "SELECT pg_cancel_backend(p) FROM unnest($1::int[]) AS p",
+        .params = &value,
+        .nparams = 1};
+
+    return agdb__conn_send(conn, &statement, NULL);
+}
+
+void agdb__probe_cancel(agdb__probe_t *probe, const int *pids, size_t count, uint64_t now_us)
+{
+    char text[AGDB__CANCELS_MAX * 12 + 3];
+    size_t len = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%c%d", i == 0 ? '{' : ',', pids[i]);
+    snprintf(text + len, sizeof text - len, "}");
+    probe->cancelling = AGDB__CANCELLING_LOST;
+    if (send_cancels(probe->conn, text) != AGDB_OK)
+        return;
+    agdb__conn_set_deadline(probe->conn, agdb__after_ms(now_us, ANSWER_MS));
+    probe->cancelling = AGDB__CANCELLING_UNDER_WAY;
+}
+
+static void end_cancel(agdb__probe_t *probe)
+{
+    struct pg_result *rows = NULL;
+    const agdb_status_t st = agdb__conn_receive(probe->conn, &rows, NULL);
+
+    agdb__rows_free(rows);
+    probe->cancelling = st == AGDB_OK ? AGDB__CANCELLING_SENT : AGDB__CANCELLING_LOST;
+}
+
+agdb__cancelling_t agdb__probe_take_cancelling(agdb__probe_t *probe)
+{
+    const agdb__cancelling_t now = probe->cancelling;
+
+    if (now != AGDB__CANCELLING_UNDER_WAY)
+        probe->cancelling = AGDB__CANCELLING_NOTHING;
+    return now;
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */
@@ -210,7 +267,10 @@ static bool step_standing(agdb__probe_t *probe, uint64_t now_us)
     stood = agdb__conn_state(probe->conn) == AGDB__CONN_IN_FLIGHT;
     switch (agdb__conn_step(probe->conn, now_us)) {
     case AGDB__CONN_READY:
-        changed = observe_up(probe, now_us);
+        if (probe->cancelling == AGDB__CANCELLING_UNDER_WAY)
+            end_cancel(probe);
+        else
+            changed = observe_up(probe, now_us);
         break;
     case AGDB__CONN_DEAD:
         changed = observe_dead(probe, stood, now_us);

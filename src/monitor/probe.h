@@ -9,6 +9,16 @@
 #include "monitor/view.h"
 #include "pg/conn.h"
 
+/* Of the last request to cancel statements. */
+typedef enum agdb__cancelling {
+    AGDB__CANCELLING_NOTHING = 0,
+    AGDB__CANCELLING_UNDER_WAY,
+    AGDB__CANCELLING_SENT, /* the server has signalled the processes */
+    AGDB__CANCELLING_LOST  /* or perhaps not */
+} agdb__cancelling_t;
+
+enum { AGDB__CANCELS_MAX = 64 };
+
 typedef struct agdb__probe {
     const agdb__login_t *login; /* borrowed */
     agdb__resolver_t *resolver; /* borrowed */
@@ -23,6 +33,7 @@ typedef struct agdb__probe {
     unsigned failures; /* in a row */
     uint64_t asked_us; /* when the question that is under way, or the last one, was asked */
     uint64_t answers;  /* so far: another number is another hello */
+    agdb__cancelling_t cancelling;
     agdb__health_t health;
     agdb__hello_t hello; /* while UP */
     agdb_error_t *error; /* why it is not UP */
@@ -37,6 +48,12 @@ void agdb__probe_hurry(agdb__probe_t *probe);
 /* True once when a renewed connection has found another server or role than the one before: the
  * name may lead elsewhere now, and connections made before may be with the old server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);
+/* Asks the server to cancel what these processes of it (AGDB__CANCELS_MAX at most) are running.
+ * Only when the probe is free for that. */
+bool agdb__probe_can_cancel(const agdb__probe_t *probe);
+void agdb__probe_cancel(agdb__probe_t *probe, const int *pids, size_t count, uint64_t now_us);
+/* What has become of it; SENT and LOST are told once. */
+agdb__cancelling_t agdb__probe_take_cancelling(agdb__probe_t *probe);
 void agdb__probe_poll(const agdb__probe_t *probe, agdb__pollset_t *set);
 
 /* The time to the next question: 1 s while all is well, faster after a failure. Pure. */

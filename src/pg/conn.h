@@ -99,9 +99,26 @@ bool agdb__conn_was_replayed(const agdb__conn_t *conn);
  * status TIMEOUT, and agdb__conn_receive says what became of it. */
 void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us);
 
+/* --- leaving what is under way ------------------------------------------------------------------
+ *
+ * Who cannot wait any longer may leave an IN_FLIGHT connection to somebody who can: it is stepped
+ * until it is READY, its statement cancelled meanwhile, and is of use again. */
+
+/* Whether that makes sense: everything has been sent, and the process that serves it is known,
+ * which it is not behind a PgBouncer. */
+bool agdb__conn_can_be_left(const agdb__conn_t *conn);
+/* Whether what is under way runs alone: a group is over soon by itself. */
+bool agdb__conn_is_alone(const agdb__conn_t *conn);
+/* READY: drops the answer that nobody has received. True when the server says that it has cancelled
+ * the statement. */
+bool agdb__conn_forget(agdb__conn_t *conn);
+
+/* Of the keeper's statements: DEAD at this time. */
+void agdb__conn_set_deadline(agdb__conn_t *conn, uint64_t deadline_us);
+
 /* The whole of it, blocking on the connection's socket at most until `deadline_us`: send, poll,
- * step, receive. On AGDB_E_TIMEOUT the statement may still run: the connection is not reusable and
- * the outcome is UNKNOWN, or NOT_SENT when not a byte had left. */
+ * step, receive. On AGDB_E_TIMEOUT the statement may still run: the connection is IN_FLIGHT when it
+ * can be left, else DEAD. The outcome is UNKNOWN, or NOT_SENT when not a byte had left. */
 agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
                              uint64_t deadline_us, struct pg_result **ret_rows,
                              agdb_error_t **reterr);

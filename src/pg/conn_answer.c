@@ -101,8 +101,8 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
     const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
     agdb__member_t *member = &conn->member[0];
 
-    if (is_over(conn) && conn->behind && member->answer == NULL)
-        return agdb__conn_fail_behind(conn, reterr);
+    if (is_over(conn) && agdb__conn_is_behind(conn, member))
+        return agdb__conn_fail_behind(member, reterr);
     if (is_over(conn) && conn->work == AGDB__WORK_GROUP)
         return agdb__conn_receive_once(conn, ret_rows, reterr);
     if (!is_over(conn) ||
@@ -150,6 +150,10 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         (void)agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
         return AGDB__MEMBER_LOST;
     }
+    if (agdb__conn_is_behind(conn, member)) {
+        (void)agdb__conn_fail_behind(member, reterr);
+        return AGDB__MEMBER_FAILED;
+    }
     counts = !has_own_commit(conn) || member->commit == AGDB__COMMIT_CONFIRMED;
     if (member->answer != NULL && (counts || member->answer_is_error))
         return take_out(conn, member, true, ret_rows, reterr) == AGDB_OK ? AGDB__MEMBER_ANSWERED
@@ -181,7 +185,8 @@ void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
                        (unsigned long long)((waited_us + 999) / 1000));
 }
 
-static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
+/* False: the time is over, and the connection can be left. */
+static bool wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
 {
     const uint64_t start_us = now_us;
 
@@ -192,9 +197,13 @@ static void wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadli
         now_us = agdb__now_us();
         if (rc > 0)
             (void)agdb__conn_step(conn, now_us);
-        if (conn->state == AGDB__CONN_IN_FLIGHT && now_us >= deadline_us)
-            agdb__conn_expire(conn, deadline_us - start_us);
+        if (conn->state != AGDB__CONN_IN_FLIGHT || now_us < deadline_us)
+            continue;
+        if (agdb__conn_can_be_left(conn))
+            return false;
+        agdb__conn_expire(conn, deadline_us - start_us);
     }
+    return true;
 }
 
 agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statement,
@@ -214,6 +223,7 @@ agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statem
     st = agdb__conn_send(conn, statement, reterr);
     if (st != AGDB_OK)
         return st;
-    wait_for_answer(conn, now_us, deadline_us);
+    if (!wait_for_answer(conn, now_us, deadline_us))
+        return agdb__fail_unanswered(deadline_us - now_us, statement->read_only, reterr);
     return agdb__conn_receive(conn, ret_rows, reterr);
 }

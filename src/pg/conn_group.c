@@ -1,6 +1,6 @@
 /* Groups: several statements in one flush, under one Sync.
  *
- *   reads    r1; r2; ...; Sync
+ *   reads    r1; r2; ...; Sync                        guards among them: conn_fresh.c
  *   writes   BEGIN; w1; COMMIT AND CHAIN; w2; COMMIT AND CHAIN; ...; wn; COMMIT; Sync
  *
  * Reads share the implicit transaction, which is read-only by the mode of the session. Each write
@@ -117,8 +117,10 @@ static bool queue_closing(agdb__conn_t *conn)
 {
     if (conn->login->pgbouncer && conn->read_only)
         return agdb__conn_queue_read_end(conn);
-    return conn->read_only ? agdb__conn_queue_sync(conn)
-                           : agdb__conn_queue_commit(conn, conn->nmembers - 1);
+    if (conn->read_only)
+        return agdb__conn_queue_sync(conn);
+    return agdb__conn_queue_commit(conn, conn->nmembers - 1) &&
+           (!conn->wants_position || agdb__conn_queue_position(conn));
 }
 
 bool agdb__conn_roll_back(agdb__conn_t *conn)
@@ -132,8 +134,7 @@ bool agdb__conn_roll_back(agdb__conn_t *conn)
     conn->arrived = 0;
     conn->reads = 0;
     if (agdb__conn_queue_sql(conn, "ROLLBACK", AGDB__STEP_REQUIRED) &&
-        agdb__conn_queue_sync(conn) &&
-        (!conn->replayed || !conn->wants_position || agdb__conn_queue_position(conn)))
+        agdb__conn_queue_sync(conn) && (!conn->wants_position || agdb__conn_queue_position(conn)))
         agdb__conn_flush(conn);
     else
         (void)agdb__conn_die_unsent(conn);
@@ -202,10 +203,12 @@ agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *
     if (st != AGDB_OK)
         goto out;
     agdb__conn_add_member(conn, statement->max_rows, statement->max_bytes)->stmt = stmt;
-    if (!queue_ahead(conn) || !agdb__conn_queue_member(conn, &key, &params)) {
+    if (!queue_ahead(conn) || !agdb__conn_queue_guard(conn, &statement->at_least) ||
+        !agdb__conn_queue_member(conn, &key, &params)) {
         agdb__conn_remove_member(conn);
         st = agdb__conn_fail_unsent(conn, reterr);
     }
+    conn->wants_position = conn->wants_position || statement->wants_position;
 out:
     agdb__params_fini(&params);
     return st;

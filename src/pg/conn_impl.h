@@ -24,7 +24,7 @@ typedef enum agdb__step_kind {
 
 typedef struct agdb__step {
     unsigned char kind; /* agdb__step_kind_t */
-    unsigned char of;   /* DROP: the victim; PARSE, ANSWER, COMMIT: the member */
+    unsigned char of;   /* DROP: the victim; PARSE, ANSWER, COMMIT, GUARD: the member */
 } agdb__step_t;
 
 /* A group makes at most one victim per member that is prepared and one that is stale, while those
@@ -32,7 +32,7 @@ typedef struct agdb__step {
 enum {
     AGDB__VICTIMS_MAX = 2 * (AGDB__GROUP_MAX + 1),
     AGDB__HEAD_STEPS = AGDB__VICTIMS_MAX + 12, /* drops, mode or settings, Syncs, BEGIN or guard */
-    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 6 /* COMMIT, Syncs, position */
+    AGDB__STEPS_MAX = AGDB__HEAD_STEPS + 4 * AGDB__GROUP_MAX + 8 /* COMMIT, Syncs, position */
 };
 
 /* Of a member that is a transaction of its own. */
@@ -50,6 +50,7 @@ typedef struct agdb__member {
     agdb__stmt_t *pending;    /* being prepared for it; owned here until its ParseComplete */
     uint64_t max_rows;
     uint64_t max_bytes;
+    uint64_t at_least;     /* what a replica must have replayed; 0: anything */
     agdb__commit_t commit; /* in a group of writes */
     bool answer_is_error;
     bool received; /* its fate has been told */
@@ -95,9 +96,11 @@ struct agdb__conn {
     bool answered;        /* the answer's Sync came, the transaction is over */
     bool has_tail;        /* something is queued behind the Sync that commits */
     bool wants_position;
-    bool behind;   /* the guard failed */
-    bool replayed; /* the write has happened already */
-    bool reused;   /* its key is another write's */
+    bool guard_queued;
+    uint64_t guarded; /* by the guards so far: members need not have replayed more */
+    uint64_t behind;  /* not replayed, as the guard that failed says; 0: none failed */
+    bool replayed;    /* the write has happened already */
+    bool reused;      /* its key is another write's */
     agdb__position_t position;
     bool read_only; /* of the statements */
     agdb__statement_class_t kind;
@@ -210,13 +213,15 @@ void agdb__conn_go_in_flight(agdb__conn_t *conn);
     "l.lsn - '0/0'::pg_lsn - CASE WHEN w.file_offset = 40 THEN 40"                                 \
     " WHEN w.file_offset % 8192 = 24 THEN 24 ELSE 0 END"
 #define AGDB__INSERT_TIMELINE "('x' || substr(w.file_name, 1, 8))::bit(32)::bigint"
-/* Ahead of the last member, in its transaction; behind it, in one of its own. */
+/* Ahead of the last member, in its transaction, if it needs one; behind it, in one of its own. */
 bool agdb__conn_queue_guard(agdb__conn_t *conn, const agdb__position_t *at_least);
 bool agdb__conn_queue_position(agdb__conn_t *conn);
 /* What came of them. */
-void agdb__conn_take_guard(agdb__conn_t *conn, struct pg_result *take_rows);
+void agdb__conn_take_guard(agdb__conn_t *conn, size_t of, struct pg_result *take_rows);
 void agdb__conn_take_position(agdb__conn_t *conn, struct pg_result *take_rows);
-agdb_status_t agdb__conn_fail_behind(agdb__conn_t *conn, agdb_error_t **reterr);
+/* Whether the member was not executed because a guard has failed. */
+bool agdb__conn_is_behind(const agdb__conn_t *conn, const agdb__member_t *member);
+agdb_status_t agdb__conn_fail_behind(agdb__member_t *member, agdb_error_t **reterr);
 
 /* --- conn_once.c --- */
 /* A write in a transaction of its own, with its key ahead of it: a group of one. */

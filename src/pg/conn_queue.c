@@ -22,7 +22,9 @@ void agdb__conn_begin_work(agdb__conn_t *conn, agdb__work_t work)
     conn->answered = false;
     conn->has_tail = false;
     conn->wants_position = false;
-    conn->behind = false;
+    conn->guard_queued = false;
+    conn->guarded = 0;
+    conn->behind = 0;
     conn->replayed = false;
     conn->reused = false;
     conn->position = (agdb__position_t){0, 0, 0};

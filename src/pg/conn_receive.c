@@ -200,7 +200,7 @@ static void take_result(agdb__conn_t *conn, agdb__step_t step, PGresult *take_ro
     else if (step.kind == AGDB__STEP_COMMIT)
         take_commit(conn, &conn->member[step.of], take_rows);
     else if (step.kind == AGDB__STEP_GUARD)
-        agdb__conn_take_guard(conn, take_rows);
+        agdb__conn_take_guard(conn, step.of, take_rows);
     else if (step.kind == AGDB__STEP_POSITION)
         agdb__conn_take_position(conn, take_rows);
     else if (step.kind == AGDB__STEP_ONCE)

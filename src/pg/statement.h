@@ -39,10 +39,10 @@ static inline uint64_t agdb__statement_hash(const char *sql, size_t len)
     return h != 0 ? h : 1;
 }
 
-/* What has more to do than the text says goes on its own. */
+/* A transaction of more than the statement has no place in a group. */
 static inline bool agdb__statement_is_solo(const agdb__statement_t *statement)
 {
-    return statement->wants_position || statement->at_least.lsn != 0 || statement->once.key != NULL;
+    return statement->once.key != NULL;
 }
 
 /* Decided from the first keyword and known function names; never used to guess reads or writes. */

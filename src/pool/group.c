@@ -21,6 +21,11 @@ agdb__group_fault_t agdb__group_fault(const agdb_error_t *error)
     return AGDB__FAULT_NONE;
 }
 
+bool agdb__group_spares(agdb_status_t status)
+{
+    return status == AGDB_E_LOST || status == AGDB_E_NOT_FRESH;
+}
+
 uint64_t agdb__group_stuck_us(uint64_t sent_us, uint64_t expected_us)
 {
     return sent_us + STUCK_US + expected_us * STUCK_FACTOR;
@@ -29,14 +34,4 @@ uint64_t agdb__group_stuck_us(uint64_t sent_us, uint64_t expected_us)
 bool agdb__group_is_slow(uint64_t took_us, uint64_t expected_us)
 {
     return took_us > expected_us * SLOW_FACTOR + SLOW_US;
-}
-
-agdb_status_t agdb__group_fail_late(uint64_t waited_us, bool read_only, agdb_error_t **reterr)
-{
-    (void)agdb__fail(reterr, AGDB_E_TIMEOUT, "no answer within %llu ms",
-                     (unsigned long long)((waited_us + 999) / 1000));
-    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
-    agdb__error_retriable(reterr, read_only, 0);
-    return AGDB_E_TIMEOUT;
 }

@@ -21,11 +21,11 @@ typedef enum agdb__group_fault {
 /* Of a member's error, NULL included. A statement with a fault was certainly rolled back and has to
  * be run alone before its caller is told anything. */
 agdb__group_fault_t agdb__group_fault(const agdb_error_t *error);
+/* Whether a member's failure says nothing about its statement. */
+bool agdb__group_spares(agdb_status_t status);
 /* When a group that was sent at `sent_us` is on a connection of no use. */
 uint64_t agdb__group_stuck_us(uint64_t sent_us, uint64_t expected_us);
 /* Whether its members have to be timed again. */
 bool agdb__group_is_slow(uint64_t took_us, uint64_t expected_us);
-/* The error of one whose time was over while it was in flight: `waited_us` after it began. */
-agdb_status_t agdb__group_fail_late(uint64_t waited_us, bool read_only, agdb_error_t **reterr);
 
 #endif

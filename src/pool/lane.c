@@ -162,6 +162,26 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     return lane->count > 0;
 }
 
+static uint64_t asked_for(const agdb__ride_t *ride)
+{
+    return ride->run->statement->at_least.lsn;
+}
+
+/* Who asks a replica for more goes later: a guard that fails takes those behind it along. */
+static void sort(agdb__ride_t **ride, size_t n)
+{
+    size_t i;
+    size_t to;
+
+    for (i = 1; i < n; i++) {
+        agdb__ride_t *moved = ride[i];
+
+        for (to = i; to > 0 && asked_for(ride[to - 1]) > asked_for(moved); to--)
+            ride[to] = ride[to - 1];
+        ride[to] = moved;
+    }
+}
+
 /* Takes the next group, `first` at its head unless that is NULL, and sends it. False: nothing was
  * sent. */
 static bool load(leader_t *l, agdb__ride_t *first)
@@ -175,6 +195,7 @@ static bool load(leader_t *l, agdb__ride_t *first)
     agdb__lock(&line->lock);
     n += agdb__line_take_locked(line, ride + n, AGDB__GROUP_MAX - n);
     agdb__unlock(&line->lock);
+    sort(ride, n);
     return n > 0 && send_group(l, ride, n);
 }
 
@@ -186,7 +207,7 @@ static void take_failure(agdb__ride_t *ride)
     agdb__group_fault_t fault = agdb__group_fault(ride->error);
 
     ride->status = ride->error != NULL ? ride->error->status : AGDB_E_NOMEM;
-    if (ride->status != AGDB_E_LOST)
+    if (!agdb__group_spares(ride->status))
         agdb__learn_failure(ride->learnt, fault);
     if (fault != AGDB__FAULT_NONE) {
         agdb__error_free(ride->error);
@@ -209,6 +230,7 @@ static bool take_member(leader_t *l, size_t i, bool in_recovery, bool slow)
         return false;
     }
     ride->in_recovery = in_recovery;
+    ride->position = agdb__conn_position(l->conn);
     ride->rows = rows;
     ride->error = error;
     if (slow)

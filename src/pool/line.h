@@ -49,7 +49,8 @@ typedef struct agdb__ride {
     agdb_error_t *error;
     bool run_alone; /* nothing was executed for it: it has to run on its own */
     bool in_recovery;
-    bool dismissed; /* sent away while it was queued */
+    bool dismissed;            /* sent away while it was queued */
+    agdb__position_t position; /* agdb__conn_position */
 } agdb__ride_t;
 
 /* Callers join by one compare-and-swap on `arrivals` (newest first), so that the many who are woken

@@ -407,9 +407,16 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
     agdb__slot_t *slot = &pool->slots.slot[i];
 
-    if (!agdb__conn_is_clean(slot->conn) || now_us >= slot->expires_us ||
+    if (now_us >= slot->expires_us ||
         slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed)) {
         agdb__pool_discard(pool, i);
+        return;
+    }
+    if (!agdb__conn_is_clean(slot->conn)) {
+        if (agdb__conn_can_be_left(slot->conn))
+            agdb__pool_leave(pool, i, now_us);
+        else
+            agdb__pool_discard(pool, i);
         return;
     }
     slot->used_us = now_us;

@@ -34,6 +34,7 @@ struct agdb__pool {
     atomic_uint open;         /* slots FREE or BUSY */
     atomic_uint connecting;   /* slots MAKING; written by the keeper */
     atomic_int stage;         /* of the oldest attempt; written by the keeper */
+    atomic_uint left;         /* slots LEFT */
     atomic_ullong opened;
     atomic_ullong closed;
 
@@ -65,6 +66,11 @@ struct agdb__pool {
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
 /* Gives a BUSY slot back: closed when it is not clean, too old, or of an earlier generation. */
 void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
+/* BUSY -> LEFT: the statement is still under way. */
+void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
+/* Steps those that were left, for agdb__pool_tend and agdb__pool_poll. */
+void agdb__pool_tend_left(agdb__pool_t *pool, uint64_t now_us);
+void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set);
 /* Takes a free connection of the first `end` for short statements; AGDB__NO_SLOT when there is
  * none.
  */

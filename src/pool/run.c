@@ -70,7 +70,7 @@ static agdb_status_t run_alone(call_t *c)
 
 static agdb_status_t fail_late(call_t *c)
 {
-    return agdb__group_fail_late(c->run->deadline_us - c->run->now_us, c->run->statement->read_only,
+    return agdb__fail_unanswered(c->run->deadline_us - c->run->now_us, c->run->statement->read_only,
                                  c->reterr);
 }
 
@@ -82,6 +82,7 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
     *ret = ride->status;
     c->ran->in_recovery = ride->in_recovery;
     c->ran->grouped = true;
+    c->ran->position = ride->position;
     c->ran->exec_us = agdb__now_us() - c->now_us;
     if (ride->status == AGDB_OK)
         *c->ret_rows = ride->rows;

@@ -92,6 +92,11 @@ void agdb__slots_give(agdb__slots_t *slots, uint32_t i)
     atomic_store_explicit(&slot->state, state, memory_order_seq_cst);
 }
 
+void agdb__slots_leave(agdb__slots_t *slots, uint32_t i)
+{
+    atomic_store_explicit(&slots->slot[i].state, AGDB__SLOT_LEFT, memory_order_seq_cst);
+}
+
 void agdb__slots_empty(agdb__slots_t *slots, uint32_t i)
 {
     slots->slot[i].conn = NULL;

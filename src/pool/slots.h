@@ -7,6 +7,7 @@
  *   BUSY     whoever changed it: a caller, or the keeper to close it    -> FREE_*, EMPTY
  *   READS    whoever changed it: a caller with short reads, its own or a group's
  *   WRITES   the same with short writes
+ *   LEFT     the keeper's: its caller has left while the server was at work    -> FREE_*, EMPTY
  *
  * Claiming and releasing is one atomic operation; everything in the slot belongs to the owner. */
 #ifndef AGDB_POOL_SLOTS_H
@@ -22,8 +23,18 @@ typedef enum agdb__slot_state {
     AGDB__SLOT_FREE_RO,
     AGDB__SLOT_BUSY,
     AGDB__SLOT_READS,
-    AGDB__SLOT_WRITES
+    AGDB__SLOT_WRITES,
+    AGDB__SLOT_LEFT
 } agdb__slot_state_t;
+
+/* Of a LEFT connection. */
+typedef enum agdb__cancel {
+    AGDB__CANCEL_NONE = 0, /* it is over soon by itself */
+    AGDB__CANCEL_WANTED,
+    AGDB__CANCEL_ASKED,
+    AGDB__CANCEL_RETURNED, /* the server has sent it: nothing of it is on the way any more */
+    AGDB__CANCEL_LOST      /* nobody knows whether it was sent */
+} agdb__cancel_t;
 
 typedef struct agdb__slot {
     _Alignas(AGDB__CACHE_LINE) atomic_uint state;
@@ -32,6 +43,8 @@ typedef struct agdb__slot {
     agdb__conn_t *conn;
     uint64_t used_us;    /* last given back */
     uint64_t expires_us; /* end of its lifetime */
+    uint64_t left_us;    /* LEFT: closed at this time */
+    agdb__cancel_t cancel;
 } agdb__slot_t;
 
 typedef struct agdb__slots {
@@ -57,6 +70,8 @@ uint32_t agdb__slots_count(agdb__slots_t *slots, uint32_t end, agdb__slot_state_
                            unsigned *ret_riders);
 /* Any owned slot -> free, in the mode of its connection. */
 void agdb__slots_give(agdb__slots_t *slots, uint32_t i);
+/* Any owned slot -> LEFT. */
+void agdb__slots_leave(agdb__slots_t *slots, uint32_t i);
 /* Any owned slot -> EMPTY; the caller has closed the connection. */
 void agdb__slots_empty(agdb__slots_t *slots, uint32_t i);
 /* EMPTY -> MAKING; AGDB__NO_SLOT when all are in use. The keeper's. */

@@ -236,6 +236,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
     unsigned kind;
 
     step_making(pool, now_us);
+    agdb__pool_tend_left(pool, now_us);
     if (now_us >= pool->sweep_us ||
         atomic_load_explicit(&pool->generation, memory_order_relaxed) != pool->swept_generation) {
         pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
@@ -257,6 +258,7 @@ void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
     agdb__pollset_wake(set, pool->sweep_us);
     if (pool->retry_us > now_us)
         agdb__pollset_wake(set, pool->retry_us);
+    agdb__pool_poll_left(pool, set);
     if (atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0)
         return;
     for (i = 0; i < pool->slots.count; i++) {

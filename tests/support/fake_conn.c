@@ -266,6 +266,34 @@ void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
     die(conn, AGDB_E_TIMEOUT, "");
 }
 
+bool agdb__conn_can_be_left(const agdb__conn_t *conn)
+{
+    return g_fake.can_be_left && conn->state == AGDB__CONN_IN_FLIGHT;
+}
+
+bool agdb__conn_is_alone(const agdb__conn_t *conn)
+{
+    return conn->lone;
+}
+
+bool agdb__conn_forget(agdb__conn_t *conn)
+{
+    conn->lone = false;
+    conn->members = 0;
+    return g_fake.was_cancelled;
+}
+
+void agdb__conn_set_deadline(agdb__conn_t *conn, uint64_t deadline_us)
+{
+    conn->deadline_us = deadline_us;
+}
+
+int agdb__conn_backend_pid(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return 4711;
+}
+
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
     return conn->clean && conn->state == AGDB__CONN_READY;

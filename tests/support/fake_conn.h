@@ -33,6 +33,8 @@ typedef struct fake_script {
     bool die_when_sent;        /* and the connection with it */
     agdb__conn_t *held[64];
     unsigned nheld;
+    bool can_be_left;   /* what is in flight */
+    bool was_cancelled; /* what was left, as the server says */
 } fake_script_t;
 
 extern fake_script_t g_fake;

@@ -353,6 +353,21 @@ static void any_allocation_failing_leaves_a_usable_error(void **state)
     }
 }
 
+static void unanswered_is_unknown_and_reads_may_be_tried_again(void **state)
+{
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    assert_int_equal(agdb__fail_unanswered(19001, true, &error), AGDB_E_TIMEOUT);
+    assert_int_equal(error->outcome, AGDB_OUTCOME_UNKNOWN);
+    assert_int_equal(error->stage, AGDB_STAGE_EXECUTE);
+    assert_true(error->retriable);
+    assert_string_equal(error->message, "no answer within 20 ms");
+    assert_int_equal(agdb__fail_unanswered(1, false, &error), AGDB_E_TIMEOUT);
+    assert_false(error->retriable); /* a write may be in */
+    agdb__error_free(error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +385,7 @@ int main(void)
         cmocka_unit_test(fail_without_memory_keeps_status_and_outcome),
         cmocka_unit_test(static_error_is_never_changed),
         cmocka_unit_test(any_allocation_failing_leaves_a_usable_error),
+        cmocka_unit_test(unanswered_is_unknown_and_reads_may_be_tried_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

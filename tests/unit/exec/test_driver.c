@@ -473,6 +473,48 @@ static void a_deadline_alone_closes_the_connection(void **state)
     assert_int_equal(g_fake.closed, 1);
 }
 
+static unsigned left(void)
+{
+    return atomic_load(&g_nodes[0].pool->left);
+}
+
+static void a_deadline_alone_leaves_the_connection_to_the_keeper(void **state)
+{
+    uint64_t start = agdb__now_us();
+
+    (void)state;
+    g_fake.can_be_left = true;
+    g_fake.never_answers = true;
+    add_for(0, "W", AGDB_WRITE, 20);
+    run();
+    assert_in_range(agdb__now_us() - start, 20000, 70000);
+    assert_int_equal(g_task[0].status, AGDB_E_TIMEOUT);
+    assert_int_equal(g_task[0].error->outcome, AGDB_OUTCOME_UNKNOWN);
+    assert_int_equal(left(), 1);
+    fake_answer_held();
+    tend();
+    assert_int_equal(left(), 0);
+    assert_int_equal(g_fake.closed, 0);
+}
+
+static void who_gives_up_leaves_the_connection_to_the_keeper(void **state)
+{
+    (void)state;
+    g_fake.can_be_left = true;
+    g_fake.never_answers = true;
+    add(0, "W");
+    step();
+    assert_true(agdb__driver_drop(&g_driver, &g_task[0]));
+    assert_int_equal(left(), 1);
+    g_fake.never_answers = false;
+    add(1, "W"); /* on the other connection meanwhile, if there is one */
+    fake_answer_held();
+    run();
+    assert_int_equal(g_task[1].status, AGDB_OK);
+    assert_int_equal(left(), 0);
+    assert_int_equal(g_fake.closed, 0);
+}
+
 static void a_dropped_task_is_told_from_one_that_was_not_sent(void **state)
 {
     (void)state;
@@ -894,6 +936,8 @@ int main(void)
         ONE(a_deadline_in_the_queue_is_not_sent),
         ONE(a_deadline_in_a_group_leaves_the_others_alone),
         ONE(a_deadline_alone_closes_the_connection),
+        ONE(a_deadline_alone_leaves_the_connection_to_the_keeper),
+        ONE(who_gives_up_leaves_the_connection_to_the_keeper),
         ONE(a_dropped_task_is_told_from_one_that_was_not_sent),
         CASE(a_connection_that_dies_while_a_group_is_made_costs_nothing),
         CASE(what_cannot_be_sent_fails_by_itself),

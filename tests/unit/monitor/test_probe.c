@@ -191,6 +191,46 @@ static void hurry_while_a_renewal_is_under_way_asks_once_more(void **state)
     assert_true(g_probe.hello.in_recovery);
 }
 
+static void a_request_to_cancel_is_no_observation(void **state)
+{
+    const int pids[] = {17, 4};
+    uint64_t answers;
+
+    (void)state;
+    assert_false(agdb__probe_can_cancel(&g_probe));
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_true(agdb__probe_can_cancel(&g_probe));
+    answers = g_probe.answers;
+    g_fake.never_answers = true;
+    agdb__probe_cancel(&g_probe, pids, 2, 2000);
+    assert_false(agdb__probe_can_cancel(&g_probe));
+    assert_false(agdb__probe_step(&g_probe, 3000));
+    assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_UNDER_WAY);
+    fake_answer_held();
+    assert_false(agdb__probe_step(&g_probe, 4000));
+    assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_SENT);
+    assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_NOTHING);
+    assert_int_equal(g_probe.answers, answers);
+    assert_true(agdb__probe_can_cancel(&g_probe));
+}
+
+static void a_request_to_cancel_that_is_refused_or_dropped_is_lost(void **state)
+{
+    const int pid = 17;
+
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.refuse_send = AGDB_E_NOMEM;
+    agdb__probe_cancel(&g_probe, &pid, 1, 2000);
+    assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_LOST);
+    g_fake.refuse_send = AGDB_OK;
+    g_fake.never_answers = true;
+    agdb__probe_cancel(&g_probe, &pid, 1, 3000);
+    agdb__conn_abort(g_probe.conn, "the server has gone");
+    (void)agdb__probe_step(&g_probe, 4000);
+    assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_LOST);
+}
+
 static void what_a_person_must_mend_is_refused(void **state)
 {
     (void)state;
@@ -237,6 +277,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_renewal_that_fails_takes_nothing_away, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_while_a_renewal_is_under_way_asks_once_more, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_request_to_cancel_is_no_observation, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_to_cancel_that_is_refused_or_dropped_is_lost,
+                                        setup, teardown),
         cmocka_unit_test(what_a_person_must_mend_is_refused),
         cmocka_unit_test(the_interval_is_jittered_and_grows_with_failures),
     };

@@ -1,0 +1,131 @@
+/* Connections whose callers have left, because their time was over, while the server was at work:
+ *
+ *   alone    its statement is cancelled, through another connection of the keeper's. The request
+ *            names a process, not a statement: late, it would hit the next one. So the connection
+ *            is used again only when the server has said that this statement was cancelled and the
+ *            request has returned; or when the answer has come before there was a request.
+ *   a group  is over soon: its answers are waited for and dropped.
+ *
+ * What does not end in LEFT_MS is closed; the server notices that for itself, a little later. */
+#include "pool/pool_impl.h"
+
+#include "base/clock.h"
+
+enum { LEFT_MS = 1000 };
+
+void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    slot->left_us = agdb__after_ms(now_us, LEFT_MS);
+    slot->cancel = agdb__conn_is_alone(slot->conn) ? AGDB__CANCEL_WANTED : AGDB__CANCEL_NONE;
+    atomic_fetch_add_explicit(&pool->left, 1, memory_order_relaxed);
+    agdb__slots_leave(&pool->slots, i); /* the keeper's from here on */
+    pool->wake(pool->wake_user);
+}
+
+static bool any(const agdb__pool_t *pool)
+{
+    return atomic_load_explicit(&pool->left, memory_order_relaxed) > 0;
+}
+
+/* What leave() has written is seen with it. */
+static agdb__slot_t *left(agdb__pool_t *pool, uint32_t i)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+
+    return atomic_load_explicit(&slot->state, memory_order_acquire) == AGDB__SLOT_LEFT ? slot
+                                                                                       : NULL;
+}
+
+/* With READY: whether no request can hit what runs on it next. */
+static bool is_proven(agdb__cancel_t cancel, bool was_cancelled)
+{
+    switch (cancel) {
+    case AGDB__CANCEL_NONE:
+    case AGDB__CANCEL_WANTED:
+        return true;
+    case AGDB__CANCEL_RETURNED:
+        return was_cancelled;
+    case AGDB__CANCEL_ASKED:
+    case AGDB__CANCEL_LOST:
+        break;
+    }
+    return false;
+}
+
+static bool is_over(const agdb__pool_t *pool, const agdb__slot_t *slot, uint64_t now_us)
+{
+    return now_us >= slot->left_us || slot->cancel == AGDB__CANCEL_LOST ||
+           slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed) ||
+           atomic_load_explicit(&pool->shut, memory_order_relaxed);
+}
+
+static void step_left(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
+{
+    agdb__slot_t *slot = &pool->slots.slot[i];
+    const agdb__conn_state_t state = agdb__conn_step(slot->conn, now_us);
+    const bool ready = state == AGDB__CONN_READY;
+
+    if (!is_over(pool, slot, now_us) &&
+        (state == AGDB__CONN_IN_FLIGHT || (ready && slot->cancel == AGDB__CANCEL_ASKED)))
+        return;
+    atomic_fetch_sub_explicit(&pool->left, 1, memory_order_relaxed);
+    if (ready && is_proven(slot->cancel, agdb__conn_forget(slot->conn)))
+        agdb__pool_give_back(pool, i, now_us);
+    else
+        agdb__pool_discard(pool, i);
+}
+
+void agdb__pool_tend_left(agdb__pool_t *pool, uint64_t now_us)
+{
+    uint32_t i;
+
+    for (i = 0; any(pool) && i < pool->slots.count; i++)
+        if (left(pool, i) != NULL)
+            step_left(pool, i, now_us);
+}
+
+void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set)
+{
+    uint32_t i;
+
+    for (i = 0; any(pool) && i < pool->slots.count; i++) {
+        const agdb__slot_t *slot = left(pool, i);
+
+        if (slot == NULL)
+            continue;
+        agdb__pollset_wake(set, slot->left_us);
+        if (agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT)
+            agdb__pollset_add(set, agdb__conn_fd(slot->conn), agdb__conn_events(slot->conn));
+    }
+}
+
+size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max)
+{
+    size_t n = 0;
+    uint32_t i;
+
+    for (i = 0; any(pool) && i < pool->slots.count; i++) {
+        agdb__slot_t *slot = left(pool, i);
+
+        if (slot == NULL || slot->cancel != AGDB__CANCEL_WANTED || n == max ||
+            agdb__conn_state(slot->conn) != AGDB__CONN_IN_FLIGHT)
+            continue;
+        slot->cancel = AGDB__CANCEL_ASKED;
+        ret_pids[n++] = agdb__conn_backend_pid(slot->conn);
+    }
+    return n;
+}
+
+void agdb__pool_cancelled(agdb__pool_t *pool, bool sent)
+{
+    uint32_t i;
+
+    for (i = 0; any(pool) && i < pool->slots.count; i++) {
+        agdb__slot_t *slot = left(pool, i);
+
+        if (slot != NULL && slot->cancel == AGDB__CANCEL_ASKED)
+            slot->cancel = sent ? AGDB__CANCEL_RETURNED : AGDB__CANCEL_LOST;
+    }
+}
