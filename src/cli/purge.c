@@ -5,6 +5,7 @@
 #include "cli/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Rows of one statement: short transactions, so that writers and replicas are not held up. */
 enum { BATCH = 10000, DAY_MS = 24 * 60 * 60 * 1000 };
@@ -15,8 +16,9 @@ static const cli_usage_t k_usage = {
     .summary = "Removes old idempotency keys from all shards",
     .about =
         "A write with an idempotency key leaves a row in agencydb.idempotency. This command\n"
-        "removes those that are older than a day, or as old as '--keep' says, in batches of\n"
-        "10000. A caller that sends a write again after its key is gone makes it happen again:\n"
+        "removes those that are older than the map's idempotency.keep, or as '--keep' says, in\n"
+        "batches of 10000. A caller that sends a write again after its key is gone makes it happen "
+        "again:\n"
         "keep keys for longer than any caller keeps trying.",
     .examples = "  agencydb purge shardmap.yaml\n"
                 "  agencydb purge --keep 7d --shard west-1 shardmap.yaml",
@@ -28,7 +30,7 @@ static const cli_usage_t k_usage = {
 typedef struct purge_options {
     const char *keyspace;
     const char *shard;
-    uint32_t keep_ms;
+    uint32_t keep_ms; /* 0: as the map says */
     uint32_t timeout_ms;
     bool json;
 } purge_options_t;
@@ -45,9 +47,9 @@ typedef struct purge_run {
 
 /* One batch; false: *ret_err says why not. */
 static bool remove_batch(const purge_run_t *run, const char *keyspace, const char *shard,
-                         uint64_t *ret_count, agdb_error_t **ret_err)
+                         uint32_t keep_ms, uint64_t *ret_count, agdb_error_t **ret_err)
 {
-    char *seconds = cli_format("%u", (unsigned)(run->options->keep_ms / 1000));
+    char *seconds = cli_format("%u", (unsigned)(keep_ms / 1000));
     const agdb_value_t params[] = {agdb_typed(AGDB_OID_FLOAT8, seconds), agdb_int8(BATCH)};
     agdb_request_t request = AGDB_REQUEST_INIT;
     agdb_result_t *res = NULL;
@@ -69,7 +71,7 @@ static bool remove_batch(const purge_run_t *run, const char *keyspace, const cha
     return true;
 }
 
-static void purge_shard(purge_run_t *run, const char *keyspace, const char *shard)
+static void purge_shard(purge_run_t *run, const char *keyspace, const char *shard, uint32_t keep_ms)
 {
     agdb_error_t *err = NULL;
     uint64_t total = 0;
@@ -77,7 +79,7 @@ static void purge_shard(purge_run_t *run, const char *keyspace, const char *shar
     bool good = true;
 
     while (good && count == BATCH) {
-        good = remove_batch(run, keyspace, shard, &count, &err);
+        good = remove_batch(run, keyspace, shard, keep_ms, &count, &err);
         total += good ? count : 0;
     }
     run->seen++;
@@ -98,6 +100,16 @@ static void purge_shard(purge_run_t *run, const char *keyspace, const char *shar
             cli_report(err);
     }
     agdb_error_clear(&err);
+}
+
+static uint32_t keep_of(const agdb_map_t *map, size_t keyspace, size_t shard,
+                        const purge_options_t *options)
+{
+    const char *text = cli_node_setting(map, keyspace, shard, 0, "idempotency.keep");
+
+    if (options->keep_ms != 0)
+        return options->keep_ms;
+    return text != NULL ? (uint32_t)strtoul(text, NULL, 10) : DAY_MS;
 }
 
 static bool is_wanted(const char *wanted, const char *name)
@@ -121,7 +133,7 @@ static int purge_map(const agdb_map_t *map, purge_run_t *run)
 
             if (is_wanted(run->options->keyspace, keyspace) &&
                 is_wanted(run->options->shard, shard))
-                purge_shard(run, keyspace, shard);
+                purge_shard(run, keyspace, shard, keep_of(map, k, s, run->options));
         }
     cli_json_close(&run->json);
     if (run->seen == 0) {
@@ -155,9 +167,9 @@ static int purge_path(const char *path, const purge_options_t *options)
 
 static int run(int argc, char **argv)
 {
-    purge_options_t options = {.keep_ms = DAY_MS, .timeout_ms = 30000};
+    purge_options_t options = {.timeout_ms = 30000};
     const cli_option_t table[] = {
-        CLI_DURATION("keep", &options.keep_ms, "keys that are younger stay (default: 24h)"),
+        CLI_DURATION("keep", &options.keep_ms, "keys that are younger stay (default: the map's)"),
         CLI_TEXT("keyspace", "NAME", &options.keyspace, "only this keyspace"),
         CLI_TEXT("shard", "NAME", &options.shard, "only shards of this name"),
         CLI_DURATION("timeout", &options.timeout_ms, "per batch (default: 30s)"),
@@ -168,7 +180,7 @@ static int run(int argc, char **argv)
 
     if (code >= 0)
         return code;
-    if (options.keep_ms < DAY_MS) {
+    if (options.keep_ms != 0 && options.keep_ms < DAY_MS) {
         cli_error("purge: '--keep' is 24h at least: younger keys may still be asked for");
         return CLI_USAGE;
     }

@@ -21,6 +21,10 @@ const char *agdb__event_name(agdb_event_type_t type)
         return "node stale";
     case AGDB_EVENT_NODE_JOINED:
         return "node joined";
+    case AGDB_EVENT_NODE_LAGS:
+        return "node lags";
+    case AGDB_EVENT_NODE_CAUGHT_UP:
+        return "node caught up";
     }
     return "";
 }
@@ -31,8 +35,10 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     case AGDB_EVENT_NODE_UP:
     case AGDB_EVENT_NODE_PROMOTED:
     case AGDB_EVENT_NODE_JOINED:
+    case AGDB_EVENT_NODE_CAUGHT_UP:
     case AGDB_EVENT_SPLIT_ENDED:
         return AGDB_LOG_INFO;
+    case AGDB_EVENT_NODE_LAGS:
     case AGDB_EVENT_NODE_DOWN:
     case AGDB_EVENT_NODE_DEMOTED:
         return AGDB_LOG_WARN;

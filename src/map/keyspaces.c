@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#define KEYSPACE_KEYS "shards|grouping|via|connection|pool|timeouts"
-#define SHARD_KEYS    "region|slots|nodes|generation|connection|pool|timeouts"
+#define KEYSPACE_KEYS "shards|grouping|via|" AGDB__SECTION_KEYS
+#define SHARD_KEYS    "region|slots|nodes|generation|" AGDB__SECTION_KEYS
 
 enum { WHAT_SIZE = AGDB__QUOTE_SIZE + 32 };
 

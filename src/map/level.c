@@ -26,6 +26,9 @@ const agdb__setting_row_t agdb__setting_rows[AGDB_S__COUNT] = {
 #undef AGDB_SETTING
 };
 
+const char *const agdb__setting_sections[AGDB__SECTIONS] = {"connection", "pool", "timeouts",
+                                                            "replicas", "idempotency"};
+
 /* Keys that people try under `connection`, and what to do instead. */
 static const struct refused {
     const char *key;
@@ -264,10 +267,10 @@ static void read_section(agdb__load_t *l, const agdb__tree_t *mapping, const cha
 void agdb__level_read(agdb__load_t *l, const agdb__tree_t *mapping, agdb__level_t *level)
 {
     const agdb__level_t around = *level;
+    size_t i;
 
-    read_section(l, mapping, "connection", level);
-    read_section(l, mapping, "pool", level);
-    read_section(l, mapping, "timeouts", level);
+    for (i = 0; i < AGDB__SECTIONS; i++)
+        read_section(l, mapping, agdb__setting_sections[i], level);
     settle_source(l, &around, level);
     settle_insecure(&around, level);
 }

@@ -25,9 +25,14 @@ typedef struct agdb__setting_row {
 
 extern const agdb__setting_row_t agdb__setting_rows[AGDB_S__COUNT];
 
+/* The mappings that settings stand in, in the order in which they are written. */
+enum { AGDB__SECTIONS = 5 };
+extern const char *const agdb__setting_sections[AGDB__SECTIONS];
+#define AGDB__SECTION_KEYS "connection|pool|timeouts|replicas|idempotency"
+
 /* The built-in defaults. */
 void agdb__level_init(agdb__level_t *level);
-/* Merges `connection`, `pool` and `timeouts` of a mapping over `level`. */
+/* Merges the sections of a mapping over `level`. */
 void agdb__level_read(struct agdb__load *l, const agdb__tree_t *mapping, agdb__level_t *level);
 /* Rules that hold for a node once all levels are merged. `host` as in the model; `shown` as it may
  * stand in a remark; `at` is blamed for what is built in. */

@@ -8,7 +8,7 @@
 #include "map/suggest.h"
 
 #define TOP_KEYS      "agencydb|epoch|hash|default_keyspace|moved_since|defaults|keyspaces|agencies"
-#define LEVEL_KEYS    "connection|pool|timeouts"
+#define LEVEL_KEYS    AGDB__SECTION_KEYS
 #define HASH_KEYS     "algorithm|slots"
 #define SLOTS_ALLOWED "64|128|256|512|1024|2048|4096|8192|16384|32768|65536"
 

@@ -7,7 +7,7 @@
 
 enum { DEFAULT_PORT = 5432 };
 
-#define NODE_KEYS "host|port|name|zone|state|reads|connection|pool|timeouts"
+#define NODE_KEYS "host|port|name|zone|state|reads|" AGDB__SECTION_KEYS
 
 /* A node while it is read, with what remarks need. */
 typedef struct draft {

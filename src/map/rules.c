@@ -101,7 +101,16 @@ typedef struct login_use {
 /* Whether a connection is another one with another value. */
 static bool shapes_connections(agdb__setting_t id)
 {
-    return id != AGDB_S_INSECURE && id != AGDB_S_TIMEOUT_CALL && id != AGDB_S_TIMEOUT_PARK;
+    switch (id) {
+    case AGDB_S_INSECURE:
+    case AGDB_S_TIMEOUT_CALL:
+    case AGDB_S_TIMEOUT_PARK:
+    case AGDB_S_REPLICA_MAX_LAG:
+    case AGDB_S_KEYS_KEEP:
+        return false;
+    default:
+        return true;
+    }
 }
 
 static bool is_same_value(const agdb__settings_t *a, const agdb__settings_t *b, size_t id)

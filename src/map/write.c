@@ -189,9 +189,10 @@ static void section(writer_t *w, const agdb__settings_t *settings, const char *n
 
 static void sections(writer_t *w, const agdb__settings_t *settings, bool shared)
 {
-    section(w, settings, "connection", shared);
-    section(w, settings, "pool", shared);
-    section(w, settings, "timeouts", shared);
+    size_t i;
+
+    for (i = 0; i < AGDB__SECTIONS; i++)
+        section(w, settings, agdb__setting_sections[i], shared);
 }
 
 /* --- nodes, shards, keyspaces ------------------------------------------------------------------

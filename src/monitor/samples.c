@@ -61,3 +61,8 @@ agdb__join_t agdb__samples_join(const agdb__samples_t *s, agdb__join_t before, u
         return AGDB__JOIN_TRUSTED;
     return AGDB__JOIN_AWAY;
 }
+
+bool agdb__lag_is_over(bool before, uint64_t lag_us, uint64_t limit_us)
+{
+    return lag_us > (before ? limit_us / 2 : limit_us);
+}

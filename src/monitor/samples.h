@@ -47,5 +47,7 @@ agdb__join_t agdb__samples_join(const agdb__samples_t *samples, agdb__join_t bef
  */
 uint64_t agdb__samples_lag_us(const agdb__samples_t *samples, uint32_t timeline, uint64_t lsn,
                               uint64_t now_us);
+/* Whether a replica is to be called late: over the limit, and until it is back at half of it. */
+bool agdb__lag_is_over(bool before, uint64_t lag_us, uint64_t limit_us);
 
 #endif

@@ -348,6 +348,79 @@ static void status_shows_each_node_and_its_lag(void **state)
     assert_int_equal(agdb_status(g_db, NULL, NULL, NULL), AGDB_E_MISUSE);
 }
 
+/* A client whose map allows replicas to be behind for a second, and no longer. */
+static agdb_t *open_strict(const agdb_options_t *options)
+{
+    FILE *f = fopen(cluster_env("AGDB_TEST_MAP"), "re");
+    char text[16384];
+    char strict[16384 + 64];
+    agdb_t *db = NULL;
+    char *at;
+    size_t len;
+
+    assert_non_null(f);
+    len = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[len] = '\0';
+    at = strstr(text, "  replicas:\n    max_lag: 30s\n");
+    assert_non_null(at);
+    len = (size_t)snprintf(strict, sizeof strict, "%.*s  replicas:\n    max_lag: 1s\n%s",
+                           (int)(at - text), text, at + strlen("  replicas:\n    max_lag: 30s\n"));
+    assert_int_equal(agdb_open_text(strict, len, options, &db, NULL), AGDB_OK);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, PATIENCE_MS, NULL), AGDB_OK);
+    return db;
+}
+
+typedef struct lags_heard {
+    atomic_uint lags;
+    atomic_uint caught_up;
+} lags_heard_t;
+
+static void hear_lags(const agdb_event_t *event, void *user)
+{
+    lags_heard_t *heard = user;
+
+    if (strcmp(agdb_event_shard(event), "east-1") != 0)
+        return;
+    if (agdb_event_type(event) == AGDB_EVENT_NODE_LAGS) {
+        assert_non_null(strstr(agdb_event_text(event), "replicas.max_lag is 1000 ms"));
+        atomic_fetch_add(&heard->lags, 1);
+    }
+    if (agdb_event_type(event) == AGDB_EVENT_NODE_CAUGHT_UP)
+        atomic_fetch_add(&heard->caught_up, 1);
+}
+
+static void wait_for_count(atomic_uint *count, unsigned n)
+{
+    uint64_t end_us = agdb__now_us() + PATIENCE_MS * 1000;
+
+    while (atomic_load(count) != n) {
+        assert_true(agdb__now_us() < end_us);
+        usleep(10000);
+    }
+}
+
+static void a_replica_behind_its_limit_is_told_once_and_so_is_its_return(void **state)
+{
+    lags_heard_t heard = {0};
+    agdb_options_t options = {
+        .struct_size = sizeof options, .event = hear_lags, .event_user = &heard};
+    agdb_t *db = open_strict(&options);
+
+    (void)state;
+    usleep(1500000);
+    assert_int_equal(atomic_load(&heard.lags), 0); /* idle is not late */
+    pause_replay();
+    run(g_db, "INSERT INTO note VALUES (1, 10)", NULL);
+    wait_for_count(&heard.lags, 1);
+    usleep(1500000);
+    assert_int_equal(atomic_load(&heard.lags), 1);
+    assert_int_equal(atomic_load(&heard.caught_up), 0);
+    resume_replay();
+    wait_for_count(&heard.caught_up, 1);
+    cluster_close(db);
+}
+
 static void make_restartpoint(void)
 {
     cluster_node_t node = cluster_node("core", "east-1", "primary");
@@ -455,6 +528,7 @@ int main(void)
         CASE(a_token_of_a_newer_history_is_not_read_on_an_old_primary),
         CASE(an_idle_primary_that_has_switched_its_segment_makes_no_lag),
         CASE(status_shows_each_node_and_its_lag),
+        CASE(a_replica_behind_its_limit_is_told_once_and_so_is_its_return),
         CASE(a_replica_that_comes_back_answers_when_it_has_caught_up),
         CASE(what_makes_no_sense_is_refused),
     };

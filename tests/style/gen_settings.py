@@ -23,6 +23,8 @@ SECTIONS = {
     "pool": "Connections to one node, per process.",
     "timeouts": "How long a call may take. `call` is the default deadline of a whole call; the others are caps "
                 "inside it.",
+    "replicas": "What is expected of replicas.",
+    "idempotency": "Keys that make a write happen once.",
 }
 TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_]+)|([(),]))')
 

@@ -113,6 +113,15 @@ static void who_comes_back_has_to_catch_up_first(void **state)
     }
 }
 
+static void a_replica_is_late_until_it_is_back_at_half(void **state)
+{
+    (void)state;
+    assert_false(agdb__lag_is_over(false, 30 * SECOND, 30 * SECOND));
+    assert_true(agdb__lag_is_over(false, 30 * SECOND + 1, 30 * SECOND));
+    assert_true(agdb__lag_is_over(true, 15 * SECOND + 1, 30 * SECOND));
+    assert_false(agdb__lag_is_over(true, 15 * SECOND, 30 * SECOND));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +129,7 @@ int main(void)
         cmocka_unit_test_setup(lag_is_the_age_of_what_is_shown, reset),
         cmocka_unit_test_setup(an_idle_primary_makes_no_lag_and_a_dead_one_does, reset),
         cmocka_unit_test_setup(who_comes_back_has_to_catch_up_first, reset),
+        cmocka_unit_test(a_replica_is_late_until_it_is_back_at_half),
         cmocka_unit_test_setup(the_ring_forgets_the_oldest_and_other_timelines, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
