@@ -90,7 +90,7 @@ static void cancel_left(agdb__topology_t *t, uint64_t now_us)
 
         if (server->cancelling == NULL || fate == AGDB__CANCELLING_UNDER_WAY)
             continue;
-        agdb__pool_cancelled(server->cancelling->pool, fate == AGDB__CANCELLING_SENT);
+        agdb__pool_cancelled(server->cancelling->pool, fate == AGDB__CANCELLING_SENT, now_us);
         server->cancelling = NULL;
     }
     for (i = 0; i < t->nendpoints; i++) {
@@ -99,7 +99,7 @@ static void cancel_left(agdb__topology_t *t, uint64_t now_us)
         size_t n = 0;
 
         if (server->cancelling == NULL && agdb__probe_can_cancel(&server->probe))
-            n = agdb__pool_take_cancels(endpoint->pool, pids, AGDB__CANCELS_MAX);
+            n = agdb__pool_take_cancels(endpoint->pool, pids, AGDB__CANCELS_MAX, now_us);
         if (n == 0)
             continue;
         server->cancelling = endpoint;

@@ -221,6 +221,7 @@ static bool add_shard(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
     entry->shard.call_ms = number(&map->nodes[0], AGDB_S_TIMEOUT_CALL);
     entry->shard.park_ms = number(&map->nodes[0], AGDB_S_TIMEOUT_PARK);
     entry->max_lag_ms = number(&map->nodes[0], AGDB_S_REPLICA_MAX_LAG);
+    entry->shard.hedge_ms = number(&map->nodes[0], AGDB_S_REPLICA_HEDGE);
     entry->shard.park_max = (unsigned)number(&map->nodes[0], AGDB_S_POOL_QUEUE);
     entry->shard.nodes = agdb__calloc(n, sizeof *entry->shard.nodes);
     entry->endpoint = agdb__calloc(n, sizeof *entry->endpoint);

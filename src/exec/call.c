@@ -3,13 +3,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "exec/choice.h"
 #include "exec/fingerprint.h"
 #include "exec/parked.h"
 #include "exec/retry.h"
-#include "monitor/choose.h"
-
-/* How soon a read that no replica was fresh enough for looks again, while there is no primary. */
-enum { LOOK_AGAIN_US = 50000 };
 
 void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_request_t *request,
                       uint64_t start_us, uint64_t salt)
@@ -97,7 +94,7 @@ static agdb__next_t look_again(agdb__call_t *call, uint64_t now_us)
     }
     call->was_behind = false;
     call->pause = AGDB__PAUSE_LATER;
-    call->until_us = agdb__min_us(call->park_end_us, now_us + LOOK_AGAIN_US);
+    call->until_us = agdb__min_us(call->park_end_us, now_us + AGDB__LOOK_AGAIN_US);
     return (agdb__next_t){AGDB__NEXT_WAIT, AGDB__NO_NODE, call->until_us};
 }
 
@@ -113,105 +110,18 @@ static agdb__next_t park(agdb__call_t *call, agdb__view_t view, uint64_t now_us)
     return (agdb__next_t){AGDB__NEXT_WAIT, AGDB__NO_NODE, call->park_end_us};
 }
 
-/* What a replica must have so that it will do. */
-static agdb__need_kind_t need(agdb__call_t *call, uint64_t now_us, agdb__position_t *ret)
-{
-    switch (call->access) {
-    case AGDB_READ_REPLICA_OK:
-        return AGDB__NEED_NOTHING;
-    case AGDB_READ_SESSION:
-        return agdb__session_need(call->session, call->shard->id, ret);
-    case AGDB_READ_BOUNDED:
-        return agdb__marks_bound(&call->shard->marks, call->age_us, now_us, ret)
-                   ? AGDB__NEED_POSITION
-                   : AGDB__NEED_PRIMARY;
-    case AGDB_WRITE:
-    case AGDB_READ:
-        break;
-    }
-    return AGDB__NEED_PRIMARY;
-}
-
-/* The replicas that will do. When none is known to have what is needed, one that may have it is
- * asked: the guard then travels ahead of the statement. */
-static uint32_t replicas_for(agdb__call_t *call, agdb__view_t view, uint64_t now_us)
-{
-    agdb__position_t at = {0, 0, 0};
-    agdb__need_kind_t kind = need(call, now_us, &at);
-    agdb__fresh_t fresh;
-
-    call->need = at;
-    call->is_ahead = false;
-    call->statement.at_least = (agdb__position_t){0, 0, 0};
-    if (kind == AGDB__NEED_NOTHING)
-        return view.replicas;
-    if (kind == AGDB__NEED_PRIMARY)
-        return 0;
-    fresh = agdb__marks_fresh(&call->shard->marks, &at, view.replicas & ~call->tried, now_us);
-    call->is_ahead = fresh.ahead;
-    if (call->was_behind)
-        return 0;
-    if (fresh.sure == 0)
-        call->statement.at_least = at;
-    return fresh.sure != 0 ? fresh.sure : fresh.maybe;
-}
-
-/* Without those that have failed too often, unless that leaves none; those of the own zone, if
- * there are any. */
-static uint32_t best_of(const agdb__call_t *call, uint32_t replicas, uint64_t now_us,
-                        uint64_t *ret_cost)
-{
-    const agdb__shard_t *shard = call->shard;
-    uint32_t in = replicas;
-    uint32_t rest;
-
-    if ((replicas & (replicas - 1)) == 0)
-        return replicas; /* one, or none */
-    for (rest = replicas; rest != 0; rest &= rest - 1) {
-        const unsigned i = (unsigned)__builtin_ctz(rest);
-
-        if (agdb__grade_is_out(&shard->nodes[i].grade, now_us))
-            in &= ~((uint32_t)1 << i);
-        ret_cost[i] = agdb__grade_cost(&shard->nodes[i].grade,
-                                       agdb__pool_waiting(shard->nodes[i].pool), now_us);
-    }
-    if (in == 0)
-        in = replicas;
-    return (in & shard->near) != 0 ? in & shard->near : in;
-}
-
-/* The session has written on a timeline that the keeper has not seen yet: what it has for the
- * primary is none any more. */
-static void ask_all(agdb__shard_t *shard, uint64_t now_us)
-{
-    uint32_t i;
-
-    if (now_us < atomic_load_explicit(&shard->asked_us, memory_order_relaxed) + LOOK_AGAIN_US / 2)
-        return; /* a token may be made up, and many may wait with it */
-    atomic_store_explicit(&shard->asked_us, now_us, memory_order_relaxed);
-    for (i = 0; i < shard->nnodes; i++)
-        agdb__pool_doubt(shard->nodes[i].pool);
-}
-
 /* Looks at the shard's view and chooses. */
 static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
 {
     agdb__shard_t *shard = call->shard;
     unsigned version = agdb__board_version(&shard->board);
     agdb__view_t view = agdb__board_view(&shard->board);
-    uint64_t cost[AGDB__VIEW_NODES_MAX];
     agdb__choice_t choice;
-    uint32_t replicas;
 
     if (version != call->version)
         call->tried = 0;
     call->version = version;
-    replicas = best_of(call, replicas_for(call, view, now_us) & ~call->tried, now_us, cost);
-    if (call->is_ahead) {
-        ask_all(shard, now_us);
-        return park(call, view, now_us);
-    }
-    choice = agdb__choose(view, replicas, call->tried, cost, now_us + call->salt);
+    choice = agdb__call_choose(call, view, now_us);
     switch (choice.kind) {
     case AGDB__CHOOSE_PARK:
         return park(call, view, now_us);
@@ -225,10 +135,6 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
         break;
     }
     leave_park(call);
-    call->node = choice.node;
-    call->on_primary = choice.node == view.primary;
-    if (call->on_primary)
-        call->statement.at_least = (agdb__position_t){0, 0, 0};
     call->attempts++;
     return (agdb__next_t){AGDB__NEXT_GO, choice.node, 0};
 }

@@ -58,6 +58,7 @@ typedef struct agdb__call {
     unsigned attempts;
     unsigned version;    /* of the view that the last choice went by */
     uint32_t tried;      /* nodes not to try again before the view changes */
+    uint32_t avoid;      /* nodes that the same read has been sent to beside this call */
     agdb_error_t *error; /* of the last attempt */
 } agdb__call_t;
 

@@ -29,6 +29,7 @@ typedef struct agdb__shard {
     unsigned park_max;      /* so many at most; 0: any number */
     uint64_t call_ms;       /* default deadline of a call */
     uint64_t park_ms;       /* waiting for a usable node, at most */
+    uint64_t hedge_ms;      /* of a read that replicas may answer; 0: never */
 } agdb__shard_t;
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "exec/call.h"
+#include "exec/hedge.h"
 #include "pool/run.h"
 
 /* Waiting for a connection may take long: a write goes only while the view stands by which the node
@@ -55,6 +56,8 @@ agdb_status_t agdb__single_run(agdb__shard_t *shard, const agdb_request_t *reque
     uint64_t now_us = start_us;
     agdb__call_t call;
 
+    if (agdb__hedge_is_wanted(shard, request))
+        return agdb__hedge_run(shard, request, start_us, ret, reterr);
     agdb__call_begin(&call, shard, request, start_us, agdb__thread_number());
     while (res == NULL) {
         agdb__next_t next = agdb__call_next(&call, now_us);

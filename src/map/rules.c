@@ -106,6 +106,7 @@ static bool shapes_connections(agdb__setting_t id)
     case AGDB_S_TIMEOUT_CALL:
     case AGDB_S_TIMEOUT_PARK:
     case AGDB_S_REPLICA_MAX_LAG:
+    case AGDB_S_REPLICA_HEDGE:
     case AGDB_S_KEYS_KEEP:
         return false;
     default:

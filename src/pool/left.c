@@ -3,15 +3,16 @@
  *   alone    its statement is cancelled, through another connection of the keeper's. The request
  *            names a process, not a statement: late, it would hit the next one. So the connection
  *            is used again only when the server has said that this statement was cancelled and the
- *            request has returned; or when the answer has come before there was a request.
- *   a group  is over soon: its answers are waited for and dropped.
+ *            request has returned; or when the answer has come before there was a request. A busy
+ *            server may get the request ahead of the statement, and drop it: then it is asked
+ * again. a group  is over soon: its answers are waited for and dropped.
  *
  * What does not end in LEFT_MS is closed; the server notices that for itself, a little later. */
 #include "pool/pool_impl.h"
 
 #include "base/clock.h"
 
-enum { LEFT_MS = 1000 };
+enum { LEFT_MS = 1000, AGAIN_MS = 50 };
 
 void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
@@ -96,12 +97,21 @@ void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set)
         if (slot == NULL)
             continue;
         agdb__pollset_wake(set, slot->left_us);
+        if (slot->cancel == AGDB__CANCEL_RETURNED)
+            agdb__pollset_wake(set, slot->again_us);
         if (agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT)
             agdb__pollset_add(set, agdb__conn_fd(slot->conn), agdb__conn_events(slot->conn));
     }
 }
 
-size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max)
+static bool wants_cancel(const agdb__slot_t *slot, uint64_t now_us)
+{
+    return agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT &&
+           (slot->cancel == AGDB__CANCEL_WANTED ||
+            (slot->cancel == AGDB__CANCEL_RETURNED && now_us >= slot->again_us));
+}
+
+size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max, uint64_t now_us)
 {
     size_t n = 0;
     uint32_t i;
@@ -109,8 +119,7 @@ size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max)
     for (i = 0; any(pool) && i < pool->slots.count; i++) {
         agdb__slot_t *slot = left(pool, i);
 
-        if (slot == NULL || slot->cancel != AGDB__CANCEL_WANTED || n == max ||
-            agdb__conn_state(slot->conn) != AGDB__CONN_IN_FLIGHT)
+        if (slot == NULL || n == max || !wants_cancel(slot, now_us))
             continue;
         slot->cancel = AGDB__CANCEL_ASKED;
         ret_pids[n++] = agdb__conn_backend_pid(slot->conn);
@@ -118,14 +127,16 @@ size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max)
     return n;
 }
 
-void agdb__pool_cancelled(agdb__pool_t *pool, bool sent)
+void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us)
 {
     uint32_t i;
 
     for (i = 0; any(pool) && i < pool->slots.count; i++) {
         agdb__slot_t *slot = left(pool, i);
 
-        if (slot != NULL && slot->cancel == AGDB__CANCEL_ASKED)
-            slot->cancel = sent ? AGDB__CANCEL_RETURNED : AGDB__CANCEL_LOST;
+        if (slot == NULL || slot->cancel != AGDB__CANCEL_ASKED)
+            continue;
+        slot->cancel = sent ? AGDB__CANCEL_RETURNED : AGDB__CANCEL_LOST;
+        slot->again_us = agdb__after_ms(now_us, AGAIN_MS);
     }
 }

@@ -77,8 +77,8 @@ void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
 /* Statements whose callers have left are cancelled: gives at most `max` processes of the server to
  * cancel, and none again before agdb__pool_cancelled has told that the server has sent all of that
  * (or, false, that this cannot be known). */
-size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max);
-void agdb__pool_cancelled(agdb__pool_t *pool, bool sent);
+size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max, uint64_t now_us);
+void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us);
 
 /* How many calls wait for a connection, alone or to share one. @threads any */
 unsigned agdb__pool_waiting(agdb__pool_t *pool);

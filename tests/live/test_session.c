@@ -348,29 +348,6 @@ static void status_shows_each_node_and_its_lag(void **state)
     assert_int_equal(agdb_status(g_db, NULL, NULL, NULL), AGDB_E_MISUSE);
 }
 
-/* A client whose map allows replicas to be behind for a second, and no longer. */
-static agdb_t *open_strict(const agdb_options_t *options)
-{
-    FILE *f = fopen(cluster_env("AGDB_TEST_MAP"), "re");
-    char text[16384];
-    char strict[16384 + 64];
-    agdb_t *db = NULL;
-    char *at;
-    size_t len;
-
-    assert_non_null(f);
-    len = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[len] = '\0';
-    at = strstr(text, "  replicas:\n    max_lag: 30s\n");
-    assert_non_null(at);
-    len = (size_t)snprintf(strict, sizeof strict, "%.*s  replicas:\n    max_lag: 1s\n%s",
-                           (int)(at - text), text, at + strlen("  replicas:\n    max_lag: 30s\n"));
-    assert_int_equal(agdb_open_text(strict, len, options, &db, NULL), AGDB_OK);
-    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, PATIENCE_MS, NULL), AGDB_OK);
-    return db;
-}
-
 typedef struct lags_heard {
     atomic_uint lags;
     atomic_uint caught_up;
@@ -405,7 +382,7 @@ static void a_replica_behind_its_limit_is_told_once_and_so_is_its_return(void **
     lags_heard_t heard = {0};
     agdb_options_t options = {
         .struct_size = sizeof options, .event = hear_lags, .event_user = &heard};
-    agdb_t *db = open_strict(&options);
+    agdb_t *db = cluster_open_edited("max_lag: 30s", "max_lag: 1s", &options);
 
     (void)state;
     usleep(1500000);

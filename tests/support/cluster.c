@@ -150,6 +150,28 @@ agdb_t *cluster_open(const agdb_options_t *options)
     return db;
 }
 
+agdb_t *cluster_open_edited(const char *text, const char *by, const agdb_options_t *options)
+{
+    FILE *f = fopen(cluster_env("AGDB_TEST_MAP"), "re");
+    agdb_error_t *error = NULL;
+    agdb_t *db = NULL;
+    char map[32768];
+    char edited[sizeof map];
+    char *at;
+
+    assert_non_null(f);
+    map[fread(map, 1, sizeof map - 1, f)] = '\0';
+    fclose(f);
+    at = strstr(map, text);
+    if (at == NULL)
+        fail_msg("the map has no '%s'", text);
+    snprintf(edited, sizeof edited, "%.*s%s%s", (int)(at - map), map, by, at + strlen(text));
+    if (agdb_open_text(edited, strlen(edited), options, &db, &error) != AGDB_OK ||
+        agdb_wait_ready(db, AGDB_READY_ALL, 20000, &error) != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+    return db;
+}
+
 agdb_t *cluster_open_core(const char *defaults, const char *keyspace, const agdb_options_t *options)
 {
     cluster_node_t east = cluster_node("core", "east-1", "primary");

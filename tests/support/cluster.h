@@ -29,6 +29,8 @@ void cluster_start(const cluster_node_t *node); /* waits until it answers */
 
 /* A client on the cluster's map, with its primaries up. */
 agdb_t *cluster_open(const agdb_options_t *options);
+/* The same with a text of the map replaced, which is there once at least; all nodes are up. */
+agdb_t *cluster_open_edited(const char *text, const char *by, const agdb_options_t *options);
 /* A client on the primaries of core's two shards, with lines of its own in the map: `defaults` such
  * as "pool: { max: 2 }", `keyspace` such as "grouping: off". */
 agdb_t *cluster_open_core(const char *defaults, const char *keyspace,

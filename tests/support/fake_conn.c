@@ -211,9 +211,12 @@ static bool go_in_flight(agdb__conn_t *conn)
     if (conn->pipe[0] < 0 && pipe2(conn->pipe, O_NONBLOCK | O_CLOEXEC) != 0)
         return false;
     conn->state = AGDB__CONN_IN_FLIGHT;
-    if (g_fake.never_answers)
+    if (g_fake.never_answers ||
+        (g_fake.silent_node != NULL && strcmp(g_fake.silent_node, conn->login->node) == 0)) {
         g_fake.held[g_fake.nheld++] = conn;
-    return g_fake.never_answers || write(conn->pipe[1], "x", 1) == 1;
+        return true;
+    }
+    return write(conn->pipe[1], "x", 1) == 1;
 }
 
 static agdb_status_t refuse_send(agdb__conn_t *conn, agdb_error_t **reterr)

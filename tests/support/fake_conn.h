@@ -29,6 +29,7 @@ typedef struct fake_script {
     atomic_uint groups; /* counted by the fake */
     atomic_uint members;
     bool never_answers;        /* what is sent stays in flight, until fake_answer_held */
+    const char *silent_node;   /* and so it does on this node; NULL: on none */
     agdb_status_t refuse_send; /* not OK: what is sent alone or added to a group fails with it */
     bool die_when_sent;        /* and the connection with it */
     agdb__conn_t *held[64];

@@ -59,7 +59,7 @@ static void write_smallest_map_shows_every_default(void **state)
         "    keepalives_idle: 30s\n    tcp_user_timeout: 15s\n"
         "  pool:\n    min: 1\n    max: 8\n    idle: 5m\n    lifetime: 1h\n    queue: 1000\n"
         "  timeouts:\n    call: 5s\n    connect: 3s\n    queue: 1s\n    park: 30s\n"
-        "    server: 30s\n  replicas:\n    max_lag: 30s\n  idempotency:\n    keep: "
+        "    server: 30s\n  replicas:\n    max_lag: 30s\n    hedge: 0ms\n  idempotency:\n    keep: "
         "1d\nkeyspaces:\n  \"core\":\n    grouping: on\n    shards:\n"
         "      \"main\":\n        slots: [\"0-4095\"]\n        generation: 0\n        nodes:\n"
         "          - host: \"127.0.0.1\"\n            port: 5432\n"

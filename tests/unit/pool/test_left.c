@@ -5,7 +5,7 @@
 #include "pool/pool_impl.h"
 #include "unit.h"
 
-enum { BEGIN_US = 1000000, CALL_US = BEGIN_US + 1000, LEFT_US = 1000000 };
+enum { BEGIN_US = 1000000, CALL_US = BEGIN_US + 1000, LEFT_US = 1000000, AGAIN_US = 50000 };
 
 static const agdb__login_t k_login = {.node = "db-1:5432", .connect_ms = 3000};
 static const agdb__pool_limits_t k_limits = {.min = 1,
@@ -57,13 +57,18 @@ static void leave_a_statement(void)
     leave();
 }
 
-static void expect_cancels(size_t n)
+static void expect_cancels_at(uint64_t now_us, size_t n)
 {
     int pids[4] = {0};
 
-    assert_int_equal(agdb__pool_take_cancels(g_pool, pids, 4), n);
+    assert_int_equal(agdb__pool_take_cancels(g_pool, pids, 4, now_us), n);
     if (n > 0)
         assert_int_equal(pids[0], agdb__conn_backend_pid(NULL));
+}
+
+static void expect_cancels(size_t n)
+{
+    expect_cancels_at(CALL_US, n);
 }
 
 static void tend_at(uint64_t now_us)
@@ -90,7 +95,7 @@ static void cancelled_and_returned_it_is_used_again(void **state)
     leave_a_statement();
     expect_cancels(1);
     expect_cancels(0);
-    agdb__pool_cancelled(g_pool, true);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
     tend_at(CALL_US + 1);
     expect_left(true);
     g_fake.was_cancelled = true;
@@ -108,8 +113,26 @@ static void a_cancelled_statement_waits_for_its_request_to_return(void **state)
     fake_answer_held();
     tend_at(CALL_US + 1);
     expect_left(true);
-    agdb__pool_cancelled(g_pool, true);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
     tend_at(CALL_US + 2);
+    expect_reused(true);
+}
+
+/* The first one came before the server had begun with the statement. */
+static void a_request_that_had_no_effect_is_made_again(void **state)
+{
+    (void)state;
+    g_fake.was_cancelled = true;
+    leave_a_statement();
+    expect_cancels(1);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
+    expect_cancels_at(CALL_US + AGAIN_US - 1, 0);
+    expect_cancels_at(CALL_US + AGAIN_US, 1);
+    fake_answer_held();
+    tend_at(CALL_US + AGAIN_US + 1);
+    expect_left(true); /* until the second one has returned, too */
+    agdb__pool_cancelled(g_pool, true, CALL_US + AGAIN_US + 2);
+    tend_at(CALL_US + AGAIN_US + 3);
     expect_reused(true);
 }
 
@@ -120,7 +143,7 @@ static void an_answer_in_spite_of_a_request_is_not_trusted(void **state)
     leave_a_statement();
     expect_cancels(1);
     fake_answer_held();
-    agdb__pool_cancelled(g_pool, true);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
     tend_at(CALL_US + 1);
     expect_reused(false);
 }
@@ -141,7 +164,7 @@ static void a_request_that_got_lost_closes_it(void **state)
     g_fake.was_cancelled = true;
     leave_a_statement();
     expect_cancels(1);
-    agdb__pool_cancelled(g_pool, false);
+    agdb__pool_cancelled(g_pool, false, CALL_US);
     fake_answer_held();
     tend_at(CALL_US + 1);
     expect_reused(false);
@@ -166,7 +189,7 @@ static void what_does_not_end_is_closed(void **state)
     (void)state;
     leave_a_statement();
     expect_cancels(1);
-    agdb__pool_cancelled(g_pool, true);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
     tend_at(CALL_US + LEFT_US - 1);
     expect_left(true);
     tend_at(CALL_US + LEFT_US);
@@ -215,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEFT_TEST(cancelled_and_returned_it_is_used_again),
         LEFT_TEST(a_cancelled_statement_waits_for_its_request_to_return),
+        LEFT_TEST(a_request_that_had_no_effect_is_made_again),
         LEFT_TEST(an_answer_in_spite_of_a_request_is_not_trusted),
         LEFT_TEST(an_answer_before_a_request_saves_it),
         LEFT_TEST(a_request_that_got_lost_closes_it),
