@@ -22,17 +22,18 @@ typedef enum agdb_log_level {
 typedef void (*agdb_log_fn)(agdb_log_level_t level, const char *line, void *user);
 
 typedef enum agdb_event_type {
-    AGDB_EVENT_NODE_UP = 1,        /* answers, and says it is the right shard */
-    AGDB_EVENT_NODE_DOWN = 2,      /* stopped answering */
-    AGDB_EVENT_NODE_PROMOTED = 3,  /* is a primary now */
-    AGDB_EVENT_NODE_DEMOTED = 4,   /* was a primary and is none now */
-    AGDB_EVENT_NODE_REFUSED = 5,   /* answers, but may not be used: identity, login, TLS */
-    AGDB_EVENT_SPLIT_BRAIN = 6,    /* two nodes of a shard claim to be its primary */
-    AGDB_EVENT_SPLIT_ENDED = 7,    /* and do so no more */
-    AGDB_EVENT_NODE_STALE = 8,     /* says it is a primary, of a timeline that is over */
-    AGDB_EVENT_NODE_JOINED = 9,    /* a replica that came back has caught up, and answers reads */
-    AGDB_EVENT_NODE_LAGS = 10,     /* a replica is further behind than replicas.max_lag */
-    AGDB_EVENT_NODE_CAUGHT_UP = 11 /* and is so no more: half of that at most */
+    AGDB_EVENT_NODE_UP = 1,         /* answers, and says it is the right shard */
+    AGDB_EVENT_NODE_DOWN = 2,       /* stopped answering */
+    AGDB_EVENT_NODE_PROMOTED = 3,   /* is a primary now */
+    AGDB_EVENT_NODE_DEMOTED = 4,    /* was a primary and is none now */
+    AGDB_EVENT_NODE_REFUSED = 5,    /* answers, but may not be used: identity, login, TLS */
+    AGDB_EVENT_SPLIT_BRAIN = 6,     /* two nodes of a shard claim to be its primary */
+    AGDB_EVENT_SPLIT_ENDED = 7,     /* and do so no more */
+    AGDB_EVENT_NODE_STALE = 8,      /* says it is a primary, of a timeline that is over */
+    AGDB_EVENT_NODE_JOINED = 9,     /* a replica that came back has caught up, and answers reads */
+    AGDB_EVENT_NODE_LAGS = 10,      /* a replica is further behind than replicas.max_lag */
+    AGDB_EVENT_NODE_CAUGHT_UP = 11, /* and is so no more: half of that at most */
+    AGDB_EVENT_FROZEN = 12          /* the map refuses an agency's writes; told at the beginning */
 } agdb_event_type_t;
 
 /* @threads frozen */

@@ -25,6 +25,8 @@ const char *agdb__event_name(agdb_event_type_t type)
         return "node lags";
     case AGDB_EVENT_NODE_CAUGHT_UP:
         return "node caught up";
+    case AGDB_EVENT_FROZEN:
+        return "frozen";
     }
     return "";
 }
@@ -39,6 +41,7 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     case AGDB_EVENT_SPLIT_ENDED:
         return AGDB_LOG_INFO;
     case AGDB_EVENT_NODE_LAGS:
+    case AGDB_EVENT_FROZEN:
     case AGDB_EVENT_NODE_DOWN:
     case AGDB_EVENT_NODE_DEMOTED:
         return AGDB_LOG_WARN;

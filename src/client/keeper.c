@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "client/refresh.h"
+#include "client/tell.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -78,32 +79,48 @@ static void step_pools(agdb__topology_t *t, uint64_t now_us)
         t->endpoints[i].changed = agdb__pool_tend(t->endpoints[i].pool, now_us);
 }
 
-/* A server cancels through its probe, for one of its databases at a time. */
+static void end_cancel(agdb__server_t *server, uint64_t now_us)
+{
+    agdb__cancelling_t fate = agdb__probe_take_cancelling(&server->probe);
+
+    if (server->cancelling == NULL || fate == AGDB__CANCELLING_UNDER_WAY)
+        return;
+    agdb__pool_cancelled(server->cancelling->pool, fate == AGDB__CANCELLING_SENT, now_us);
+    server->cancelling = NULL;
+}
+
+/* By the probe's own connection, which says whose processes it would cancel. A login has a right to
+ * its own only. */
+static void begin_cancel(agdb__server_t *server, agdb__endpoint_t *endpoint, uint64_t now_us)
+{
+    static const agdb__hello_t nobody = {0};
+    const bool own = strcmp(endpoint->login.user, server->login.user) == 0;
+    int pids[AGDB__CANCELS_MAX];
+    size_t n;
+
+    if (server->cancelling != NULL || !agdb__probe_can_cancel(&server->probe, now_us))
+        return;
+    n = agdb__pool_take_cancels(endpoint->pool,
+                                own ? agdb__conn_hello(server->probe.conn) : &nobody, pids,
+                                AGDB__CANCELS_MAX, now_us);
+    if (n == 0)
+        return;
+    server->cancelling = endpoint;
+    agdb__probe_cancel(&server->probe, pids, n, now_us);
+}
+
+/* A server cancels for one of its databases at a time, in turn. */
 static void cancel_left(agdb__topology_t *t, uint64_t now_us)
 {
-    int pids[AGDB__CANCELS_MAX];
     size_t i;
 
-    for (i = 0; i < t->nservers; i++) {
-        agdb__server_t *server = &t->servers[i];
-        agdb__cancelling_t fate = agdb__probe_take_cancelling(&server->probe);
-
-        if (server->cancelling == NULL || fate == AGDB__CANCELLING_UNDER_WAY)
-            continue;
-        agdb__pool_cancelled(server->cancelling->pool, fate == AGDB__CANCELLING_SENT, now_us);
-        server->cancelling = NULL;
-    }
+    for (i = 0; i < t->nservers; i++)
+        end_cancel(&t->servers[i], now_us);
+    t->turn++;
     for (i = 0; i < t->nendpoints; i++) {
-        agdb__endpoint_t *endpoint = &t->endpoints[i];
-        agdb__server_t *server = &t->servers[endpoint->server];
-        size_t n = 0;
+        agdb__endpoint_t *endpoint = &t->endpoints[(i + t->turn) % t->nendpoints];
 
-        if (server->cancelling == NULL && agdb__probe_can_cancel(&server->probe))
-            n = agdb__pool_take_cancels(endpoint->pool, pids, AGDB__CANCELS_MAX, now_us);
-        if (n == 0)
-            continue;
-        server->cancelling = endpoint;
-        agdb__probe_cancel(&server->probe, pids, n, now_us);
+        begin_cancel(&t->servers[endpoint->server], endpoint, now_us);
     }
 }
 
@@ -125,14 +142,15 @@ static void collect(agdb_t *db, uint64_t now_us)
 
 void agdb__keeper_run(agdb_t *db)
 {
+    agdb__tell_frozen(db);
     for (;;) {
         uint64_t now_us = agdb__now_us();
 
         if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0)
             return;
         step_servers(&db->topology, now_us);
+        step_pools(&db->topology, now_us); /* closes what was left with a server that has gone */
         cancel_left(&db->topology, now_us);
-        step_pools(&db->topology, now_us);
         agdb__refresh(db);
         collect(db, now_us);
         agdb__pollset_wait(&db->pollset);

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "client/event.h"
+#include "map/quote.h"
+#include "map/route.h"
 
 #include <stdio.h>
 
@@ -98,28 +100,38 @@ void agdb__tell_place(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
     memory->away = away;
 }
 
-/* A lag that is not known counts from when it was: right after the start, or a failover, there is
- * nothing to compare with yet. */
+static void tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, bool lags, bool known,
+                     uint64_t lag_us)
+{
+    const unsigned long long ms = lag_us / 1000;
+    char text[128];
+
+    snprintf(text, sizeof text,
+             known ? "%llu ms behind (replicas.max_lag is %llu ms)"
+                   : "it may be %llu ms behind, nobody knows (replicas.max_lag is %llu ms)",
+             ms, (unsigned long long)entry->max_lag_ms);
+    agdb__event_tell(db, lags ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP, entry->shard.name,
+                     entry->shard.nodes[i].name, text);
+}
+
+/* What was shown when the lag was known last grows older while it is not. Right after the start, or
+ * a failover, there is nothing to compare with yet. */
 void agdb__tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, uint64_t lag_us,
                     uint64_t now_us)
 {
     agdb__node_memory_t *memory = &entry->memory[i];
     const bool known = lag_us != AGDB__LAG_UNKNOWN;
-    char text[96];
     bool lags;
 
-    if (known || memory->lag_known_us == 0)
-        memory->lag_known_us = now_us;
-    if (!known)
-        lag_us = now_us - memory->lag_known_us;
-    lags = agdb__lag_is_over(memory->lags, lag_us, entry->max_lag_ms * 1000);
-    if (lags != memory->lags) {
-        snprintf(text, sizeof text, "%s%llu ms behind (replicas.max_lag is %llu ms)",
-                 known ? "" : "at least ", (unsigned long long)(lag_us / 1000),
-                 (unsigned long long)entry->max_lag_ms);
-        agdb__event_tell(db, lags ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP,
-                         entry->shard.name, entry->shard.nodes[i].name, text);
-    }
+    if (known)
+        memory->shown_us = now_us - lag_us;
+    else if (memory->shown_us == 0)
+        memory->shown_us = now_us;
+    lag_us = now_us - memory->shown_us;
+    lags = agdb__lag_is_over(memory->lags, lag_us, entry->max_lag_ms * 1000) ||
+           (memory->lags && !known);
+    if (lags != memory->lags)
+        tell_lag(db, entry, i, lags, known, lag_us);
     memory->lags = lags;
 }
 
@@ -133,4 +145,27 @@ void agdb__tell_shard(agdb_t *db, agdb__shard_entry_t *entry, agdb__view_t view)
                          entry->shard.nodes[view.primary].name, "");
     if (view.state == AGDB__SHARD_SPLIT || view.state == AGDB__SHARD_READY)
         entry->was_split = view.state == AGDB__SHARD_SPLIT;
+}
+
+void agdb__tell_frozen(agdb_t *db)
+{
+    const agdb_map_t *map = db->map;
+    char key[AGDB__KEY_TEXT];
+    char text[AGDB__KEY_TEXT + 64];
+    size_t a;
+    size_t k;
+
+    for (a = 0; a < map->nagencies; a++) {
+        const agdb__map_agency_t *agency = &map->agencies[a];
+
+        for (k = 0; agency->frozen && k < map->nkeyspaces; k++) {
+            const agdb_bytes_t bytes = {agency->key, agency->key_len};
+            const agdb__route_t route = agdb__map_route(map, k, bytes);
+
+            snprintf(text, sizeof text, "agency '%s' (writes: refuse in the map)",
+                     agdb__key_text(agency, key));
+            agdb__event_tell(db, AGDB_EVENT_FROZEN, map->keyspaces[k].shards[route.shard].name, "",
+                             text);
+        }
+    }
 }

@@ -36,10 +36,10 @@ typedef struct agdb__endpoint {
 typedef struct agdb__node_memory {
     agdb__health_t health;
     bool in_recovery;
-    bool stale;            /* a primary of a timeline that is over */
-    bool away;             /* a replica that answers and has not caught up */
-    bool lags;             /* more than it may */
-    uint64_t lag_known_us; /* when it was last; 0: the node is not up */
+    bool stale;        /* a primary of a timeline that is over */
+    bool away;         /* a replica that answers and has not caught up */
+    bool lags;         /* more than it may */
+    uint64_t shown_us; /* as of when it showed the shard, at best; 0: is no replica */
     agdb__join_t join;
     uint64_t answers; /* of its server's probe: those that its mark comes from */
 } agdb__node_memory_t;
@@ -60,6 +60,7 @@ typedef struct agdb__topology {
     size_t nservers;
     agdb__endpoint_t *endpoints;
     size_t nendpoints;
+    size_t turn;                 /* whose statements are cancelled first */
     agdb__shard_entry_t *shards; /* keyspace after keyspace */
     size_t nshards;
     size_t *first_shard; /* of each keyspace */

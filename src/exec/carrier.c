@@ -166,6 +166,18 @@ static void count_in(agdb__carrier_t *c, agdb__task_t *task)
         c->longest_us = alone_us;
 }
 
+/* Nobody was woken for its deadline yet, and it is over: then it must not go any more. */
+static bool fail_if_late(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
+{
+    agdb_error_t *error = NULL;
+
+    if (c->sent_us < task->call.deadline_us)
+        return false;
+    (void)agdb__pool_fail_waited(c->feed->pool, c->sent_us - task->queued_us, &error);
+    agdb__driver_failed(c->feed->driver, task, error, now_us);
+    return true;
+}
+
 /* Puts one more into the group. False: the connection is dead; those who are in it already hear
  * from it what became of them. */
 static bool add(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
@@ -174,6 +186,8 @@ static bool add(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
     agdb_status_t st = AGDB_OK;
 
     agdb__tasks_remove(task);
+    if (fail_if_late(c, task, now_us))
+        return true;
     if (!task->call.statement.read_only && agdb__call_check_chosen(&task->call) != AGDB_OK) {
         agdb__driver_failed(c->feed->driver, task, NULL, now_us);
         return true;
@@ -227,6 +241,8 @@ static bool send_alone(agdb__carrier_t *c, agdb__task_t *task, uint64_t now_us)
     agdb_status_t st = AGDB_OK;
 
     agdb__tasks_remove(task);
+    if (fail_if_late(c, task, now_us))
+        return false;
     if (!task->call.statement.read_only)
         st = agdb__call_check_chosen(&task->call);
     if (st == AGDB_OK)
@@ -327,6 +343,7 @@ static void collect_group(agdb__carrier_t *c, uint64_t now_us)
 {
     agdb__task_t *again[AGDB__GROUP_MAX];
     agdb__answer_t answer = {.in_recovery = agdb__conn_in_recovery(c->lease.conn),
+                             .position = agdb__conn_position(c->lease.conn),
                              .exec_us = now_us - c->sent_us};
     bool slow = agdb__group_is_slow(answer.exec_us, expected_us(c));
     size_t n = 0;

@@ -34,7 +34,8 @@ static uint32_t replicas_for(agdb__call_t *call, agdb__view_t view, uint64_t now
         return view.replicas;
     if (kind == AGDB__NEED_PRIMARY)
         return 0;
-    fresh = agdb__marks_fresh(&call->shard->marks, &at, view.replicas & ~call->tried, now_us);
+    fresh = agdb__marks_fresh(&call->shard->marks, &at,
+                              view.replicas & ~(call->tried | call->avoid), now_us);
     call->is_ahead = fresh.ahead;
     if (call->was_behind)
         return 0;

@@ -197,10 +197,11 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
 }
 
 void agdb__driver_add_beside(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t *shard,
-                             const agdb_request_t *request, uint64_t now_us, uint32_t avoid)
+                             const agdb_request_t *request, uint64_t start_us, uint64_t now_us,
+                             uint32_t avoid)
 {
     *task = (agdb__task_t){.timer = {.ring = ring}};
-    agdb__call_begin(&task->call, shard, request, now_us, driver->salt++);
+    agdb__call_begin(&task->call, shard, request, start_us, driver->salt++);
     task->call.avoid = avoid;
     task->alone = task->call.alone;
     driver->live++;
@@ -210,7 +211,7 @@ void agdb__driver_add_beside(agdb__driver_t *driver, agdb__task_t *task, agdb__s
 void agdb__driver_add(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t *shard,
                       const agdb_request_t *request, uint64_t now_us)
 {
-    agdb__driver_add_beside(driver, task, shard, request, now_us, 0);
+    agdb__driver_add_beside(driver, task, shard, request, now_us, now_us, 0);
 }
 
 agdb__task_t *agdb__driver_take_done(agdb__driver_t *driver)

@@ -48,9 +48,11 @@ void agdb__driver_unreserve(agdb__driver_t *driver, size_t count);
  * texts and parameters are borrowed for as long. */
 void agdb__driver_add(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t *shard,
                       const agdb_request_t *request, uint64_t now_us);
-/* The same beside another task that has been sent to these nodes (a bit each): not to them. */
+/* The same for a request that began at `start_us`, beside another task that has been sent to these
+ * nodes (a bit each): not to them. */
 void agdb__driver_add_beside(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t *shard,
-                             const agdb_request_t *request, uint64_t now_us, uint32_t avoid);
+                             const agdb_request_t *request, uint64_t start_us, uint64_t now_us,
+                             uint32_t avoid);
 /* Waits until there is something to do, or a task is done, or `until_us`; and does it. */
 void agdb__driver_step(agdb__driver_t *driver, uint64_t until_us);
 /* Sends what it can of what was added since. */

@@ -39,21 +39,29 @@ static void drive(hedge_t *h, uint64_t until_us)
     } while (!is_decided(h) && agdb__now_us() < until_us);
 }
 
-/* With no other node to go to there is nothing to be won. */
+/* Nothing is sent before the next step: with no other node to go to, or no budget, it is taken
+ * back. */
 static void add_second(hedge_t *h)
 {
     const uint32_t first = (uint32_t)1 << h->task[0].call.node;
     const agdb__task_state_t state = h->task[0].state;
 
-    if ((state != AGDB__TASK_IN_FLIGHT && state != AGDB__TASK_QUEUED) ||
-        !agdb__budget_spend(&h->shard->budget))
+    if (state != AGDB__TASK_IN_FLIGHT && state != AGDB__TASK_QUEUED)
         return;
-    agdb__driver_add_beside(&h->driver, &h->task[1], h->shard, h->request, h->start_us, first);
+    agdb__driver_add_beside(&h->driver, &h->task[1], h->shard, h->request, h->start_us,
+                            agdb__now_us(), first);
     h->count = 2;
-    if (h->task[1].state != AGDB__TASK_QUEUED) {
+    if (h->task[1].state != AGDB__TASK_QUEUED || !agdb__budget_spend(&h->shard->budget))
         (void)agdb__driver_drop(&h->driver, &h->task[1]);
-        h->count = 1;
-    }
+}
+
+/* Who lost has kept its caller waiting. */
+static void grade_loser(hedge_t *h)
+{
+    agdb__task_t *loser = &h->task[0];
+
+    if (h->won == &h->task[1] && h->won->status == AGDB_OK && !loser->call.on_primary)
+        agdb__grade_bad(&h->shard->nodes[loser->call.node].grade, agdb__now_us());
 }
 
 static void run(hedge_t *h)
@@ -72,6 +80,7 @@ static agdb_status_t conclude(hedge_t *h, agdb_result_t **ret, agdb_error_t **re
 {
     unsigned i;
 
+    grade_loser(h);
     for (i = 0; i < h->count; i++) {
         agdb__task_t *task = &h->task[i];
 

@@ -201,9 +201,10 @@ static bool step_fresh(agdb__probe_t *probe, uint64_t now_us)
 
 /* --- cancelling ------------------------------------------------------------------------------- */
 
-bool agdb__probe_can_cancel(const agdb__probe_t *probe)
+bool agdb__probe_can_cancel(const agdb__probe_t *probe, uint64_t now_us)
 {
-    return probe->conn != NULL && is_idle(probe) && probe->cancelling == AGDB__CANCELLING_NOTHING;
+    return probe->conn != NULL && is_idle(probe) && now_us < probe->next_us &&
+           probe->cancelling == AGDB__CANCELLING_NOTHING;
 }
 
 static agdb_status_t send_cancels(agdb__conn_t *conn, const char *pids)

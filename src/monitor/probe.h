@@ -49,8 +49,8 @@ void agdb__probe_hurry(agdb__probe_t *probe);
  * name may lead elsewhere now, and connections made before may be with the old server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);
 /* Asks the server to cancel what these processes of it (AGDB__CANCELS_MAX at most) are running.
- * Only when the probe is free for that. */
-bool agdb__probe_can_cancel(const agdb__probe_t *probe);
+ * Only when the probe is free for that, and no question of its own is due. */
+bool agdb__probe_can_cancel(const agdb__probe_t *probe, uint64_t now_us);
 void agdb__probe_cancel(agdb__probe_t *probe, const int *pids, size_t count, uint64_t now_us);
 /* What has become of it; SENT and LOST are told once. */
 agdb__cancelling_t agdb__probe_take_cancelling(agdb__probe_t *probe);

@@ -32,8 +32,10 @@ typedef struct agdb__hello {
     bool commits_wait; /* a commit of this session waits for a disk or a standby */
     uint32_t timeline; /* of a primary: the one it writes; of a replica: the one it replays */
     uint64_t system_identifier;
-    uint64_t lsn;       /* primary: where it writes next; replica: replayed */
-    int server_version; /* 150018 */
+    uint64_t lsn;        /* primary: where it writes next; replica: replayed */
+    int server_version;  /* 150018 */
+    int process;         /* that answered */
+    uint64_t started_us; /* when its server was, by its own clock */
 } agdb__hello_t;
 
 /* Starts connecting; the attempt ends at `deadline_us` with AGDB__CONN_DEAD. `login` is borrowed
@@ -105,7 +107,7 @@ void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us);
  * until it is READY, its statement cancelled meanwhile, and is of use again. */
 
 /* Whether that makes sense: everything has been sent, and the process that serves it is known,
- * which it is not behind a PgBouncer. */
+ * which it is not behind a PgBouncer, declared in the map or not. */
 bool agdb__conn_can_be_left(const agdb__conn_t *conn);
 /* Whether what is under way runs alone: a group is over soon by itself. */
 bool agdb__conn_is_alone(const agdb__conn_t *conn);

@@ -16,6 +16,8 @@ enum {
     HELLO_LSN,
     HELLO_STAMPED,
     HELLO_COMMITS_WAIT,
+    HELLO_PROCESS,
+    HELLO_STARTED,
     HELLO_COLUMNS
 };
 enum { IDENTITY_KEYSPACE, IDENTITY_SHARD, IDENTITY_HASH, IDENTITY_SLOTS, IDENTITY_COLUMNS };
@@ -33,7 +35,8 @@ static const char k_hello_sql[] =
     " ELSE (SELECT " AGDB__INSERT_LSN " FROM " AGDB__INSERT_FROM ") END, 0),"
     " to_regclass('agencydb.identity') IS NOT NULL,"
     " current_setting('synchronous_commit') <> 'off' AND (current_setting('fsync') = 'on'"
-    " OR current_setting('synchronous_standby_names') <> '')"
+    " OR current_setting('synchronous_standby_names') <> ''),"
+    " pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint"
     " FROM (SELECT pg_is_in_recovery() AS in_recovery OFFSET 0) r";
 
 static const char k_identity_sql[] = "SELECT keyspace, shard, hash, slots FROM agencydb.identity";
@@ -99,6 +102,7 @@ static void die_of_answer(agdb__conn_t *conn, const char *asking)
 static bool read_hello(agdb__hello_t *hello, const PGresult *rows)
 {
     uint64_t timeline;
+    uint64_t process;
     int64_t system;
 
     if (PQntuples(rows) != 1 || PQnfields(rows) != HELLO_COLUMNS ||
@@ -107,8 +111,11 @@ static bool read_hello(agdb__hello_t *hello, const PGresult *rows)
         !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_TIMELINE), &timeline) ||
         !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_LSN), &hello->lsn) ||
         !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_STAMPED), &hello->stamped) ||
-        !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_COMMITS_WAIT), &hello->commits_wait))
+        !agdb__decode_bool(PQgetvalue(rows, 0, HELLO_COMMITS_WAIT), &hello->commits_wait) ||
+        !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_PROCESS), &process) ||
+        !agdb__decode_uint64(PQgetvalue(rows, 0, HELLO_STARTED), &hello->started_us))
         return false;
+    hello->process = (int)process;
     hello->system_identifier = (uint64_t)system;
     hello->timeline = (uint32_t)timeline;
     return true;

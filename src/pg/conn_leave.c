@@ -2,12 +2,13 @@
  * they are of use again. */
 #include "pg/conn_impl.h"
 
+#include <libpq-fe.h>
 #include <string.h>
 
 bool agdb__conn_can_be_left(const agdb__conn_t *conn)
 {
     return conn->state == AGDB__CONN_IN_FLIGHT && conn->flushed && !conn->dirty &&
-           !conn->login->pgbouncer;
+           !conn->login->pgbouncer && PQbackendPID(conn->pg) == conn->hello.process;
 }
 
 bool agdb__conn_is_alone(const agdb__conn_t *conn)

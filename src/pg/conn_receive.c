@@ -309,7 +309,7 @@ size_t agdb__conn_at_member(const agdb__conn_t *conn)
     const agdb__step_t step = conn->step[conn->at_step];
 
     return step.kind == AGDB__STEP_PARSE || step.kind == AGDB__STEP_ANSWER ||
-                   step.kind == AGDB__STEP_COMMIT
+                   step.kind == AGDB__STEP_COMMIT || step.kind == AGDB__STEP_GUARD
                ? step.of
                : 0;
 }

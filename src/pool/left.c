@@ -87,7 +87,7 @@ void agdb__pool_tend_left(agdb__pool_t *pool, uint64_t now_us)
             step_left(pool, i, now_us);
 }
 
-void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set)
+void agdb__pool_poll_left(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
 {
     uint32_t i;
 
@@ -97,8 +97,8 @@ void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set)
         if (slot == NULL)
             continue;
         agdb__pollset_wake(set, slot->left_us);
-        if (slot->cancel == AGDB__CANCEL_RETURNED)
-            agdb__pollset_wake(set, slot->again_us);
+        if (slot->cancel == AGDB__CANCEL_RETURNED && now_us < slot->again_us)
+            agdb__pollset_wake(set, slot->again_us); /* later the probe is waited for */
         if (agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT)
             agdb__pollset_add(set, agdb__conn_fd(slot->conn), agdb__conn_events(slot->conn));
     }
@@ -111,7 +111,15 @@ static bool wants_cancel(const agdb__slot_t *slot, uint64_t now_us)
             (slot->cancel == AGDB__CANCEL_RETURNED && now_us >= slot->again_us));
 }
 
-size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max, uint64_t now_us)
+static bool is_of(const agdb__slot_t *slot, const agdb__hello_t *by)
+{
+    const agdb__hello_t *own = agdb__conn_hello(slot->conn);
+
+    return own->started_us == by->started_us && own->system_identifier == by->system_identifier;
+}
+
+size_t agdb__pool_take_cancels(agdb__pool_t *pool, const agdb__hello_t *by, int *ret_pids,
+                               size_t max, uint64_t now_us)
 {
     size_t n = 0;
     uint32_t i;
@@ -121,6 +129,10 @@ size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max, ui
 
         if (slot == NULL || n == max || !wants_cancel(slot, now_us))
             continue;
+        if (!is_of(slot, by)) {
+            slot->cancel = AGDB__CANCEL_LOST;
+            continue;
+        }
         slot->cancel = AGDB__CANCEL_ASKED;
         ret_pids[n++] = agdb__conn_backend_pid(slot->conn);
     }

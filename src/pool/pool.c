@@ -407,20 +407,21 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
     agdb__slot_t *slot = &pool->slots.slot[i];
 
-    if (now_us >= slot->expires_us ||
-        slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed)) {
+    const bool stays =
+        now_us < slot->expires_us &&
+        slot->generation == atomic_load_explicit(&pool->generation, memory_order_relaxed);
+
+    if (stays && agdb__conn_is_clean(slot->conn)) {
+        slot->used_us = now_us;
+        agdb__pool_give(pool, i);
+        return;
+    }
+    if (stays && agdb__conn_can_be_left(slot->conn))
+        agdb__pool_leave(pool, i, now_us);
+    else
         agdb__pool_discard(pool, i);
-        return;
-    }
-    if (!agdb__conn_is_clean(slot->conn)) {
-        if (agdb__conn_can_be_left(slot->conn))
-            agdb__pool_leave(pool, i, now_us);
-        else
-            agdb__pool_discard(pool, i);
-        return;
-    }
-    slot->used_us = now_us;
-    agdb__pool_give(pool, i);
+    if (agdb__pool_waiting(pool) > 0) /* they may have relied on it */
+        agdb__pool_serve(pool, true);
 }
 
 void agdb__pool_suspect(agdb__pool_t *pool)

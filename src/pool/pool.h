@@ -74,10 +74,13 @@ agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool);
  * connections are made anew: each knows of its own session only what it was told at first. */
 void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
 
-/* Statements whose callers have left are cancelled: gives at most `max` processes of the server to
- * cancel, and none again before agdb__pool_cancelled has told that the server has sent all of that
- * (or, false, that this cannot be known). */
-size_t agdb__pool_take_cancels(agdb__pool_t *pool, int *ret_pids, size_t max, uint64_t now_us);
+/* Statements whose callers have left are cancelled: gives at most `max` processes of the server
+ * that `by` was said by to cancel, and none again before agdb__pool_cancelled has told that the
+ * server has sent all of that (or, false, that this cannot be known). A process number means
+ * nothing to another server, which the same name may lead to by now: what was left there is closed.
+ */
+size_t agdb__pool_take_cancels(agdb__pool_t *pool, const agdb__hello_t *by, int *ret_pids,
+                               size_t max, uint64_t now_us);
 void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us);
 
 /* How many calls wait for a connection, alone or to share one. @threads any */

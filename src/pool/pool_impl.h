@@ -70,7 +70,7 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
 void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
 /* Steps those that were left, for agdb__pool_tend and agdb__pool_poll. */
 void agdb__pool_tend_left(agdb__pool_t *pool, uint64_t now_us);
-void agdb__pool_poll_left(agdb__pool_t *pool, agdb__pollset_t *set);
+void agdb__pool_poll_left(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set);
 /* Takes a free connection of the first `end` for short statements; AGDB__NO_SLOT when there is
  * none.
  */

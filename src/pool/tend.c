@@ -258,7 +258,7 @@ void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
     agdb__pollset_wake(set, pool->sweep_us);
     if (pool->retry_us > now_us)
         agdb__pollset_wake(set, pool->retry_us);
-    agdb__pool_poll_left(pool, set);
+    agdb__pool_poll_left(pool, now_us, set);
     if (atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0)
         return;
     for (i = 0; i < pool->slots.count; i++) {

@@ -128,6 +128,7 @@ typedef struct seen {
     atomic_ullong last;
     atomic_bool gap;
     atomic_uint up;
+    atomic_uint frozen; /* the agency `nara`, in each keyspace */
     atomic_uint lines;
     atomic_uint passwords;
     char secret[128];
@@ -142,6 +143,9 @@ static void on_event(const agdb_event_t *event, void *user)
     atomic_store(&seen->last, agdb_event_sequence(event));
     if (agdb_event_type(event) == AGDB_EVENT_NODE_UP)
         atomic_fetch_add(&seen->up, 1);
+    if (agdb_event_type(event) == AGDB_EVENT_FROZEN &&
+        strstr(agdb_event_text(event), "'nara'") != NULL)
+        atomic_fetch_add(&seen->frozen, 1);
     atomic_fetch_add(&seen->events, 1);
 }
 
@@ -197,6 +201,7 @@ static void callbacks_tell_what_happens_and_give_the_password(void **state)
     for (i = 0; i < 1000 && atomic_load(&seen.up) < 5; i++)
         (void)poll(NULL, 0, 5); /* told right after the view that readiness waits for */
     assert_int_equal(atomic_load(&seen.up), 5);
+    assert_int_equal(atomic_load(&seen.frozen), 2);
     assert_false(atomic_load(&seen.gap));
     assert_true(atomic_load(&seen.lines) >= 5);
     cluster_close(db);

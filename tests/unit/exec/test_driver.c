@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { NODES = 2, TASKS = 200 };
 
@@ -257,6 +258,29 @@ static void writes_share_connections_where_commits_are_cheap(void **state)
         assert_int_equal(g_task[i].status, AGDB_OK);
 }
 
+/* One position behind the group is that of each of them. */
+static void writes_of_a_session_in_a_group_have_its_position(void **state)
+{
+    const agdb__position_t at = {.system_identifier = 7, .timeline = 1, .lsn = 4711};
+    agdb_session_t session = {.lock.mutex = PTHREAD_MUTEX_INITIALIZER};
+    agdb__position_t need;
+    agdb_request_t r = AGDB_REQUEST_INIT;
+    size_t i;
+
+    (void)state;
+    make_short_write("W");
+    g_fake.position = at;
+    r.sql = "W";
+    r.timeout_ms = 5000;
+    r.session = &session;
+    for (i = 0; i < 8; i++)
+        agdb__driver_add(&g_driver, &g_task[i], &g_shard, &r, agdb__now_us());
+    run();
+    assert_int_equal(g_fake.members, 8);
+    assert_int_equal(agdb__session_need(&session, g_shard.id, &need), AGDB__NEED_POSITION);
+    assert_int_equal(need.lsn, at.lsn);
+}
+
 static void reads_and_writes_do_not_share_a_group(void **state)
 {
     size_t i;
@@ -440,6 +464,24 @@ static void a_deadline_in_the_queue_is_not_sent(void **state)
     fake_answer_held();
     run();
     assert_int_equal(g_task[0].status, AGDB_OK);
+}
+
+/* Nobody came to look at the timer in time, and a connection is there. */
+static void what_is_late_before_it_is_sent_is_not_sent(void **state)
+{
+    const char *const sql[] = {"W", "R"};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++)
+        add_for(i, sql[i], i == 0 ? AGDB_WRITE : AGDB_READ, 5);
+    usleep(10000);
+    run();
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(g_task[i].status, AGDB_E_TIMEOUT);
+        assert_int_equal(g_task[i].error->outcome, AGDB_OUTCOME_NOT_SENT);
+    }
+    assert_int_equal(g_fake.runs + g_fake.members, 0);
 }
 
 static void a_deadline_in_a_group_leaves_the_others_alone(void **state)
@@ -925,6 +967,7 @@ int main(void)
         CASE(reads_are_spread_over_connections_in_groups),
         CASE(writes_have_a_connection_each),
         CHEAP(writes_share_connections_where_commits_are_cheap),
+        CHEAP(writes_of_a_session_in_a_group_have_its_position),
         CHEAP(reads_and_writes_do_not_share_a_group),
         CASE(what_is_not_known_to_be_short_is_timed_alone_first),
         CASE(what_others_find_to_be_slow_meanwhile_is_run_all_the_same),
@@ -934,6 +977,7 @@ int main(void)
         ONE(what_only_the_group_failed_is_run_alone_before_anybody_hears),
         ONE(what_a_group_does_not_take_is_run_alone),
         ONE(a_deadline_in_the_queue_is_not_sent),
+        CASE(what_is_late_before_it_is_sent_is_not_sent),
         ONE(a_deadline_in_a_group_leaves_the_others_alone),
         ONE(a_deadline_alone_closes_the_connection),
         ONE(a_deadline_alone_leaves_the_connection_to_the_keeper),

@@ -130,6 +130,7 @@ static void without_another_node_nobody_else_is_asked(void **state)
     g_fake.silent_node = "db-1";
     (void)read_by(AGDB_READ_REPLICA_OK, AGDB_E_TIMEOUT);
     assert_int_equal(g_fake.runs, 1);
+    assert_int_equal(atomic_load(&g_shard.budget.taken), 0); /* and nothing is spent on it */
 }
 
 static void writes_reads_of_the_primary_and_maps_without_it_are_not_hedged(void **state)

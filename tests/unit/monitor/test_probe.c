@@ -197,13 +197,14 @@ static void a_request_to_cancel_is_no_observation(void **state)
     uint64_t answers;
 
     (void)state;
-    assert_false(agdb__probe_can_cancel(&g_probe));
+    assert_false(agdb__probe_can_cancel(&g_probe, 500));
     assert_true(agdb__probe_step(&g_probe, 1000));
-    assert_true(agdb__probe_can_cancel(&g_probe));
+    assert_true(agdb__probe_can_cancel(&g_probe, 1500));
+    assert_false(agdb__probe_can_cancel(&g_probe, 9000000)); /* its own question is due */
     answers = g_probe.answers;
     g_fake.never_answers = true;
     agdb__probe_cancel(&g_probe, pids, 2, 2000);
-    assert_false(agdb__probe_can_cancel(&g_probe));
+    assert_false(agdb__probe_can_cancel(&g_probe, 2500));
     assert_false(agdb__probe_step(&g_probe, 3000));
     assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_UNDER_WAY);
     fake_answer_held();
@@ -211,7 +212,7 @@ static void a_request_to_cancel_is_no_observation(void **state)
     assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_SENT);
     assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_NOTHING);
     assert_int_equal(g_probe.answers, answers);
-    assert_true(agdb__probe_can_cancel(&g_probe));
+    assert_true(agdb__probe_can_cancel(&g_probe, 4500));
 }
 
 static void a_request_to_cancel_that_is_refused_or_dropped_is_lost(void **state)

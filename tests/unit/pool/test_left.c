@@ -61,7 +61,7 @@ static void expect_cancels_at(uint64_t now_us, size_t n)
 {
     int pids[4] = {0};
 
-    assert_int_equal(agdb__pool_take_cancels(g_pool, pids, 4, now_us), n);
+    assert_int_equal(agdb__pool_take_cancels(g_pool, &g_fake.hello, pids, 4, now_us), n);
     if (n > 0)
         assert_int_equal(pids[0], agdb__conn_backend_pid(NULL));
 }
@@ -170,6 +170,17 @@ static void a_request_that_got_lost_closes_it(void **state)
     expect_reused(false);
 }
 
+/* The number of its process means somebody else there. */
+static void another_server_is_not_asked(void **state)
+{
+    (void)state;
+    leave_a_statement();
+    g_fake.hello.started_us++;
+    expect_cancels(0);
+    tend_at(CALL_US + 1);
+    expect_reused(false);
+}
+
 static void a_group_is_waited_for_and_not_cancelled(void **state)
 {
     (void)state;
@@ -231,6 +242,24 @@ static void the_keeper_waits_for_its_answer(void **state)
     fake_answer_held();
 }
 
+/* Its time to be asked again is over, but somebody else has the probe. */
+static void the_keeper_does_not_spin(void **state)
+{
+    agdb__pollset_t set = {0};
+
+    (void)state;
+    leave_a_statement();
+    expect_cancels(1);
+    agdb__pool_cancelled(g_pool, true, CALL_US);
+    agdb__pollset_clear(&set);
+    agdb__pool_poll_left(g_pool, CALL_US, &set);
+    assert_int_equal(set.wake_us, CALL_US + AGAIN_US);
+    agdb__pollset_clear(&set);
+    agdb__pool_poll_left(g_pool, CALL_US + AGAIN_US, &set);
+    assert_int_equal(set.wake_us, CALL_US + LEFT_US);
+    agdb__pollset_fini(&set);
+}
+
 #define LEFT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -242,11 +271,13 @@ int main(void)
         LEFT_TEST(an_answer_in_spite_of_a_request_is_not_trusted),
         LEFT_TEST(an_answer_before_a_request_saves_it),
         LEFT_TEST(a_request_that_got_lost_closes_it),
+        LEFT_TEST(another_server_is_not_asked),
         LEFT_TEST(a_group_is_waited_for_and_not_cancelled),
         LEFT_TEST(what_does_not_end_is_closed),
         LEFT_TEST(a_suspected_node_closes_it_at_once),
         LEFT_TEST(what_cannot_be_left_is_closed_by_its_caller),
         LEFT_TEST(the_keeper_waits_for_its_answer),
+        LEFT_TEST(the_keeper_does_not_spin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
