@@ -101,7 +101,7 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
     const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
     agdb__member_t *member = &conn->member[0];
 
-    if (is_over(conn) && agdb__conn_is_behind(conn, member))
+    if (conn->behind != 0 && is_over(conn) && agdb__conn_is_behind(conn, member))
         return agdb__conn_fail_behind(member, reterr);
     if (is_over(conn) && conn->work == AGDB__WORK_GROUP)
         return agdb__conn_receive_once(conn, ret_rows, reterr);
@@ -150,7 +150,7 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         (void)agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
         return AGDB__MEMBER_LOST;
     }
-    if (agdb__conn_is_behind(conn, member)) {
+    if (conn->behind != 0 && agdb__conn_is_behind(conn, member)) {
         (void)agdb__conn_fail_behind(member, reterr);
         return AGDB__MEMBER_FAILED;
     }

@@ -125,7 +125,7 @@ agdb__position_t agdb__conn_position(const agdb__conn_t *conn)
 
 bool agdb__conn_is_behind(const agdb__conn_t *conn, const agdb__member_t *member)
 {
-    return conn->behind != 0 && member->at_least >= conn->behind && member->answer == NULL;
+    return member->at_least >= conn->behind && member->answer == NULL;
 }
 
 agdb_status_t agdb__conn_fail_behind(agdb__member_t *member, agdb_error_t **reterr)

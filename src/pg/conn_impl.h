@@ -219,7 +219,7 @@ bool agdb__conn_queue_position(agdb__conn_t *conn);
 /* What came of them. */
 void agdb__conn_take_guard(agdb__conn_t *conn, size_t of, struct pg_result *take_rows);
 void agdb__conn_take_position(agdb__conn_t *conn, struct pg_result *take_rows);
-/* Whether the member was not executed because a guard has failed. */
+/* A guard has failed: whether the member was not executed because of it. */
 bool agdb__conn_is_behind(const agdb__conn_t *conn, const agdb__member_t *member);
 agdb_status_t agdb__conn_fail_behind(agdb__member_t *member, agdb_error_t **reterr);
 

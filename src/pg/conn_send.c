@@ -11,15 +11,17 @@
 static bool queue_all(agdb__conn_t *conn, const agdb__statement_t *statement,
                       const agdb__stmt_key_t *key, const agdb__params_t *p)
 {
+    const bool guarded = statement->at_least.lsn != 0;
+
     if (statement->once.key != NULL)
         return agdb__conn_queue_once(conn, statement, key, p) &&
                (!statement->wants_position || agdb__conn_queue_position(conn));
     if (conn->login->pgbouncer && statement->read_only)
         return agdb__conn_queue_read_begin(conn) &&
-               agdb__conn_queue_guard(conn, &statement->at_least) &&
+               (!guarded || agdb__conn_queue_guard(conn, &statement->at_least)) &&
                agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_read_end(conn);
     return agdb__conn_queue_head(conn, statement->read_only, 0) &&
-           agdb__conn_queue_guard(conn, &statement->at_least) &&
+           (!guarded || agdb__conn_queue_guard(conn, &statement->at_least)) &&
            agdb__conn_queue_member(conn, key, p) && agdb__conn_queue_sync(conn) &&
            (!statement->wants_position || agdb__conn_queue_position(conn));
 }
