@@ -1,7 +1,7 @@
 /* Host names that are not answered for long, are not there, or lead elsewhere later: no caller is
  * kept beyond its deadline, nobody with another name is held up, and the new address is used.
  *
- *   AGDB_NAMES_STALL_MS  how long a name is not answered (4000; 10000 is a long run) */
+ *   AGDB_NAMES_STALL_MS  how long a name is not answered (3000; 10000 is a long run) */
 #include "base/clock.h"
 #include "cluster.h"
 #include "crew.h"
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, CALL_MS = 100, SLACK_MS = 50, STALL_MS = 4000, SOON_MS = 5000 };
+enum { THREADS = 4, CALL_MS = 100, SLACK_MS = 50, STALL_MS = 3000, SOON_MS = 5000 };
 
 /* --- the names ---------------------------------------------------------------------------------
  */
