@@ -87,6 +87,22 @@ static void dismiss_waiters(const agdb__shard_entry_t *entry, uint32_t leavers,
     }
 }
 
+/* Where a name leads to a server of another cluster, it is looked up again soon. */
+static void see_strays(agdb__topology_t *t, const agdb__shard_entry_t *entry,
+                       const agdb__observation_t *seen, uint64_t now_us)
+{
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        agdb__probe_t *probe = &t->servers[t->endpoints[entry->endpoint[i]].server].probe;
+
+        agdb__probe_set_astray(probe,
+                               probe->health == AGDB__HEALTH_UP &&
+                                   agdb__view_is_foreign(&seen[i], &entry->view_memory),
+                               now_us);
+    }
+}
+
 static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
 {
     uint32_t i;
@@ -100,7 +116,7 @@ static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *en
     }
 }
 
-static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
+static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
     const agdb_error_t *error[AGDB__VIEW_NODES_MAX];
@@ -114,6 +130,7 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
     agdb__marks_set_history(&entry->shard.marks, entry->view_memory.system_identifier,
                             entry->view_memory.timeline);
+    see_strays(&db->topology, entry, seen, now_us);
     note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);
     dismiss_waiters(entry, agdb__view_leavers(before, view), error);
@@ -148,7 +165,7 @@ void agdb__refresh(agdb_t *db)
         bool joined = agdb__follow_joining(&db->topology, entry, now_us);
 
         if (joined || is_touched(&db->topology, entry))
-            refresh_shard(db, entry);
+            refresh_shard(db, entry, now_us);
         agdb__follow(db, entry, now_us);
     }
 }

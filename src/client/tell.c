@@ -15,7 +15,7 @@ static agdb_error_t *why_no_place(const agdb__observation_t *node,
 
     if (node->out)
         (void)agdb__fail(&error, AGDB_E_NO_PRIMARY, "is out of service (state: out in the map)");
-    else if (memory->system_identifier != 0 && node->system_identifier != memory->system_identifier)
+    else if (agdb__view_is_foreign(node, memory))
         (void)agdb__fail(&error, AGDB_E_NO_PRIMARY,
                          "belongs to another cluster (system identifier %llu, the shard's is %llu)",
                          (unsigned long long)node->system_identifier,

@@ -24,6 +24,7 @@ enum {
     RETRY_FIRST_MS = 50,
     RETRY_LAST_MS = 500,
     REFUSED_MS = 3000, /* a login costs both sides, and a person must act */
+    ASTRAY_MS = 3000,  /* the same; or the name leads back by itself */
     RENEW_MS = 60000,
     RENEW_AGAIN_MS = 10000, /* when that has failed */
     DOUBLINGS = 4
@@ -130,6 +131,21 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
     return changed;
 }
 
+/* When a connection that is made now has to be made anew. */
+static uint64_t renewal_us(agdb__probe_t *probe, uint64_t now_us)
+{
+    return agdb__after_ms(now_us,
+                          agdb__rng_jitter(&probe->rng, probe->astray ? ASTRAY_MS : RENEW_MS));
+}
+
+void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us)
+{
+    if (astray == probe->astray)
+        return;
+    probe->astray = astray;
+    probe->renew_us = renewal_us(probe, now_us);
+}
+
 static void ask(agdb__probe_t *probe, uint64_t now_us)
 {
     uint64_t limit_ms = probe->login->connect_ms;
@@ -138,7 +154,7 @@ static void ask(agdb__probe_t *probe, uint64_t now_us)
     probe->asked_us = now_us;
     if (probe->conn == NULL) {
         probe->conn = agdb__conn_open(probe->login, probe->resolver, now_us, deadline_us);
-        probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
+        probe->renew_us = renewal_us(probe, now_us);
         if (probe->conn == NULL)
             probe->next_us = agdb__after_ms(now_us, RETRY_LAST_MS);
     } else {
@@ -174,7 +190,7 @@ static bool adopt(agdb__probe_t *probe, uint64_t now_us)
     probe->conn = probe->fresh;
     probe->asked_us = probe->fresh_us;
     probe->fresh = NULL;
-    probe->renew_us = agdb__after_ms(now_us, agdb__rng_jitter(&probe->rng, RENEW_MS));
+    probe->renew_us = renewal_us(probe, now_us);
     changed = observe_up(probe, now_us);
     probe->next_us = agdb__min_us(due_us, probe->next_us);
     probe->moved = probe->moved || changed;

@@ -30,6 +30,7 @@ typedef struct agdb__probe {
     uint64_t fresh_us; /* when that was begun */
     bool moved;        /* the fresh one met another server or role than conn */
     bool hurried;      /* the answer under way may be of before: ask once more */
+    bool astray;       /* the server is none that the name should lead to */
     unsigned failures; /* in a row */
     uint64_t asked_us; /* when the question that is under way, or the last one, was asked */
     uint64_t answers;  /* so far: another number is another hello */
@@ -45,6 +46,9 @@ void agdb__probe_fini(agdb__probe_t *probe);
 bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us);
 /* Asks at once instead of at the next regular time. */
 void agdb__probe_hurry(agdb__probe_t *probe);
+/* Whether the server is one of another cluster: a name may have led there for a moment only, so
+ * connections are made anew more often than they are otherwise. */
+void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us);
 /* True once when a renewed connection has found another server or role than the one before: the
  * name may lead elsewhere now, and connections made before may be with the old server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);

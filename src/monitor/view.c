@@ -3,7 +3,7 @@
 static bool is_usable(const agdb__observation_t *node, const agdb__view_memory_t *memory)
 {
     return node->health == AGDB__HEALTH_UP && !node->out &&
-           (memory->system_identifier == 0 || memory->system_identifier == node->system_identifier);
+           !agdb__view_is_foreign(node, memory);
 }
 
 static bool claims_primary(const agdb__observation_t *node, const agdb__view_memory_t *memory)

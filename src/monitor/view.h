@@ -33,6 +33,13 @@ typedef struct agdb__view_memory {
     uint64_t system_identifier; /* of the first primary seen; 0: none yet */
 } agdb__view_memory_t;
 
+/* A server of another cluster than the shard's. */
+static inline bool agdb__view_is_foreign(const agdb__observation_t *node,
+                                         const agdb__view_memory_t *memory)
+{
+    return memory->system_identifier != 0 && node->system_identifier != memory->system_identifier;
+}
+
 typedef enum agdb__shard_state {
     AGDB__SHARD_UNSEEN = 0, /* some node has not been asked yet, and no primary is known */
     AGDB__SHARD_READY,      /* there is a primary */

@@ -1,8 +1,8 @@
 /* A call returns within its deadline, whatever hangs: name look-up, TCP, login, server, statement.
  * Where no server will hang on demand, a socket of the test does. */
 #include "base/clock.h"
-#include "base/sync.h"
 #include "cluster.h"
+#include "meter.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -95,40 +95,18 @@ static agdb_t *open_node(const char *host, int port)
 
 static uint64_t g_worst_us;
 
-/* How late this machine wakes a thread that sleeps: not the library's fault, and not forgiven to it
- * beyond that. */
-static atomic_bool g_metering;
-static atomic_ullong g_late_us;
-
-static void *meter_lateness(void *arg)
-{
-    (void)arg;
-    while (atomic_load(&g_metering)) {
-        uint64_t due = agdb__after_ms(agdb__now_us(), 5);
-        uint64_t now;
-
-        (void)poll(NULL, 0, 5);
-        now = agdb__now_us();
-        if (now > due && now - due > atomic_load(&g_late_us))
-            atomic_store(&g_late_us, now - due);
-    }
-    return NULL;
-}
-
 static int start_meter(void **state)
 {
-    static pthread_t thread;
-
-    *state = &thread;
-    atomic_store(&g_late_us, 0);
-    atomic_store(&g_metering, true);
-    return agdb__thread_start(&thread, false, meter_lateness, NULL) ? 0 : -1;
+    (void)state;
+    meter_start(1);
+    return 0;
 }
 
 static int stop_meter(void **state)
 {
-    atomic_store(&g_metering, false);
-    return pthread_join(*(pthread_t *)*state, NULL);
+    (void)state;
+    meter_stop();
+    return 0;
 }
 
 static void expect_failure_in_time(agdb_t *db, const agdb_request_t *request,
@@ -142,9 +120,9 @@ static void expect_failure_in_time(agdb_t *db, const agdb_request_t *request,
     assert_int_not_equal(st, AGDB_OK);
     if (took > g_worst_us)
         g_worst_us = took;
-    if (took > (CALL_MS + SLACK_MS) * 1000 + atomic_load(&g_late_us))
+    if (took > (CALL_MS + SLACK_MS) * 1000 + meter_worst_us())
         fail_msg("%llu ms (the machine was late by %llu): %s", (unsigned long long)took / 1000,
-                 (unsigned long long)atomic_load(&g_late_us) / 1000, agdb_error_message(error));
+                 (unsigned long long)meter_worst_us() / 1000, agdb_error_message(error));
     assert_int_equal(agdb_error_outcome(error), outcome);
     assert_int_not_equal(agdb_error_stage(error), AGDB_STAGE_NONE);
     assert_string_not_equal(agdb_error_shard(error), "");

@@ -195,6 +195,33 @@ agdb_t *cluster_open_core(const char *defaults, const char *keyspace, const agdb
     return db;
 }
 
+agdb_t *cluster_open_nodes(const char *defaults, const char *east, const char *west,
+                           const agdb_options_t *options)
+{
+    agdb_error_t *error = NULL;
+    agdb_t *db = NULL;
+    char shards[1024];
+    char text[2048];
+
+    if (west == NULL)
+        snprintf(shards, sizeof shards, "      east-1: { nodes: [ %s ] }\n", east);
+    else
+        snprintf(shards, sizeof shards,
+                 "      east-1: { slots: [0-2047], nodes: [ %s ] }\n"
+                 "      west-1: { slots: [2048-4095], nodes: [ %s ] }\n",
+                 east, west);
+    snprintf(text, sizeof text,
+             "agencydb: 1\nepoch: 1\n"
+             "defaults:\n  connection: { user: %s, dbname: %s, password_file: %s,"
+             " sslmode: disable, insecure: true }\n  %s\n"
+             "keyspaces:\n  core:\n    shards:\n%s",
+             cluster_env("AGDB_TEST_USER"), cluster_env("AGDB_TEST_DBNAME"),
+             cluster_env("AGDB_TEST_PASSWORD_FILE"), defaults, shards);
+    if (agdb_open_text(text, strlen(text), options, &db, &error) != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+    return db;
+}
+
 void cluster_close(agdb_t *db)
 {
     assert_int_equal(agdb_close(db, 10000), AGDB_OK);

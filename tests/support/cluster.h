@@ -35,6 +35,10 @@ agdb_t *cluster_open_edited(const char *text, const char *by, const agdb_options
  * as "pool: { max: 2 }", `keyspace` such as "grouping: off". */
 agdb_t *cluster_open_core(const char *defaults, const char *keyspace,
                           const agdb_options_t *options);
+/* A client on nodes of the test's choice, each list as it stands in a map (host:port, ...): core's
+ * shard east-1, and west-1 unless that is NULL. No TLS. Waits for none of them. */
+agdb_t *cluster_open_nodes(const char *defaults, const char *east, const char *west,
+                           const agdb_options_t *options);
 void cluster_close(agdb_t *db);
 
 /* Runs a statement that must succeed; returns the first value as a copy, "" when there is none. */

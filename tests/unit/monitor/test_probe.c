@@ -173,6 +173,25 @@ static void a_renewal_that_fails_takes_nothing_away(void **state)
     assert_int_equal(g_probe.health, AGDB__HEALTH_UP);
 }
 
+static void a_server_of_another_cluster_is_left_soon(void **state)
+{
+    unsigned opened;
+
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    agdb__probe_set_astray(&g_probe, true, 1000);
+    assert_false(step_until(100000, 2000000));
+    agdb__probe_set_astray(&g_probe, true, 2000000); /* said again: no reason to wait for longer */
+    assert_false(step_until(2100000, 4000000));
+    assert_int_equal(g_fake.opened, 2);
+    assert_false(step_until(4100000, 34000000));
+    assert_in_range(g_fake.opened, 8, 15);
+    agdb__probe_set_astray(&g_probe, false, 34000000);
+    opened = g_fake.opened;
+    assert_false(step_until(34100000, 78000000));
+    assert_int_equal(g_fake.opened, opened);
+}
+
 static void hurry_while_a_renewal_is_under_way_asks_once_more(void **state)
 {
     (void)state;
@@ -275,6 +294,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_renewed_connection_that_meets_another_server_has_moved,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_server_of_another_cluster_is_left_soon, setup, teardown),
         cmocka_unit_test_setup_teardown(a_renewal_that_fails_takes_nothing_away, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_while_a_renewal_is_under_way_asks_once_more, setup,
                                         teardown),
