@@ -2,8 +2,7 @@
 
 static bool is_usable(const agdb__observation_t *node, const agdb__view_memory_t *memory)
 {
-    return node->health == AGDB__HEALTH_UP && !node->out &&
-           !agdb__view_is_foreign(node, memory);
+    return node->health == AGDB__HEALTH_UP && !node->out && !agdb__view_is_foreign(node, memory);
 }
 
 static bool claims_primary(const agdb__observation_t *node, const agdb__view_memory_t *memory)

@@ -7,18 +7,19 @@
  *            server may get the request ahead of the statement, and drop it: then it is asked
  * again. a group  is over soon: its answers are waited for and dropped.
  *
- * What does not end in LEFT_MS is closed; the server notices that for itself, a little later. */
+ * What does not end in LEFT_MS is closed, and in NEEDED_MS when callers wait for a connection:
+ * perhaps nothing comes through any more. The server notices that for itself, a little later. */
 #include "pool/pool_impl.h"
 
 #include "base/clock.h"
 
-enum { LEFT_MS = 1000, AGAIN_MS = 50 };
+enum { LEFT_MS = 500, NEEDED_MS = 50, AGAIN_MS = 50 };
 
 void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
     agdb__slot_t *slot = &pool->slots.slot[i];
 
-    slot->left_us = agdb__after_ms(now_us, LEFT_MS);
+    slot->left_us = now_us;
     slot->cancel = agdb__conn_is_alone(slot->conn) ? AGDB__CANCEL_WANTED : AGDB__CANCEL_NONE;
     atomic_fetch_add_explicit(&pool->left, 1, memory_order_relaxed);
     agdb__slots_leave(&pool->slots, i); /* the keeper's from here on */
@@ -55,9 +56,17 @@ static bool is_proven(agdb__cancel_t cancel, bool was_cancelled)
     return false;
 }
 
-static bool is_over(const agdb__pool_t *pool, const agdb__slot_t *slot, uint64_t now_us)
+/* When its time is over. */
+static uint64_t end_us(agdb__pool_t *pool, const agdb__slot_t *slot)
 {
-    return now_us >= slot->left_us || slot->cancel == AGDB__CANCEL_LOST ||
+    const uint64_t ms = agdb__pool_waiting(pool) > 0 ? NEEDED_MS : LEFT_MS;
+
+    return agdb__after_ms(slot->left_us, ms);
+}
+
+static bool is_over(agdb__pool_t *pool, const agdb__slot_t *slot, uint64_t now_us)
+{
+    return now_us >= end_us(pool, slot) || slot->cancel == AGDB__CANCEL_LOST ||
            slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed) ||
            atomic_load_explicit(&pool->shut, memory_order_relaxed);
 }
@@ -96,7 +105,7 @@ void agdb__pool_poll_left(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *
 
         if (slot == NULL)
             continue;
-        agdb__pollset_wake(set, slot->left_us);
+        agdb__pollset_wake(set, end_us(pool, slot));
         if (slot->cancel == AGDB__CANCEL_RETURNED && now_us < slot->again_us)
             agdb__pollset_wake(set, slot->again_us); /* later the probe is waited for */
         if (agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT)

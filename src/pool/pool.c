@@ -283,10 +283,12 @@ static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us
     agdb__waiters_remove(&pool->waiters, w);
 }
 
-/* A full pool has none to give: whoever closes one calls the keeper then. */
+/* A full pool has none to give, unless it waits for some that were left: whoever closes one calls
+ * the keeper then. */
 void agdb__pool_call_keeper(agdb__pool_t *pool)
 {
-    if (atomic_load_explicit(&pool->open, memory_order_seq_cst) < pool->limits.max)
+    if (atomic_load_explicit(&pool->open, memory_order_seq_cst) < pool->limits.max ||
+        atomic_load_explicit(&pool->left, memory_order_relaxed) > 0)
         pool->wake(pool->wake_user);
 }
 

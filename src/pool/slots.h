@@ -43,7 +43,7 @@ typedef struct agdb__slot {
     agdb__conn_t *conn;
     uint64_t used_us;    /* last given back */
     uint64_t expires_us; /* end of its lifetime */
-    uint64_t left_us;    /* LEFT: closed at this time */
+    uint64_t left_us;    /* LEFT: since when */
     uint64_t again_us;   /* RETURNED: asked once more at this time */
     agdb__cancel_t cancel;
 } agdb__slot_t;

@@ -163,17 +163,20 @@ static void write_plain(call_t *c)
 static void write_keyed(call_t *c)
 {
     counts_t *counts = &c->losing->keyed[c->hand->number];
+    bool lost;
 
     snprintf(c->key, sizeof c->key, "lost %zu", c->op);
     send_it(c, is_mute(c->fate) ? MUTE_MS : CALL_MS);
-    counts->lost += was_lost(c);
-    counts->itself += was_lost(c) && c->status == AGDB_OK;
+    lost = was_lost(c);
+    counts->lost += lost;
+    counts->itself += lost && c->status == AGDB_OK;
     counts->unknown += is_unknown(c);
     if (c->status != AGDB_OK && (c->fate == REQUEST_RESET || c->fate == ANSWER_RESET))
         wrong(c, "there was time to resolve it");
     if (c->status != AGDB_OK) {
+        atomic_store(&c->losing->sent[c->op], 1); /* what has not left is not lost any more */
         send_it(c, AGAIN_MS);
-        counts->again += c->status == AGDB_OK;
+        counts->again += lost && c->status == AGDB_OK;
     }
     if (c->status != AGDB_OK)
         wrong(c, "it was not resolved");

@@ -2,10 +2,17 @@
  * to be safe. */
 #include "base/error.h"
 #include "fake_conn.h"
+#include "pool/async.h"
 #include "pool/pool_impl.h"
 #include "unit.h"
 
-enum { BEGIN_US = 1000000, CALL_US = BEGIN_US + 1000, LEFT_US = 1000000, AGAIN_US = 50000 };
+enum {
+    BEGIN_US = 1000000,
+    CALL_US = BEGIN_US + 1000,
+    LEFT_US = 500000,
+    NEEDED_US = 50000,
+    AGAIN_US = 50000
+};
 
 static const agdb__login_t k_login = {.node = "db-1:5432", .connect_ms = 3000};
 static const agdb__pool_limits_t k_limits = {.min = 1,
@@ -207,6 +214,24 @@ static void what_does_not_end_is_closed(void **state)
     expect_reused(false);
 }
 
+/* The pool has no other. */
+static void what_does_not_end_is_closed_soon_when_somebody_waits(void **state)
+{
+    agdb__lease_t lease;
+    agdb__want_t want;
+
+    (void)state;
+    leave_a_statement();
+    assert_int_equal(agdb__pool_want(g_pool, &want, wake, NULL, CALL_US, &lease, NULL),
+                     AGDB__WANTED_WAITING);
+    tend_at(CALL_US + NEEDED_US - 1);
+    expect_left(true);
+    tend_at(CALL_US + NEEDED_US);
+    expect_left(false);
+    assert_int_equal(agdb__pool_counts(g_pool).closed, 1);
+    agdb__pool_unwant(g_pool, &want, CALL_US + NEEDED_US);
+}
+
 static void a_suspected_node_closes_it_at_once(void **state)
 {
     (void)state;
@@ -274,6 +299,7 @@ int main(void)
         LEFT_TEST(another_server_is_not_asked),
         LEFT_TEST(a_group_is_waited_for_and_not_cancelled),
         LEFT_TEST(what_does_not_end_is_closed),
+        LEFT_TEST(what_does_not_end_is_closed_soon_when_somebody_waits),
         LEFT_TEST(a_suspected_node_closes_it_at_once),
         LEFT_TEST(what_cannot_be_left_is_closed_by_its_caller),
         LEFT_TEST(the_keeper_waits_for_its_answer),
