@@ -2,7 +2,7 @@
  * old it is, by a row that is changed on the primary all the time. A replica that is cut
  * off is never said to be up to date, one of an idle primary never said to be far behind.
  *
- *   AGDB_LAG_MS  how long each state is looked at (1500) */
+ *   AGDB_LAG_MS  how long each state is looked at (1200) */
 #include "base/clock.h"
 #include "cluster.h"
 #include "crew.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 enum {
-    LOOK_MS = 1500,
+    LOOK_MS = 1200,
     EVERY_MS = 50,
     /* Both servers are asked every second, with a jitter of a quarter. */
     COARSE_MS = 2500,

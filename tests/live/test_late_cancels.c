@@ -32,7 +32,7 @@ enum { CALLS = 6000 };
 #elif defined(__SANITIZE_ADDRESS__)
 enum { CALLS = 10000 };
 #else
-enum { CALLS = 24000 };
+enum { CALLS = 20000 };
 #endif
 
 typedef struct late {

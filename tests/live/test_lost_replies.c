@@ -17,12 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 8, CALL_MS = 5000, MUTE_MS = 150, AGAIN_MS = 10000 };
+enum { THREADS = 8, CALL_MS = 20000, MUTE_MS = 200, AGAIN_MS = 20000 };
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { CALLS = 480 };
+enum { CALLS = 320 };
 #else
-enum { CALLS = 800 };
+enum { CALLS = 400 };
 #endif
 
 typedef enum fate { KEPT, REQUEST_RESET, REQUEST_MUTE, ANSWER_RESET, ANSWER_MUTE, FATES } fate_t;
@@ -171,7 +171,7 @@ static void write_keyed(call_t *c)
     counts->lost += lost;
     counts->itself += lost && c->status == AGDB_OK;
     counts->unknown += is_unknown(c);
-    if (c->status != AGDB_OK && (c->fate == REQUEST_RESET || c->fate == ANSWER_RESET))
+    if (c->status != AGDB_OK && c->fate != KEPT && !is_mute(c->fate))
         wrong(c, "there was time to resolve it");
     if (c->status != AGDB_OK) {
         atomic_store(&c->losing->sent[c->op], 1); /* what has not left is not lost any more */
@@ -192,7 +192,7 @@ static void write_on(crew_hand_t *hand)
     for (unsigned long i = 0; i < l->per_thread; i++) {
         call_t c = {.losing = l, .hand = hand, .op = hand->number * l->per_thread + i + 1};
 
-        if (crew_random(hand, 5) == 0)
+        if (crew_random(hand, 3) == 0)
             c.fate = (fate_t)(KEPT + 1 + crew_random(hand, FATES - 1));
         snprintf(c.mark, sizeof c.mark, "%s%zu%c", k_mark, c.op, 'A' + (int)c.fate);
         if (crew_random(hand, 2) == 0)
@@ -250,9 +250,9 @@ static void judge(const losing_t *l)
                   keyed.itself + keyed.unknown, keyed.itself, keyed.again, keyed.replayed, v.lost,
                   v.ghost, v.dup, v.foreign);
     assert_int_equal(v.lost + v.ghost + v.dup + v.foreign, 0);
-    assert_true(plain.lost >= 10 && keyed.itself >= 5 && keyed.again >= 5);
-    assert_true(v.happened >= 5 && v.unknown - v.happened >= 5); /* both ways of it */
-    assert_true(keyed.replayed >= 5);
+    /* each of them came about */
+    assert_true(plain.lost > 0 && keyed.itself > 0 && keyed.again > 0 && keyed.replayed > 0);
+    assert_true(v.happened > 0 && v.unknown > v.happened);
 }
 
 static void lose_replies(bool durable)
@@ -279,7 +279,7 @@ static void lose_replies(bool durable)
     direct_set_durable(pg, durable);
     proxy = proxy_start("127.0.0.1", 0, (uint16_t)node.port, judge_message, l);
     snprintf(at, sizeof at, "\"127.0.0.1:%u\"", proxy_port(proxy));
-    l->db = cluster_open_nodes("pool: { max: 6 }", at, NULL, &options);
+    l->db = cluster_open_nodes("pool: { max: 6 }\n  timeouts: { queue: 60s }", at, NULL, &options);
     assert_int_equal(agdb_wait_ready(l->db, AGDB_READY_ALL, 20000, NULL), AGDB_OK);
     crew_start(&crew, THREADS, seed, write_on, l);
     wrongs = crew_join(&crew);
