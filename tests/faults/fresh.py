@@ -8,7 +8,7 @@ from support import load as loads
 from support.common import Stuck, say, spread, until
 
 KINDS = {"session": 8, "read_replica": 2}
-PAUSE_US = 1000
+PAUSE_US = 5000
 JUNK = "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'junk', repeat('x', 2000000))"
 FOLLOWS_S = 3
 
@@ -51,6 +51,7 @@ class Failovers:
         self.hold_up(first, second)
         self.judge("replay held up", self.load.take())
         fail(self.shard.primary, first, second)
+        self.judge("put back", self.load.take())
 
     def judge(self, what, seen):
         loads.judge(what, self.load, seen, self.verdicts)
@@ -64,7 +65,7 @@ class Failovers:
         """Replay stands still now and then, and is slow on the one that is not waited for."""
         rng = self.scene.rng
         second.set(recovery_min_apply_delay=rng.choice(["0", "100ms", "400ms"]))
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 1
         while time.monotonic() < end:
             held = rng.choice([first, second])
             held.sql("SELECT pg_wal_replay_pause()")
@@ -86,7 +87,7 @@ class Failovers:
     def be_ahead(self, old, first, second):
         """The one that is not promoted has replayed what the promoted one has never got: places in the old
         timeline's log that are behind all of the new one's for some time."""
-        receiver = first.receiver()
+        receiver = until("it receives", first.receiver)
         servers.signal_one(receiver, signal.SIGSTOP)
         old.sql(JUNK)
         end = old.sql("SELECT pg_current_wal_flush_lsn()")
@@ -108,7 +109,7 @@ class Failovers:
         between()
         self.shard.promote(first)
         self.scene.wait_all_answered(self.load, time.monotonic())
-        time.sleep(self.scene.rng.uniform(0.7, 1.2))
+        time.sleep(self.scene.rng.uniform(0.5, 0.9))
         seen = self.judge("failover", self.load.take())
         self.verdicts.expect(seen["read_session"]["crossed"] > 0, "failover: it came between no write and its read")
         self.crossed.append(seen["read_session"]["crossed"])

@@ -6,19 +6,19 @@ from support.common import say, spread
 from faults import servers
 
 KINDS = {"plain": 4, "idempotent": 3, "keyed": 3, "read": 2, "read_replica": 2}
-PAUSE_US = 2000
+PAUSE_US = 5000
 STALL_S = 5  # a call's longest wait, beyond the time in which there is no primary
 
 
-class Move:
-    """One shard with one client, whose primary moves again and again."""
+class Moves:
+    """A shard whose primary moves again and again, with one client for all of them. `sync`: commits wait for the
+    standby, so that nothing acknowledged is lost."""
 
-    def __init__(self, scene, name, sync, settings):
+    def __init__(self, scene, shard, name, kill, sync=False):
         self.scene = scene
+        self.shard = shard
         self.name = name
-        self.folder = scene.folder / name.replace(" ", "-")
-        servers.run(["mkdir", self.folder])
-        self.shard = servers.Shard(self.folder, scene.template, 1, **settings)
+        self.kill = kill
         self.sync = sync
         self.load = None
         self.stalls = []
@@ -27,23 +27,22 @@ class Move:
         self.errors = {}
         self.rebuilt = {}
 
-    def run(self, rounds, kill):
+    def run(self, rounds):
         try:
-            self.load = self.scene.start_load(self.shard, self.folder, KINDS, PAUSE_US)
+            self.load = self.scene.start_load(self.shard, self.shard.folder, KINDS, PAUSE_US)
             for _ in range(rounds):
-                self.one(kill)
+                self.one()
             self.scene.verdicts.expect(self.load.stop() == 0, f"{self.name}: the load's exit status")
             counts = loads.compare(self.load.ledger, loads.rows(self.shard.primary.port))
-            loads.say_counts(counts)
-            # A standby that is not waited for does not have the last commits.
-            loads.judge_counts(self.name, counts, self.scene.verdicts, self.sync or not kill)
         finally:
             if self.load is not None:
                 self.load.kill()
-            self.shard.stop()
+        loads.say_counts(counts)
+        # A standby that is not waited for does not have the last commits of a killed primary.
+        loads.judge_counts(self.name, counts, self.scene.verdicts, self.sync or not self.kill)
         self.figures(counts)
 
-    def one(self, kill):
+    def one(self):
         rng = self.scene.rng
         shard = self.shard
         if self.sync:
@@ -53,7 +52,7 @@ class Move:
         loads.judge(f"{self.name}, before", self.load, self.load.take(), self.scene.verdicts)
         old, new = shard.primary, shard.standbys()[0]
         begin = time.monotonic()
-        if kill:
+        if self.kill:
             old.kill(alone=rng.random() < 0.3)
             time.sleep(rng.uniform(0, 0.4))
         else:
@@ -61,12 +60,13 @@ class Move:
         shard.promote(new)
         own_s = time.monotonic() - begin
         self.scene.wait_all_answered(self.load, begin + own_s)
-        self.put_back(old, kill)
-        self.judge(own_s)
+        stall_s = loads.worst_s(self.load.look())
+        self.put_back(old)
+        self.judge(own_s, stall_s)
 
-    def put_back(self, old, kill):
-        """What the old primary has and the new one has not is no loss only when there is nothing."""
-        if kill:
+    def put_back(self, old):
+        """A killed one may have more than the new primary; one that was stopped has not."""
+        if self.kill:
             how = old.rebuild(self.shard.primary, self.scene.rng.choice(["rewind", "copy"]))
         else:
             old.follow(self.shard.primary)
@@ -75,10 +75,9 @@ class Move:
         self.rebuilt[how] = self.rebuilt.get(how, 0) + 1
         self.shard.wait_whole()
 
-    def judge(self, own_s):
+    def judge(self, own_s, stall_s):
         seen = self.load.take()
         verdicts = self.scene.verdicts
-        stall_s = loads.worst_s(seen)
         loads.judge(self.name, self.load, seen, verdicts)
         loads.judge_unknown(self.name, self.load, seen, verdicts)
         verdicts.expect(seen["primary"] == self.shard.primary.name,
@@ -101,13 +100,27 @@ class Move:
             + ", ".join(f"{times} by {how}" for how, times in sorted(self.rebuilt.items())))
 
 
+def run_both(scene, name, rounds, *moves):
+    folder = scene.folder / name
+    servers.run(["mkdir", folder])
+    shard = servers.Shard(folder, scene.template, 1)
+    try:
+        for settings, make in moves:
+            shard.begin_anew(**settings)
+            make(shard).run(rounds)
+    finally:
+        shard.stop()
+
+
 def kills(scene, rounds):
-    """Row 1."""
-    Move(scene, "kill synchronous", True, {}).run(rounds, True)
-    Move(scene, "kill asynchronous", False, servers.CHEAP).run(rounds, True)
+    """Row 1. Where commits wait writes travel alone, elsewhere in groups."""
+    run_both(scene, "kills", rounds,
+             (servers.DURABLE, lambda shard: Moves(scene, shard, "kill synchronous", True, sync=True)),
+             (servers.CHEAP, lambda shard: Moves(scene, shard, "kill asynchronous", True)))
 
 
 def switchovers(scene, rounds):
-    """Row 2. Commits that wait and such that do not: writes travel alone, and in groups."""
-    Move(scene, "switchover durable", False, {}).run(rounds, False)
-    Move(scene, "switchover cheap", False, servers.CHEAP).run(rounds, False)
+    """Row 2."""
+    run_both(scene, "switchovers", rounds,
+             (servers.DURABLE, lambda shard: Moves(scene, shard, "switchover durable", False)),
+             (servers.CHEAP, lambda shard: Moves(scene, shard, "switchover cheap", False)))

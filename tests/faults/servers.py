@@ -20,6 +20,7 @@ wal_receiver_status_interval = 1s
 wal_retrieve_retry_interval = 100ms
 log_line_prefix = '%m %p '
 """
+DURABLE = {"fsync": "on"}
 CHEAP = {"fsync": "off"}  # commits wait for nothing: the library lets writes travel in groups
 
 
@@ -36,7 +37,7 @@ class Template:
     def __init__(self, folder, agencydb):
         self.data = folder / "template"
         run([f"{bindir()}/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale",
-             "C.UTF-8", "--data-checksums", "--no-sync"])
+             "C.UTF-8", "--data-checksums", "--wal-segsize", "4", "--no-sync"])
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.write(COMMON)
         server = Server(folder, "template", free_ports(1)[0], self.data)
@@ -200,6 +201,12 @@ class Shard:
             streaming, _, synchronous = answer.partition("|")
             return streaming == str(len(self.servers) - 1) and (not self.sync or synchronous != "0")
         until("all standbys stream", whole)
+
+    def begin_anew(self, **settings):
+        """Empties the tables, and gives all servers these settings."""
+        self.primary.sql(f"TRUNCATE {', '.join(load.TABLES)}, agencydb.idempotency")
+        for server in self.servers:
+            server.set(**settings)
 
     def stop(self):
         for server in self.servers:

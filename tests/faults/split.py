@@ -6,7 +6,7 @@ from support import load as loads
 from support.common import say, spread, until
 
 KINDS = {"plain": 4, "idempotent": 3, "keyed": 3, "read": 2, "read_replica": 2}
-PAUSE_US = 2000
+PAUSE_US = 5000
 REFUSED = "SPLIT_BRAIN not sent"
 
 
@@ -42,7 +42,7 @@ class Splits:
         this one."""
         old = self.shard.primary
         first, second = self.shard.standbys()
-        old.sql(f"TRUNCATE {', '.join(loads.TABLES)}, agencydb.idempotency")
+        self.shard.begin_anew()
         self.load = self.scene.start_load(self.shard, self.folder, KINDS, PAUSE_US)
         time.sleep(self.scene.rng.uniform(0.3, 0.8))
         loads.judge("before", self.load, self.load.take(), self.verdicts)
@@ -71,7 +71,7 @@ class Splits:
         begin = time.monotonic()
         until("the split is seen", lambda: self.load.look()["splits"] > 0, pause=0.01)
         self.equal_s.append(time.monotonic() - begin)
-        time.sleep(0.2)
+        time.sleep(0.5)
         at_first = self.load.take()
         time.sleep(self.scene.rng.uniform(0.3, 0.8))
         then = self.load.take()

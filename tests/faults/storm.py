@@ -9,11 +9,11 @@ from support import load as loads
 from support.common import say, spread, until
 
 KINDS = {"plain": 16, "idempotent": 12, "keyed": 12, "read": 24}
-PAUSE_US = 2000
+PAUSE_US = 10000
 POOL_MAX = 32
 ROOM = {"max_connections": "50", "superuser_reserved_connections": "3"}
 ROOM_FOR = 16   # when there is not room for all
-TIGHT_S = 3     # so long are those looked at that are turned away
+TIGHT_S = 2     # so long are those looked at that are turned away
 HANDSHAKES = 4  # of a pool at once: src/client/topology.c
 PROBE = 1       # the keeper's connection
 AGAIN_S = 0.7   # at least, after one was turned away as too many: src/pool/limits.c

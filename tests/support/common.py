@@ -1,5 +1,6 @@
 """What commands that set faults on real servers share: packages, folders, ports, waiting, verdicts."""
 import contextlib
+import functools
 import os
 import pathlib
 import pwd
@@ -59,8 +60,9 @@ def as_server_user(command):
 
 
 @contextlib.contextmanager
-def folder(name, keep):
-    """One that the servers may use; it is removed, also after SIGTERM, unless it is to be kept."""
+def folder(name, keep, verdicts):
+    """One that the servers may use; it is removed, also after SIGTERM. It stays when it is to be kept, and when
+    something has failed and AGDB_TEST_KEEP says so."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     path = pathlib.Path(tempfile.mkdtemp(prefix=f"agdb-{name}."))
     path.chmod(0o755)
@@ -68,7 +70,7 @@ def folder(name, keep):
     try:
         yield path
     finally:
-        if keep:
+        if keep or (verdicts.failed > 0 and os.environ.get("AGDB_TEST_KEEP") == "1"):
             say(f"logs: {path}")
         else:
             time.sleep(0.5)
@@ -95,6 +97,7 @@ def until(what, condition, patience=PATIENCE_S, pause=0.05):
     raise Stuck(f"not within {patience} s: {what}")
 
 
+@functools.cache
 def bindir():
     return subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
 
