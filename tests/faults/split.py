@@ -1,4 +1,5 @@
 """Row 3: a standby is promoted while the primary lives, then a second one: two primaries of one timeline."""
+import collections
 import time
 
 from faults import servers
@@ -22,6 +23,7 @@ class Splits:
         self.newer_s = []
         self.equal_s = []
         self.refused = []
+        self.counts = collections.Counter()
 
     def run(self, rounds):
         try:
@@ -33,6 +35,7 @@ class Splits:
             if self.load is not None:
                 self.load.kill()
             self.shard.stop()
+        loads.say_counts(self.counts)
         say(f"  newer timeline seen after {spread(self.newer_s)} s, writes on the stale node before that "
             f"{spread(self.stale, '{}')}; equal one after {spread(self.equal_s)} s, then refused "
             f"{spread(self.refused, '{}')} calls")
@@ -97,11 +100,11 @@ class Splits:
 
     def compare(self, aside, first, second):
         counts = loads.compare(self.load.ledger, loads.rows(first.port), aside)
-        loads.say_counts(counts)
         loads.judge_counts("split", counts, self.verdicts)
         self.verdicts.expect(counts[f"stale {second.name}"] == 0,
                              f"split: {counts[f'stale {second.name}']} writes acknowledged by the second one")
         self.stale.append(counts["stale"])
+        self.counts.update(counts)
 
     def mend(self, old, second):
         """pg_rewind takes two of one timeline for one and the same."""

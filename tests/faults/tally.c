@@ -74,6 +74,7 @@ static former_t *former(const char *node)
     return &g_former[i];
 }
 
+/* What a new one has acknowledged before its event was told is no mistake. */
 static void see_primary(const char *node)
 {
     former_t *f = former(g_primary);
@@ -83,6 +84,7 @@ static void see_primary(const char *node)
     snprintf(f->node, sizeof f->node, "%s", g_primary);
     f->since_us = agdb__now_us();
     former(node)->since_us = 0;
+    former(node)->late = 0;
     snprintf(g_before, sizeof g_before, "%s", g_primary);
     snprintf(g_primary, sizeof g_primary, "%s", node);
 }
