@@ -17,9 +17,7 @@ class Failovers:
     def __init__(self, scene):
         self.scene = scene
         self.verdicts = scene.verdicts
-        self.folder = scene.folder / "fresh"
-        servers.run(["mkdir", self.folder])
-        self.shard = servers.Shard(self.folder, scene.template, 2, **servers.CHEAP)
+        self.shard = servers.Shard(scene.folder, scene.template, 2, **servers.CHEAP)
         self.load = None
         self.reads = 0
         self.by_replica = 0
@@ -29,7 +27,7 @@ class Failovers:
 
     def run(self, rounds):
         try:
-            self.load = self.scene.start_load(self.shard, self.folder, KINDS, PAUSE_US)
+            self.load = self.scene.start_load(self.shard, KINDS, PAUSE_US)
             for _ in range(rounds):
                 self.one(self.be_behind)
                 self.one(self.be_ahead)
@@ -41,9 +39,9 @@ class Failovers:
             if self.load is not None:
                 self.load.kill()
             self.shard.stop()
-        say(f"  {len(self.stalls)} failovers, {self.reads} reads with a token, {self.stale} stale; replicas answered "
-            f"{self.by_replica / max(self.reads, 1):.2f}; tokens of an earlier timeline in each failover "
-            f"{spread(self.crossed, '{}')}; longest call {spread(self.stalls)} s")
+        say(f"  {len(self.stalls)} failovers, {self.reads} reads with a token, {self.stale} stale; replicas "
+            f"answered {self.by_replica / max(self.reads, 1):.2f}; tokens of an earlier timeline in each "
+            f"failover {spread(self.crossed, '{}')}; longest call {spread(self.stalls)} s")
 
     def one(self, fail):
         first, second = self.shard.standbys()
@@ -111,7 +109,8 @@ class Failovers:
         self.scene.wait_all_answered(self.load, time.monotonic())
         time.sleep(self.scene.rng.uniform(0.5, 0.9))
         seen = self.judge("failover", self.load.take())
-        self.verdicts.expect(seen["read_session"]["crossed"] > 0, "failover: it came between no write and its read")
+        self.verdicts.expect(seen["read_session"]["crossed"] > 0,
+                             "failover: it came between no write and its read")
         self.crossed.append(seen["read_session"]["crossed"])
         self.stalls.append(loads.worst_s(seen))
 

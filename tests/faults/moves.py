@@ -11,8 +11,8 @@ STALL_S = 5  # a call's longest wait, beyond the time in which there is no prima
 
 
 class Moves:
-    """A shard whose primary moves again and again, with one client for all of them. `sync`: commits wait for the
-    standby, so that nothing acknowledged is lost."""
+    """A shard whose primary moves again and again, with one client for all of them. `sync`: commits wait for
+    the standby, so that nothing acknowledged is lost."""
 
     def __init__(self, scene, shard, name, kill, sync=False):
         self.scene = scene
@@ -29,7 +29,7 @@ class Moves:
 
     def run(self, rounds):
         try:
-            self.load = self.scene.start_load(self.shard, self.shard.folder, KINDS, PAUSE_US)
+            self.load = self.scene.start_load(self.shard, KINDS, PAUSE_US)
             for _ in range(rounds):
                 self.one()
             self.scene.verdicts.expect(self.load.stop() == 0, f"{self.name}: the load's exit status")
@@ -100,10 +100,8 @@ class Moves:
             + ", ".join(f"{times} by {how}" for how, times in sorted(self.rebuilt.items())))
 
 
-def run_both(scene, name, rounds, *moves):
-    folder = scene.folder / name
-    servers.run(["mkdir", folder])
-    shard = servers.Shard(folder, scene.template, 1)
+def run_both(scene, rounds, *moves):
+    shard = servers.Shard(scene.folder, scene.template, 1)
     try:
         for settings, make in moves:
             shard.begin_anew(**settings)
@@ -114,13 +112,13 @@ def run_both(scene, name, rounds, *moves):
 
 def kills(scene, rounds):
     """Row 1. Where commits wait writes travel alone, elsewhere in groups."""
-    run_both(scene, "kills", rounds,
+    run_both(scene, rounds,
              (servers.DURABLE, lambda shard: Moves(scene, shard, "kill synchronous", True, sync=True)),
              (servers.CHEAP, lambda shard: Moves(scene, shard, "kill asynchronous", True)))
 
 
 def switchovers(scene, rounds):
     """Row 2."""
-    run_both(scene, "switchovers", rounds,
+    run_both(scene, rounds,
              (servers.DURABLE, lambda shard: Moves(scene, shard, "switchover durable", False)),
              (servers.CHEAP, lambda shard: Moves(scene, shard, "switchover cheap", False)))

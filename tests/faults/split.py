@@ -15,9 +15,7 @@ class Splits:
     def __init__(self, scene):
         self.scene = scene
         self.verdicts = scene.verdicts
-        self.folder = scene.folder / "split"
-        servers.run(["mkdir", self.folder])
-        self.shard = servers.Shard(self.folder, scene.template, 2, **servers.CHEAP)
+        self.shard = servers.Shard(scene.folder, scene.template, 2, **servers.CHEAP)
         self.load = None
         self.stale = []
         self.newer_s = []
@@ -46,7 +44,7 @@ class Splits:
         old = self.shard.primary
         first, second = self.shard.standbys()
         self.shard.begin_anew()
-        self.load = self.scene.start_load(self.shard, self.folder, KINDS, PAUSE_US)
+        self.load = self.scene.start_load(self.shard, KINDS, PAUSE_US)
         time.sleep(self.scene.rng.uniform(0.3, 0.8))
         loads.judge("before", self.load, self.load.take(), self.verdicts)
         self.newer(first)
@@ -80,7 +78,7 @@ class Splits:
         then = self.load.take()
         for seen in (at_first, then):
             self.verdicts.expect(seen["split_late"] == 0,
-                                 f"equal: {seen['split_late']} writes acknowledged while there were two primaries")
+                                 f"equal: {seen['split_late']} writes acknowledged beside two primaries")
             others = {name for name in seen["errors"] if name != REFUSED and not name.endswith(" unknown")}
             self.verdicts.expect(not others, f"equal: other errors: {', '.join(sorted(others))}")
         for kind in loads.TABLES:

@@ -47,7 +47,7 @@ class Meeting:
         return max(end for _, end in self.spans) - min(begin for begin, _ in self.spans) if self.spans else 0
 
     def at_once(self):
-        """The most handshakes at one moment. One that ends in a millisecond is over when another begins in it."""
+        """The most handshakes at one moment. One that ends in a millisecond is over when another begins."""
         edges = sorted([(end, -1) for _, end in self.spans] + [(begin, 1) for begin, _ in self.spans])
         most = now = 0
         for _, step in edges:
@@ -60,9 +60,7 @@ class Restarts:
     def __init__(self, scene):
         self.scene = scene
         self.verdicts = scene.verdicts
-        self.folder = scene.folder / "storm"
-        servers.run(["mkdir", self.folder])
-        self.shard = servers.Shard(self.folder, scene.template, 0, log_connections="on", **ROOM)
+        self.shard = servers.Shard(scene.folder, scene.template, 0, log_connections="on", **ROOM)
         self.load = None
         self.recovery_s = []
         self.at_once = []
@@ -72,7 +70,7 @@ class Restarts:
     def run(self, rounds):
         server = self.shard.primary
         try:
-            self.load = self.scene.start_load(self.shard, self.folder, KINDS, PAUSE_US, f"min: 2, max: {POOL_MAX}")
+            self.load = self.scene.start_load(self.shard, KINDS, PAUSE_US, f"min: 2, max: {POOL_MAX}")
             for _ in range(rounds):
                 self.one(server, tight=False)
                 self.one(server, tight=True)
@@ -84,9 +82,9 @@ class Restarts:
             if self.load is not None:
                 self.load.kill()
             self.shard.stop()
-        say(f"  all {sum(KINDS.values())} threads answered {spread(self.recovery_s)} s after the server was ready; "
-            f"handshakes at once {spread(self.at_once, '{}')}, in all {spread(self.received, '{}')}, turned away as "
-            f"too many {spread(self.full, '{}')}")
+        say(f"  all {sum(KINDS.values())} threads answered {spread(self.recovery_s)} s after the server was "
+            f"ready; handshakes at once {spread(self.at_once, '{}')}, in all {spread(self.received, '{}')}, "
+            f"turned away as too many {spread(self.full, '{}')}")
 
     def one(self, server, tight):
         rng = self.scene.rng

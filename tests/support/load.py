@@ -125,8 +125,9 @@ def judge(what, load, seen, verdicts):
 def judge_unknown(what, load, seen, verdicts):
     """No more than were in flight: each thread has one call at a time."""
     for kind in MAY_BE_UNKNOWN:
-        verdicts.expect(seen[kind]["unknown"] <= load.kinds.get(kind, 0),
-                        f"{what}: {seen[kind]['unknown']} {kind} writes unknown of {load.kinds.get(kind, 0)} in flight")
+        threads = load.kinds.get(kind, 0)
+        verdicts.expect(seen[kind]["unknown"] <= threads,
+                        f"{what}: {seen[kind]['unknown']} {kind} writes unknown of {threads} in flight")
 
 
 def rows(port):
