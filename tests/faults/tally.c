@@ -10,7 +10,7 @@
 enum { NAME_MAX_ = 64, FORMERS = 8, ERRORS = 16, TEXT_MAX_ = 256 };
 
 /* A call that began before the event was told may have been acknowledged before it, too, while its
- * thread waited for a processor. */
+ * thread waited for a processor. And a new primary may acknowledge one before its own event. */
 enum { SLACK_US = 500000 };
 
 typedef struct count {
@@ -27,8 +27,9 @@ typedef struct count {
 /* A node that was the primary when another was seen. */
 typedef struct former {
     char node[NAME_MAX_];
-    uint64_t since_us; /* 0: is one again */
-    unsigned long late;
+    uint64_t since_us;  /* 0: is one again */
+    unsigned long late; /* writes that it has acknowledged since */
+    uint64_t late_us;   /* the first of them */
 } former_t;
 
 typedef struct trouble {
@@ -74,7 +75,6 @@ static former_t *former(const char *node)
     return &g_former[i];
 }
 
-/* What a new one has acknowledged before its event was told is no mistake. */
 static void see_primary(const char *node)
 {
     former_t *f = former(g_primary);
@@ -111,8 +111,8 @@ static void see_acknowledgement(const char *node, uint64_t start_us)
 {
     former_t *f = former(node);
 
-    if (strcmp(f->node, node) == 0 && is_late(f->since_us, start_us))
-        f->late++;
+    if (strcmp(f->node, node) == 0 && is_late(f->since_us, start_us) && f->late++ == 0)
+        f->late_us = agdb__now_us();
     if (is_late(g_split_us, start_us))
         g_split_late++;
 }
@@ -202,17 +202,26 @@ static void print_text(const char *name, const char *text)
     putchar('"');
 }
 
-static void print_primaries(void)
+/* Those of a node whose own event as the primary has had time to come, and has not. */
+static unsigned long take_late(void)
 {
+    const uint64_t now_us = agdb__now_us();
     unsigned long late = 0;
     unsigned i;
 
     for (i = 0; i < FORMERS; i++) {
+        if (now_us < g_former[i].late_us + SLACK_US)
+            continue;
         late += g_former[i].late;
         g_former[i].late = 0;
     }
-    printf("\"late\": %lu, \"stale_primaries\": %lu, \"splits\": %lu, \"split_late\": %lu, ", late,
-           g_stale, g_split, g_split_late);
+    return late;
+}
+
+static void print_primaries(void)
+{
+    printf("\"late\": %lu, \"stale_primaries\": %lu, \"splits\": %lu, \"split_late\": %lu, ",
+           take_late(), g_stale, g_split, g_split_late);
     print_text("primary", g_primary);
     g_stale = 0;
     g_split = 0;
