@@ -34,6 +34,8 @@ void agdb__probe_fini(agdb__probe_t *probe);
 bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us);
 /* Asks at once instead of at the next regular time. */
 void agdb__probe_hurry(agdb__probe_t *probe);
+/* Calls wait for it to become the primary: until its next answer it is asked sooner. */
+void agdb__probe_watch(agdb__probe_t *probe);
 /* True once when a renewed connection has found another server or role than the one before: the
  * name may lead elsewhere now, and connections made before may be with the old server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);
