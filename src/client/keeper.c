@@ -71,6 +71,23 @@ static void step_servers(agdb__topology_t *t, uint64_t now_us)
     }
 }
 
+/* While calls wait for a primary, those that may become one are asked more often. */
+static void watch_replicas(agdb__topology_t *t)
+{
+    size_t s;
+    uint32_t i;
+
+    for (s = 0; s < t->nshards; s++) {
+        agdb__shard_entry_t *entry = &t->shards[s];
+
+        if (agdb__board_view(&entry->shard.board).state != AGDB__SHARD_NO_PRIMARY ||
+            atomic_load_explicit(&entry->shard.parked, memory_order_relaxed) == 0)
+            continue;
+        for (i = 0; i < entry->shard.nnodes; i++)
+            agdb__probe_watch(&t->servers[t->endpoints[entry->endpoint[i]].server].probe);
+    }
+}
+
 static void step_pools(agdb__topology_t *t, uint64_t now_us)
 {
     size_t i;
@@ -152,6 +169,7 @@ void agdb__keeper_run(agdb_t *db)
         step_pools(&db->topology, now_us); /* closes what was left with a server that has gone */
         cancel_left(&db->topology, now_us);
         agdb__refresh(db);
+        watch_replicas(&db->topology);
         collect(db, now_us);
         agdb__pollset_wait(&db->pollset);
         drain_wake(db);

@@ -21,6 +21,7 @@
 enum {
     ANSWER_MS = 1500,
     INTERVAL_MS = 1000,
+    WATCH_MS = 100,
     RETRY_FIRST_MS = 50,
     RETRY_LAST_MS = 500,
     REFUSED_MS = 3000, /* a login costs both sides, and a person must act */
@@ -309,6 +310,12 @@ void agdb__probe_hurry(agdb__probe_t *probe)
 {
     probe->next_us = 0;
     probe->hurried = !is_idle(probe) || probe->fresh != NULL;
+}
+
+void agdb__probe_watch(agdb__probe_t *probe)
+{
+    if (probe->health == AGDB__HEALTH_UP)
+        probe->next_us = agdb__min_us(probe->next_us, agdb__after_ms(probe->asked_us, WATCH_MS));
 }
 
 bool agdb__probe_take_move(agdb__probe_t *probe)

@@ -49,6 +49,8 @@ void agdb__probe_hurry(agdb__probe_t *probe);
 /* Whether the server is one of another cluster: a name may have led there for a moment only, so
  * connections are made anew more often than they are otherwise. */
 void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us);
+/* Calls wait for it to become the primary: until its next answer it is asked sooner. */
+void agdb__probe_watch(agdb__probe_t *probe);
 /* True once when a renewed connection has found another server or role than the one before: the
  * name may lead elsewhere now, and connections made before may be with the old server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);

@@ -55,6 +55,30 @@ static void hurry_asks_at_once(void **state)
     assert_int_equal(g_probe.hello.timeline, 2);
 }
 
+static void watch_asks_ten_times_a_second(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    g_fake.hello.timeline = 2;
+    agdb__probe_watch(&g_probe);
+    assert_false(agdb__probe_step(&g_probe, 100000));
+    assert_true(agdb__probe_step(&g_probe, 101000));
+    g_fake.hello.timeline = 3;
+    assert_false(agdb__probe_step(&g_probe, 300000)); /* for one question */
+}
+
+static void watch_of_one_that_is_down_changes_nothing(void **state)
+{
+    uint64_t due_us;
+
+    (void)state;
+    g_fake.refuse = AGDB_E_AUTH;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    due_us = g_probe.next_us;
+    agdb__probe_watch(&g_probe);
+    assert_int_equal(g_probe.next_us, due_us);
+}
+
 static void hurry_while_an_answer_is_under_way_asks_once_more(void **state)
 {
     (void)state;
@@ -281,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(step_makes_a_connection_and_observes, setup, teardown),
         cmocka_unit_test_setup_teardown(step_asks_again_and_reports_a_new_role, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_asks_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(watch_asks_ten_times_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(watch_of_one_that_is_down_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_while_an_answer_is_under_way_asks_once_more, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_lost_connection_alone_is_not_a_dead_server, setup,
