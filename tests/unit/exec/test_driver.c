@@ -13,7 +13,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { NODES = 2, TASKS = 200 };
 
@@ -469,13 +468,17 @@ static void a_deadline_in_the_queue_is_not_sent(void **state)
 /* Nobody came to look at the timer in time, and a connection is there. */
 static void what_is_late_before_it_is_sent_is_not_sent(void **state)
 {
-    const char *const sql[] = {"W", "R"};
+    static const char *const sql[] = {"W", "R"};
+    agdb_request_t r = AGDB_REQUEST_INIT;
     size_t i;
 
     (void)state;
-    for (i = 0; i < 2; i++)
-        add_for(i, sql[i], i == 0 ? AGDB_WRITE : AGDB_READ, 5);
-    usleep(10000);
+    r.timeout_ms = 5;
+    for (i = 0; i < 2; i++) {
+        r.sql = sql[i];
+        r.access = i == 0 ? AGDB_WRITE : AGDB_READ;
+        agdb__driver_add(&g_driver, &g_task[i], &g_shard, &r, agdb__now_us() - 10000);
+    }
     run();
     for (i = 0; i < 2; i++) {
         assert_int_equal(g_task[i].status, AGDB_E_TIMEOUT);
