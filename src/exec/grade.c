@@ -22,10 +22,20 @@ static void set(atomic_uint *value, unsigned to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
+/* Half as much with each second that nobody has seen it. */
+static unsigned faded_us(const agdb__grade_t *grade, uint64_t now_us)
+{
+    const uint64_t seen_us =
+        atomic_load_explicit((atomic_ullong *)&grade->seen_us, memory_order_relaxed);
+    const uint64_t seconds = now_us > seen_us ? (now_us - seen_us) / SECOND_US : 0;
+
+    return get(&grade->latency_us) >> (seconds < 31 ? seconds : 31);
+}
+
 void agdb__grade_good(agdb__grade_t *grade, uint64_t us, uint64_t now_us)
 {
     const unsigned took_us = us < UINT32_MAX ? (unsigned)us + 1 : UINT32_MAX;
-    const unsigned old_us = get(&grade->latency_us);
+    const unsigned old_us = faded_us(grade, now_us);
     const unsigned failures = get(&grade->failures);
 
     if (old_us == 0)
@@ -66,9 +76,5 @@ bool agdb__grade_is_out(const agdb__grade_t *grade, uint64_t now_us)
 
 uint64_t agdb__grade_cost(const agdb__grade_t *grade, unsigned waiting, uint64_t now_us)
 {
-    const uint64_t seen_us =
-        atomic_load_explicit((atomic_ullong *)&grade->seen_us, memory_order_relaxed);
-    const uint64_t seconds = now_us > seen_us ? (now_us - seen_us) / SECOND_US : 0;
-
-    return ((uint64_t)waiting + 1) * (get(&grade->latency_us) >> (seconds < 31 ? seconds : 31));
+    return ((uint64_t)waiting + 1) * faded_us(grade, now_us);
 }

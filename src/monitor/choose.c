@@ -36,7 +36,7 @@ static uint8_t choose_replica(uint32_t mask, const uint64_t *cost, uint64_t rand
     if (count == 1)
         return a;
     b = nth_bit(mask, (first + 1 + (unsigned)(random / count % (count - 1))) % count);
-    return cost[b] < cost[a] ? b : a;
+    return cost[b] + cost[b] / 2 < cost[a] ? b : a;
 }
 
 agdb__choice_t agdb__choose(agdb__view_t view, uint32_t replicas, uint32_t tried,

@@ -52,11 +52,18 @@ const char *agdb__conn_pq_message(const agdb__conn_t *conn, char *buf, size_t si
     return len != 0 ? buf : "connection lost";
 }
 
-static const char *hint_of(const agdb__conn_t *conn, const char *state)
+/* A lock_timeout has a state of its own; a request to cancel has not. */
+static bool is_statement_timeout(const agdb__conn_t *conn, const char *state, const char *text)
+{
+    return conn->read_only && strcmp(state, "57014") == 0 && text != NULL &&
+           strstr(text, "statement timeout") != NULL;
+}
+
+static const char *hint_of(const agdb__conn_t *conn, const char *state, const char *text)
 {
     if (strcmp(state, "25006") == 0 && conn->read_only)
         return " (.access = AGDB_READ lets nothing be written: use AGDB_WRITE)";
-    if (strcmp(state, "57014") == 0 && conn->read_only)
+    if (is_statement_timeout(conn, state, text))
         return " (timeouts.server of the map)";
     if (strcmp(state, "42P18") == 0 || strcmp(state, "42P08") == 0)
         return " (say the type: $1::date, or agdb_typed())";
@@ -130,7 +137,7 @@ agdb_status_t agdb__conn_server_error(const agdb__conn_t *conn, const PGresult *
                         PQresultErrorMessage(rows));
     else
         st = agdb__fail(reterr, st, "%s %s: %s%s", agdb__conn_severity(rows), state, text,
-                        hint_of(conn, state));
+                        hint_of(conn, state, text));
     agdb__error_sqlstate(reterr, state);
     add_fields(rows, reterr);
     agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);

@@ -119,9 +119,20 @@ static void cost_follows_latency_and_the_queue(void **state)
     assert_int_equal(agdb__grade_cost(&g_grade, 0, NOW + 90 * (uint64_t)SECOND), 0);
 }
 
+/* Asked again only once in a while, it must not take as many answers as there are to be forgiven.
+ */
+static void one_slow_answer_of_long_ago_is_forgotten_by_the_next(void **state)
+{
+    (void)state;
+    agdb__grade_good(&g_grade, 100000, NOW);
+    agdb__grade_good(&g_grade, 100, NOW + 10 * (uint64_t)SECOND);
+    assert_in_range(agdb__grade_cost(&g_grade, 0, NOW + 10 * (uint64_t)SECOND), 50, 150);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(one_slow_answer_of_long_ago_is_forgotten_by_the_next, reset),
         cmocka_unit_test_setup(a_few_failures_in_a_row_put_it_out, reset),
         cmocka_unit_test_setup(it_is_out_for_longer_each_time_until_it_does_well, reset),
         cmocka_unit_test_setup(one_failure_in_twenty_is_no_reason, reset),

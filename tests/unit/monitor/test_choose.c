@@ -75,12 +75,29 @@ static void the_cheaper_of_two_is_taken(void **state)
     assert_int_equal(hits[1], 200);
 }
 
+static void those_that_cost_about_the_same_share(void **state)
+{
+    agdb__view_t view = {AGDB__SHARD_READY, 0, 0x6}; /* replicas 1, 2 */
+    uint64_t cost[AGDB__VIEW_NODES_MAX] = {0, 30, 20};
+    unsigned hits[3] = {0};
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100; i++)
+        hits[agdb__choose(view, ALL, 0, cost, i).node]++;
+    assert_int_equal(hits[1], 50);
+    cost[1] = 31;
+    assert_int_equal(agdb__choose(view, ALL, 0, cost, 0).node, 2);
+    assert_int_equal(agdb__choose(view, ALL, 0, cost, 1).node, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_and_reads_go_to_the_primary_or_wait),
         cmocka_unit_test(replica_reads_are_spread),
         cmocka_unit_test(the_cheaper_of_two_is_taken),
+        cmocka_unit_test(those_that_cost_about_the_same_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
