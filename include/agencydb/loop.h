@@ -83,8 +83,8 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_re
                                                 agdb_error_t **reterr);
 
 /* Gives a request up: its callback gets AGDB_E_CANCELLED, in the next dispatch at the latest, with
- * the outcome not sent or unknown. What is under way on a server is not stopped; its answer is
- * dropped.
+ * the outcome not sent or unknown. What runs alone on a server is cancelled there, soon afterwards;
+ * what shares a connection is not, and is over soon. A write that was sent may happen all the same.
  * @param loop  the loop
  * @param id    from agdb_submit
  * @return whether it was still outstanding

@@ -231,7 +231,8 @@ typedef struct agdb_request {
     const agdb_value_t *params;
     size_t nparams;
     agdb_access_t access;
-    uint32_t timeout_ms; /* for the whole call; 0: timeouts.call of the map */
+    uint32_t timeout_ms; /* for the whole call; 0: timeouts.call of the map. What is under way then
+                            is cancelled at the server, as by agdb_cancel */
     bool idempotent;     /* running it twice does no harm: repeat it when its outcome is unknown */
     const char *tag;     /* name of the call site, for logs; never a value */
     uint64_t max_rows;   /* more is AGDB_E_TOO_BIG; 0: no limit */
