@@ -20,7 +20,14 @@
 #include <unistd.h>
 
 /* Pairs of a writing and a reading thread, half of them for each shard; the rows that each has. */
-enum { LINES = 16, ROWS = 64, PIPE_BYTES = 1 << 20, CALL_MS = 20000, READY_MS = 20000 };
+enum {
+    LINES = 16,
+    ROWS = 64,
+    PIPE_BYTES = 1 << 20,
+    CALL_MS = 20000,
+    READY_MS = 20000,
+    FOLLOWS_MS = 2000
+};
 
 /* A session of one shard is short. */
 typedef struct message {
@@ -168,6 +175,27 @@ static void read_on(crew_hand_t *hand)
     PQfinish(pg);
 }
 
+static void count_followers(const agdb_node_info_t *node, void *user)
+{
+    *(unsigned *)user += node->is_replica && node->lag_ms >= 0 && node->lag_ms < FOLLOWS_MS;
+}
+
+/* Replicas that were restarted a moment ago answer no reads before they have been seen caught up.
+ */
+static bool wait_for_replicas(void)
+{
+    const uint64_t end_us = agdb__after_ms(agdb__now_us(), READY_MS);
+    unsigned followers = 0;
+
+    while (followers < 2 && agdb__now_us() < end_us) {
+        followers = 0;
+        if (agdb_status(g_db, count_followers, &followers, NULL) != AGDB_OK)
+            return false;
+        usleep(10000);
+    }
+    return followers == 2;
+}
+
 /* Never returns: the exit status says whether all was well. */
 static void be_the_reader(int report)
 {
@@ -178,7 +206,7 @@ static void be_the_reader(int report)
     for (i = 0; i < LINES; i++)
         close(g_pipe[i][1]);
     g_db = cluster_open(NULL);
-    if (agdb_wait_ready(g_db, AGDB_READY_ALL, READY_MS, NULL) != AGDB_OK)
+    if (agdb_wait_ready(g_db, AGDB_READY_ALL, READY_MS, NULL) != AGDB_OK || !wait_for_replicas())
         _exit(3);
     crew_start(&crew, LINES, g_seed, read_on, NULL);
     if (crew_join(&crew) != 0)
