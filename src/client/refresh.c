@@ -87,22 +87,6 @@ static void dismiss_waiters(const agdb__shard_entry_t *entry, uint32_t leavers,
     }
 }
 
-/* Where a name leads to a server of another cluster, it is looked up again soon. */
-static void see_strays(agdb__topology_t *t, const agdb__shard_entry_t *entry,
-                       const agdb__observation_t *seen, uint64_t now_us)
-{
-    uint32_t i;
-
-    for (i = 0; i < entry->shard.nnodes; i++) {
-        agdb__probe_t *probe = &t->servers[t->endpoints[entry->endpoint[i]].server].probe;
-
-        agdb__probe_set_astray(probe,
-                               probe->health == AGDB__HEALTH_UP &&
-                                   agdb__view_is_foreign(&seen[i], &entry->view_memory),
-                               now_us);
-    }
-}
-
 static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
 {
     uint32_t i;
@@ -116,7 +100,7 @@ static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *en
     }
 }
 
-static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us)
+static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
     const agdb_error_t *error[AGDB__VIEW_NODES_MAX];
@@ -130,7 +114,6 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_u
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
     agdb__marks_set_history(&entry->shard.marks, entry->view_memory.system_identifier,
                             entry->view_memory.timeline);
-    see_strays(&db->topology, entry, seen, now_us);
     note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);
     dismiss_waiters(entry, agdb__view_leavers(before, view), error);
@@ -154,18 +137,50 @@ static bool is_touched(const agdb__topology_t *t, const agdb__shard_entry_t *ent
     return false;
 }
 
+/* A server may be of another cluster than one of its shards knows, and the right one for others. */
+static void note_strays(agdb__topology_t *t, const agdb__shard_entry_t *entry)
+{
+    const uint64_t known = entry->view_memory.system_identifier;
+    uint32_t i;
+
+    for (i = 0; i < entry->shard.nnodes; i++) {
+        agdb__server_t *server = &t->servers[t->endpoints[entry->endpoint[i]].server];
+
+        if (known != 0 && server->probe.health == AGDB__HEALTH_UP &&
+            server->probe.hello.system_identifier != known)
+            server->astray = true;
+    }
+}
+
+/* Where a name leads to a server of another cluster, it is looked up again soon. */
+static void see_strays(agdb__topology_t *t, uint64_t now_us)
+{
+    size_t i;
+
+    for (i = 0; i < t->nservers; i++)
+        t->servers[i].astray = false;
+    for (i = 0; i < t->nshards; i++)
+        note_strays(t, &t->shards[i]);
+    for (i = 0; i < t->nservers; i++)
+        agdb__probe_set_astray(&t->servers[i].probe, t->servers[i].astray, now_us);
+}
+
 void agdb__refresh(agdb_t *db)
 {
     const uint64_t now_us = agdb__now_us();
+    bool touched = false;
     size_t i;
 
     for (i = 0; i < db->topology.nshards; i++) {
         agdb__shard_entry_t *entry = &db->topology.shards[i];
+        const bool joined = agdb__follow_joining(&db->topology, entry, now_us);
 
-        bool joined = agdb__follow_joining(&db->topology, entry, now_us);
-
-        if (joined || is_touched(&db->topology, entry))
-            refresh_shard(db, entry, now_us);
+        if (joined || is_touched(&db->topology, entry)) {
+            refresh_shard(db, entry);
+            touched = true;
+        }
         agdb__follow(db, entry, now_us);
     }
+    if (touched)
+        see_strays(&db->topology, now_us);
 }

@@ -16,6 +16,7 @@ typedef struct agdb__server {
     agdb__login_t login; /* the probe's: an endpoint's, without an identity to expect */
     agdb__probe_t probe;
     bool changed;
+    bool astray;                       /* of another cluster than one of its shards */
     struct agdb__endpoint *cancelling; /* whose statements the probe is cancelling, or NULL */
 } agdb__server_t;
 

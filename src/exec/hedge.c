@@ -60,7 +60,7 @@ static void grade_loser(hedge_t *h)
 {
     agdb__task_t *loser = &h->task[0];
 
-    if (h->won == &h->task[1] && h->won->status == AGDB_OK && !loser->call.on_primary)
+    if (loser->state != AGDB__TASK_OUT && !loser->call.on_primary && h->won->status == AGDB_OK)
         agdb__grade_bad(&h->shard->nodes[loser->call.node].grade, agdb__now_us());
 }
 

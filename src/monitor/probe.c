@@ -76,12 +76,25 @@ static bool is_same(const agdb__hello_t *a, const agdb__hello_t *b)
            a->system_identifier == b->system_identifier && a->commits_wait == b->commits_wait;
 }
 
+/* Another server than the one that answered last, which may be of the same cluster and role: what
+ * is known of it from now on does not hold for connections with the old one. Behind a PgBouncer
+ * nobody knows who answers. */
+static bool is_another(const agdb__probe_t *probe, const agdb__hello_t *now)
+{
+    const agdb__hello_t *last = &probe->hello;
+
+    return last->started_us != 0 && !probe->login->pgbouncer &&
+           (last->started_us != now->started_us ||
+            last->system_identifier != now->system_identifier);
+}
+
 /* The connection has just become READY: its hello is fresh. */
 static bool observe_up(agdb__probe_t *probe, uint64_t now_us)
 {
     const agdb__hello_t *hello = agdb__conn_hello(probe->conn);
     bool changed = probe->health != AGDB__HEALTH_UP || !is_same(&probe->hello, hello);
 
+    probe->moved = probe->moved || is_another(probe, hello);
     probe->health = AGDB__HEALTH_UP;
     probe->hello = *hello;
     probe->failures = 0;
@@ -314,7 +327,7 @@ void agdb__probe_hurry(agdb__probe_t *probe)
 
 void agdb__probe_watch(agdb__probe_t *probe)
 {
-    if (probe->health == AGDB__HEALTH_UP)
+    if (probe->health == AGDB__HEALTH_UP && probe->hello.in_recovery)
         probe->next_us = agdb__min_us(probe->next_us, agdb__after_ms(probe->asked_us, WATCH_MS));
 }
 

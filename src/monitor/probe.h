@@ -51,8 +51,9 @@ void agdb__probe_hurry(agdb__probe_t *probe);
 void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us);
 /* Calls wait for it to become the primary: until its next answer it is asked sooner. */
 void agdb__probe_watch(agdb__probe_t *probe);
-/* True once when a renewed connection has found another server or role than the one before: the
- * name may lead elsewhere now, and connections made before may be with the old server. */
+/* True once when a new connection has found another server, or on renewal another role, than the
+ * one before: the name may lead elsewhere now, and connections made before may be with the old
+ * server. */
 bool agdb__probe_take_move(agdb__probe_t *probe);
 /* Asks the server to cancel what these processes of it (AGDB__CANCELS_MAX at most) are running.
  * Only when the probe is free for that, and no question of its own is due. */

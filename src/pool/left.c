@@ -56,10 +56,18 @@ static bool is_proven(agdb__cancel_t cancel, bool was_cancelled)
     return false;
 }
 
+/* Those in a line wait for the next group, not for a connection, unless nobody drives one. */
+static bool is_needed(agdb__pool_t *pool)
+{
+    return agdb__waiters_count(&pool->waiters) > 0 ||
+           agdb__traffic_is_stranded(&pool->traffic[AGDB__TRAFFIC_READS], &pool->slots) ||
+           agdb__traffic_is_stranded(&pool->traffic[AGDB__TRAFFIC_WRITES], &pool->slots);
+}
+
 /* When its time is over. */
 static uint64_t end_us(agdb__pool_t *pool, const agdb__slot_t *slot)
 {
-    const uint64_t ms = agdb__pool_waiting(pool) > 0 ? NEEDED_MS : LEFT_MS;
+    const uint64_t ms = is_needed(pool) ? NEEDED_MS : LEFT_MS;
 
     return agdb__after_ms(slot->left_us, ms);
 }
@@ -96,6 +104,13 @@ void agdb__pool_tend_left(agdb__pool_t *pool, uint64_t now_us)
             step_left(pool, i, now_us);
 }
 
+/* Settled by what has come since it was tended. */
+static bool is_settled(const agdb__slot_t *slot)
+{
+    return slot->cancel == AGDB__CANCEL_LOST ||
+           (slot->cancel != AGDB__CANCEL_ASKED && agdb__conn_state(slot->conn) == AGDB__CONN_READY);
+}
+
 void agdb__pool_poll_left(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
 {
     uint32_t i;
@@ -105,7 +120,7 @@ void agdb__pool_poll_left(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *
 
         if (slot == NULL)
             continue;
-        agdb__pollset_wake(set, end_us(pool, slot));
+        agdb__pollset_wake(set, is_settled(slot) ? now_us : end_us(pool, slot));
         if (slot->cancel == AGDB__CANCEL_RETURNED && now_us < slot->again_us)
             agdb__pollset_wake(set, slot->again_us); /* later the probe is waited for */
         if (agdb__conn_state(slot->conn) == AGDB__CONN_IN_FLIGHT)

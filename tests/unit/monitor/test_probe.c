@@ -58,6 +58,7 @@ static void hurry_asks_at_once(void **state)
 static void watch_asks_ten_times_a_second(void **state)
 {
     (void)state;
+    g_fake.hello.in_recovery = true;
     assert_true(agdb__probe_step(&g_probe, 1000));
     g_fake.hello.timeline = 2;
     agdb__probe_watch(&g_probe);
@@ -73,6 +74,32 @@ static void watch_of_one_that_is_down_changes_nothing(void **state)
 
     (void)state;
     g_fake.refuse = AGDB_E_AUTH;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    due_us = g_probe.next_us;
+    agdb__probe_watch(&g_probe);
+    assert_int_equal(g_probe.next_us, due_us);
+}
+
+/* Of the same cluster and role: what is known of it is not of the old one's connections. */
+static void another_server_behind_the_name_has_moved(void **state)
+{
+    (void)state;
+    g_fake.hello.started_us = 5;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(agdb__probe_take_move(&g_probe));
+    assert_false(agdb__probe_step(&g_probe, 3000000));
+    assert_false(agdb__probe_take_move(&g_probe)); /* the same again */
+    g_fake.hello.started_us = 6;
+    assert_false(agdb__probe_step(&g_probe, 6000000));
+    assert_true(agdb__probe_take_move(&g_probe));
+    assert_false(agdb__probe_take_move(&g_probe));
+}
+
+static void watch_of_a_primary_changes_nothing(void **state)
+{
+    uint64_t due_us;
+
+    (void)state;
     assert_true(agdb__probe_step(&g_probe, 1000));
     due_us = g_probe.next_us;
     agdb__probe_watch(&g_probe);
@@ -307,6 +334,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hurry_asks_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(watch_asks_ten_times_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(watch_of_one_that_is_down_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_server_behind_the_name_has_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(watch_of_a_primary_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_while_an_answer_is_under_way_asks_once_more, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_lost_connection_alone_is_not_a_dead_server, setup,

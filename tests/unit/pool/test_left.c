@@ -285,6 +285,43 @@ static void the_keeper_does_not_spin(void **state)
     agdb__pollset_fini(&set);
 }
 
+static uint64_t wakes_at(uint64_t now_us)
+{
+    agdb__pollset_t set = {0};
+    uint64_t wake_us;
+
+    agdb__pollset_clear(&set);
+    agdb__pool_poll_left(g_pool, now_us, &set);
+    wake_us = set.wake_us;
+    agdb__pollset_fini(&set);
+    return wake_us;
+}
+
+/* Told behind the round's look at the pool: nothing else would wake the keeper. */
+static void the_keeper_looks_at_once_at_what_is_settled(void **state)
+{
+    (void)state;
+    g_fake.was_cancelled = true;
+    leave_a_statement();
+    expect_cancels(1);
+    fake_answer_held();
+    tend_at(CALL_US + 1);
+    assert_int_equal(wakes_at(CALL_US + 1), CALL_US + LEFT_US);
+    agdb__pool_cancelled(g_pool, true, CALL_US + 1);
+    assert_int_equal(wakes_at(CALL_US + 1), CALL_US + 1);
+    tend_at(CALL_US + 2);
+    expect_reused(true);
+}
+
+static void the_keeper_looks_at_once_at_what_is_lost(void **state)
+{
+    (void)state;
+    leave_a_statement();
+    expect_cancels(1);
+    agdb__pool_cancelled(g_pool, false, CALL_US + 1);
+    assert_int_equal(wakes_at(CALL_US + 1), CALL_US + 1);
+}
+
 #define LEFT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -304,6 +341,8 @@ int main(void)
         LEFT_TEST(what_cannot_be_left_is_closed_by_its_caller),
         LEFT_TEST(the_keeper_waits_for_its_answer),
         LEFT_TEST(the_keeper_does_not_spin),
+        LEFT_TEST(the_keeper_looks_at_once_at_what_is_settled),
+        LEFT_TEST(the_keeper_looks_at_once_at_what_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
