@@ -360,7 +360,7 @@ static void hear_lags(const agdb_event_t *event, void *user)
     if (strcmp(agdb_event_shard(event), "east-1") != 0)
         return;
     if (agdb_event_type(event) == AGDB_EVENT_NODE_LAGS) {
-        assert_non_null(strstr(agdb_event_text(event), "replicas.max_lag is 1000 ms"));
+        assert_non_null(strstr(agdb_event_text(event), "replicas.max_lag is 3000 ms"));
         atomic_fetch_add(&heard->lags, 1);
     }
     if (agdb_event_type(event) == AGDB_EVENT_NODE_CAUGHT_UP)
@@ -382,7 +382,7 @@ static void a_replica_behind_its_limit_is_told_once_and_so_is_its_return(void **
     lags_heard_t heard = {0};
     agdb_options_t options = {
         .struct_size = sizeof options, .event = hear_lags, .event_user = &heard};
-    agdb_t *db = cluster_open_edited("max_lag: 30s", "max_lag: 1s", &options);
+    agdb_t *db = cluster_open_edited("max_lag: 30s", "max_lag: 3s", &options);
 
     (void)state;
     usleep(1500000);
