@@ -31,12 +31,6 @@ bool agdb__follow_joining(const agdb__topology_t *t, agdb__shard_entry_t *entry,
     return changed;
 }
 
-static void forget_lag(agdb__node_memory_t *memory)
-{
-    memory->lags = false;
-    memory->shown_us = 0;
-}
-
 /* Takes in where the node is, if it has a place in the shard: else as soon as it has one. */
 static void mark_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
                       const agdb__probe_t *probe, uint64_t now_us)
@@ -48,14 +42,14 @@ static void mark_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
 
     if (!primary && (view.replicas >> i & 1) == 0) {
         agdb__marks_set_node(marks, i, 0, 0);
-        forget_lag(&entry->memory[i]);
+        entry->memory[i].lateness = (agdb__lateness_t){0};
         return;
     }
     entry->memory[i].answers = probe->answers;
     agdb__marks_set_node(marks, i, hello->timeline, hello->lsn);
     if (primary) {
         agdb__marks_add_sample(marks, hello->timeline, hello->lsn, probe->asked_us);
-        forget_lag(&entry->memory[i]);
+        entry->memory[i].lateness = (agdb__lateness_t){0};
     } else {
         agdb__tell_lag(db, entry, i, agdb__marks_lag_us(marks, i, now_us), now_us);
     }
@@ -71,7 +65,7 @@ void agdb__follow(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us)
         if (probe->health != AGDB__HEALTH_UP) {
             agdb__marks_set_node(&entry->shard.marks, i, 0, 0);
             entry->memory[i].join = AGDB__JOIN_AWAY;
-            forget_lag(&entry->memory[i]);
+            entry->memory[i].lateness = (agdb__lateness_t){0};
         } else if (probe->answers != entry->memory[i].answers) {
             mark_node(db, entry, i, probe, now_us);
         }

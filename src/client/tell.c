@@ -100,39 +100,24 @@ void agdb__tell_place(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
     memory->away = away;
 }
 
-static void tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, bool lags, bool known,
-                     uint64_t lag_us)
-{
-    const unsigned long long ms = lag_us / 1000;
-    char text[128];
-
-    snprintf(text, sizeof text,
-             known ? "%llu ms behind (replicas.max_lag is %llu ms)"
-                   : "it may be %llu ms behind, nobody knows (replicas.max_lag is %llu ms)",
-             ms, (unsigned long long)entry->max_lag_ms);
-    agdb__event_tell(db, lags ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP, entry->shard.name,
-                     entry->shard.nodes[i].name, text);
-}
-
-/* What was shown when the lag was known last grows older while it is not. Right after the start, or
- * a failover, there is nothing to compare with yet. */
 void agdb__tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, uint64_t lag_us,
                     uint64_t now_us)
 {
-    agdb__node_memory_t *memory = &entry->memory[i];
-    const bool known = lag_us != AGDB__LAG_UNKNOWN;
-    bool lags;
+    agdb__lateness_t *lateness = &entry->memory[i].lateness;
+    const bool before = lateness->late;
+    const uint64_t ms =
+        agdb__lateness_see(lateness, lag_us, entry->max_lag_ms * 1000, now_us) / 1000;
+    char text[128];
 
-    if (known)
-        memory->shown_us = now_us - lag_us;
-    else if (memory->shown_us == 0)
-        memory->shown_us = now_us;
-    lag_us = now_us - memory->shown_us;
-    lags = agdb__lag_is_over(memory->lags, lag_us, entry->max_lag_ms * 1000) ||
-           (memory->lags && !known);
-    if (lags != memory->lags)
-        tell_lag(db, entry, i, lags, known, lag_us);
-    memory->lags = lags;
+    if (lateness->late == before)
+        return;
+    snprintf(text, sizeof text,
+             lag_us != AGDB__LAG_UNKNOWN
+                 ? "%llu ms behind (replicas.max_lag is %llu ms)"
+                 : "it may be %llu ms behind, nobody knows (replicas.max_lag is %llu ms)",
+             (unsigned long long)ms, (unsigned long long)entry->max_lag_ms);
+    agdb__event_tell(db, lateness->late ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP,
+                     entry->shard.name, entry->shard.nodes[i].name, text);
 }
 
 void agdb__tell_shard(agdb_t *db, agdb__shard_entry_t *entry, agdb__view_t view)

@@ -37,10 +37,9 @@ typedef struct agdb__endpoint {
 typedef struct agdb__node_memory {
     agdb__health_t health;
     bool in_recovery;
-    bool stale;        /* a primary of a timeline that is over */
-    bool away;         /* a replica that answers and has not caught up */
-    bool lags;         /* more than it may */
-    uint64_t shown_us; /* as of when it showed the shard, at best; 0: is no replica */
+    bool stale; /* a primary of a timeline that is over */
+    bool away;  /* a replica that answers and has not caught up */
+    agdb__lateness_t lateness;
     agdb__join_t join;
     uint64_t answers; /* of its server's probe: those that its mark comes from */
 } agdb__node_memory_t;

@@ -62,7 +62,19 @@ agdb__join_t agdb__samples_join(const agdb__samples_t *s, agdb__join_t before, u
     return AGDB__JOIN_AWAY;
 }
 
-bool agdb__lag_is_over(bool before, uint64_t lag_us, uint64_t limit_us)
+uint64_t agdb__lateness_see(agdb__lateness_t *lateness, uint64_t lag_us, uint64_t limit_us,
+                            uint64_t now_us)
 {
-    return lag_us > (before ? limit_us / 2 : limit_us);
+    const bool known = lag_us != AGDB__LAG_UNKNOWN;
+
+    if (known)
+        lateness->shown_us = now_us - lag_us;
+    else if (lateness->shown_us == 0)
+        lateness->shown_us = now_us;
+    lag_us = now_us - lateness->shown_us;
+    if (lateness->late)
+        lateness->late = !known || lag_us > limit_us / 2;
+    else
+        lateness->late = lag_us > limit_us;
+    return lag_us;
 }

@@ -47,7 +47,15 @@ agdb__join_t agdb__samples_join(const agdb__samples_t *samples, agdb__join_t bef
  */
 uint64_t agdb__samples_lag_us(const agdb__samples_t *samples, uint32_t timeline, uint64_t lsn,
                               uint64_t now_us);
-/* Whether a replica is to be called late: over the limit, and until it is back at half of it. */
-bool agdb__lag_is_over(bool before, uint64_t lag_us, uint64_t limit_us);
+/* Whether a replica is late: over the limit, and until it is known to be back at half of it. What
+ * was shown when the lag was known last grows older while it is not; right after the start, or a
+ * failover, there is nothing to compare with yet. All zero: a replica from now on. */
+typedef struct agdb__lateness {
+    bool late;
+    uint64_t shown_us; /* as of when it shows the shard, at best */
+} agdb__lateness_t;
+/* At one of its answers, with agdb__samples_lag_us. Returns its lag, or what it may be at least. */
+uint64_t agdb__lateness_see(agdb__lateness_t *lateness, uint64_t lag_us, uint64_t limit_us,
+                            uint64_t now_us);
 
 #endif

@@ -113,13 +113,41 @@ static void who_comes_back_has_to_catch_up_first(void **state)
     }
 }
 
-static void a_replica_is_late_until_it_is_back_at_half(void **state)
+static void a_replica_is_late_until_it_is_known_to_be_back_at_half(void **state)
 {
+    static const struct {
+        uint64_t lag_us;
+        unsigned after_s; /* since the one before */
+        bool late;
+        unsigned lag_s;
+    } rows[] = {
+        {AGDB__LAG_UNKNOWN, 0, false, 0}, /* nothing to compare with yet */
+        {AGDB__LAG_UNKNOWN, 29, false, 29},
+        {0, 1, false, 0},
+        {30 * SECOND, 1, false, 30},
+        {31 * SECOND, 1, true, 31},
+        {16 * SECOND, 1, true, 16},
+        {15 * SECOND, 1, false, 15},
+        {AGDB__LAG_UNKNOWN, 15, false, 30}, /* it grows while nobody knows */
+        {AGDB__LAG_UNKNOWN, 1, true, 31},
+        {AGDB__LAG_UNKNOWN, 100, true, 131},
+        {0, 1, false, 0},
+        {40 * SECOND, 1, true, 40},
+        {AGDB__LAG_UNKNOWN, 1, true, 41}, /* out of the ring is not back */
+    };
+    agdb__lateness_t lateness = {0};
+    uint64_t now_us = START;
+    size_t i;
+
     (void)state;
-    assert_false(agdb__lag_is_over(false, 30 * SECOND, 30 * SECOND));
-    assert_true(agdb__lag_is_over(false, 30 * SECOND + 1, 30 * SECOND));
-    assert_true(agdb__lag_is_over(true, 15 * SECOND + 1, 30 * SECOND));
-    assert_false(agdb__lag_is_over(true, 15 * SECOND, 30 * SECOND));
+    for (i = 0; i < AGDB_COUNT(rows); i++) {
+        uint64_t lag_us;
+
+        now_us += rows[i].after_s * (uint64_t)SECOND;
+        lag_us = agdb__lateness_see(&lateness, rows[i].lag_us, 30 * SECOND, now_us);
+        if (lateness.late != rows[i].late || lag_us != rows[i].lag_s * (uint64_t)SECOND)
+            fail_msg("row %zu: %d, %llu us", i, lateness.late, (unsigned long long)lag_us);
+    }
 }
 
 int main(void)
@@ -129,7 +157,7 @@ int main(void)
         cmocka_unit_test_setup(lag_is_the_age_of_what_is_shown, reset),
         cmocka_unit_test_setup(an_idle_primary_makes_no_lag_and_a_dead_one_does, reset),
         cmocka_unit_test_setup(who_comes_back_has_to_catch_up_first, reset),
-        cmocka_unit_test(a_replica_is_late_until_it_is_back_at_half),
+        cmocka_unit_test(a_replica_is_late_until_it_is_known_to_be_back_at_half),
         cmocka_unit_test_setup(the_ring_forgets_the_oldest_and_other_timelines, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
