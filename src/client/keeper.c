@@ -53,7 +53,7 @@ static void drop_connections(agdb__topology_t *t, uint32_t server)
 
     for (i = 0; i < t->nendpoints; i++)
         if (t->endpoints[i].server == server)
-            agdb__pool_suspect(t->endpoints[i].pool);
+            agdb__pool_drop(t->endpoints[i].pool);
 }
 
 static void step_servers(agdb__topology_t *t, uint64_t now_us)

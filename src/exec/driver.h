@@ -36,7 +36,7 @@ typedef struct agdb__driver {
 
 void agdb__driver_init(agdb__driver_t *driver, agdb__bell_t *bell, agdb__poller_t *poller);
 /* Nothing of a task is referenced afterwards. Connections whose answers are there go back, others
- * are closed. */
+ * are left to the keeper, or closed. */
 void agdb__driver_fini(agdb__driver_t *driver);
 
 /* Room for so many tasks more: adding them cannot fail. False: no memory. */

@@ -438,6 +438,13 @@ void agdb__pool_suspect(agdb__pool_t *pool)
     agdb__pool_doubt(pool);
 }
 
+void agdb__pool_drop(agdb__pool_t *pool)
+{
+    atomic_store_explicit(&pool->dropped_us, agdb__now_us(), memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
+    agdb__pool_doubt(pool);
+}
+
 void agdb__pool_doubt(agdb__pool_t *pool)
 {
     atomic_store_explicit(&pool->suspected, true, memory_order_release);

@@ -34,13 +34,17 @@ void agdb__pool_free(agdb__pool_t *pool);
  * why no connection can be made (CONNECT, AUTH, TLS, WRONG_SHARD). @threads any */
 agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
                                uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr);
-/* Gives it back, or closes it when it is not clean, too old, or of an earlier generation. */
+/* Gives it back. What is still under way on it is left to the keeper; one that is not clean, too
+ * old, or of an earlier generation is closed. */
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us);
 
 /* The node is not what it was: idle connections are dropped, claimed ones will not come back; once
  * a second at most, so that callers who agree do not drop what was made anew. The keeper is woken;
  * agdb__pool_take_suspicion tells it once. @threads any */
 void agdb__pool_suspect(agdb__pool_t *pool);
+/* The keeper knows that another server is behind the name: the same in any case, for what was made
+ * within the last second may be with the old one. */
+void agdb__pool_drop(agdb__pool_t *pool);
 /* Somebody says that the server's role has changed: it is asked, and keeps its connections
  * meanwhile.
  * @threads any */

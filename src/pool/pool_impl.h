@@ -64,7 +64,8 @@ struct agdb__pool {
 
 /* Closes a BUSY slot's connection. */
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);
-/* Gives a BUSY slot back: closed when it is not clean, too old, or of an earlier generation. */
+/* Gives a BUSY slot back: left when its statement is under way; closed when it is not clean, too
+ * old, or of an earlier generation. */
 void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us);
 /* BUSY -> LEFT: the statement is still under way. */
 void agdb__pool_leave(agdb__pool_t *pool, uint32_t i, uint64_t now_us);

@@ -4,7 +4,7 @@
  *   MAKING   the keeper's, which steps the connection                   -> FREE_*, EMPTY
  *   FREE_RW  anybody's who can change it (read-write mode)              -> BUSY, READS, WRITES
  *   FREE_RO  the same, in read-only mode                                -> BUSY, READS, WRITES
- *   BUSY     whoever changed it: a caller, or the keeper to close it    -> FREE_*, EMPTY
+ *   BUSY     whoever changed it: a caller, or the keeper to close it    -> FREE_*, LEFT, EMPTY
  *   READS    whoever changed it: a caller with short reads, its own or a group's
  *   WRITES   the same with short writes
  *   LEFT     the keeper's: its caller has left while the server was at work    -> FREE_*, EMPTY

@@ -238,6 +238,29 @@ static void callers_who_agree_drop_the_connections_once(void **state)
     agdb__pool_free(pool);
 }
 
+/* Within the second in which callers who agree change nothing. */
+static void another_server_behind_the_name_drops_what_was_made_just_now(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    int i;
+
+    (void)state;
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    agdb__pool_suspect(pool);
+    for (i = 0; i < 2; i++) {
+        (void)agdb__pool_tend(pool, agdb__now_us());
+        (void)agdb__pool_tend(pool, agdb__now_us());
+        agdb__pool_drop(pool);
+        assert_true(agdb__pool_take_suspicion(pool));
+    }
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    assert_int_equal(g_fake.opened, 4);
+    assert_int_equal(agdb__pool_counts(pool).open, 1);
+    agdb__pool_free(pool);
+}
+
 static void a_failed_login_beside_an_open_connection_does_not_cut_the_pool(void **state)
 {
     agdb__pool_t *pool = new_pool(k_limits);
@@ -558,6 +581,7 @@ int main(void)
         cmocka_unit_test_setup(claim_after_a_failed_connect_gets_its_reason_at_once, reset),
         cmocka_unit_test_setup(suspicion_drops_idle_and_claimed_connections, reset),
         cmocka_unit_test_setup(callers_who_agree_drop_the_connections_once, reset),
+        cmocka_unit_test_setup(another_server_behind_the_name_drops_what_was_made_just_now, reset),
         cmocka_unit_test_setup(a_failed_login_beside_an_open_connection_does_not_cut_the_pool,
                                reset),
         cmocka_unit_test_setup(dead_idle_connections_are_not_handed_out, reset),
