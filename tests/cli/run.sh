@@ -320,6 +320,9 @@ is "the map's own user sees that it is stamped" 0 'already stamped'
 # --- purge --------------------------------------------------------------------------------------
 admin "insert into agencydb.idempotency select 'epa', g::text, 1, now() - interval '25 hours' from generate_series(1, 10001) g"
 admin "insert into agencydb.idempotency values ('epa', 'young', 1, now())"
+sed 's/keep: 1d/keep: 2d/' $map >keeps.yaml
+run purge --keyspace core --shard east keeps.yaml
+is "purge keeps what the map says" 0 'core +east +0'
 run purge --keyspace core $map
 is "purge removes old keys" 0 'core +east +10001'
 same "and leaves young ones" young "$(admin 'select key from agencydb.idempotency')"

@@ -99,6 +99,8 @@ static void a_silent_node_costs_its_reader_the_hedge_only(void **state)
     assert_string_equal(g_result->node, "db-1");
     assert_int_equal(g_fake.runs, 2);
     assert_in_range(us, HEDGE_MS * 1000, CALL_MS * 1000 - 1);
+    assert_true(atomic_load(&g_nodes[1].grade.failures) > 0); /* it is asked less from now on */
+    assert_int_equal(atomic_load(&g_nodes[0].grade.failures), 0);
 }
 
 static void two_silent_nodes_cost_the_deadline(void **state)
