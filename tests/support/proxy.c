@@ -2,6 +2,7 @@
 
 #include "base/sync.h"
 #include "unit.h"
+#include "wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -128,19 +129,6 @@ static proxy_verdict_t judge_one(proxy_t *p, relayed_t *link, proxy_way_t way, c
                                                 .note = link->note});
 }
 
-static bool write_all(int fd, const char *data, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = send(fd, data, n, MSG_NOSIGNAL);
-
-        if (done <= 0)
-            return false;
-        data += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
-
 /* False: the connection ends. */
 static bool pass_messages(proxy_t *p, relayed_t *link, proxy_way_t way)
 {
@@ -164,7 +152,7 @@ static bool pass_messages(proxy_t *p, relayed_t *link, proxy_way_t way)
         at += size;
         s->begun = true;
     }
-    if (!write_all(link->end[way], s->data, out))
+    if (!wire_write(link->end[way], s->data, out))
         return false;
     s->size -= at;
     memmove(s->data, s->data + at, s->size);

@@ -1,6 +1,7 @@
 #include "relay.h"
 
 #include "unit.h"
+#include "wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,19 +28,6 @@ struct relay {
 };
 
 enum { TO_SERVER, TO_CLIENT };
-
-static bool write_all(int fd, const char *data, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = send(fd, data, n, MSG_NOSIGNAL);
-
-        if (done <= 0)
-            return false;
-        data += done;
-        n -= (size_t)done;
-    }
-    return true;
-}
 
 /* In what goes to the client, which has room for it. Returns the new length. */
 static size_t turn_commit(relay_t *relay, char *data, size_t n)
@@ -76,14 +64,14 @@ static bool pass(relay_t *relay, int way, int from, int to)
     if (way == TO_CLIENT)
         size = turn_commit(relay, data, size);
     if (left >= 0 && (long)size >= left) {
-        (void)write_all(to, data, (size_t)left);
+        (void)wire_write(to, data, (size_t)left);
         atomic_fetch_add(&relay->passed[way], left);
         return false;
     }
     if (left >= 0)
         atomic_fetch_sub(&relay->left[way], (long)size);
     atomic_fetch_add(&relay->passed[way], (long)size);
-    return write_all(to, data, size);
+    return wire_write(to, data, size);
 }
 
 /* What was passed before the cut arrives: no reset while something is unread. */
