@@ -123,9 +123,11 @@ static agdb_status_t run_and_note(crew_hand_t *hand, int64_t op)
     answer_t a = {.kind = RUN, .start_us = agdb__now_us()};
     agdb_error_t *error = NULL;
     one_run_t run = {.op = op};
+    bool replayed = false;
 
-    a.status = agdb_run(g_db, AGDB_TX(.timeout_ms = CALL_MS, .once = true), run_one, &run, &error);
-    a.res = run.res;
+    a.status = agdb_run(g_db, AGDB_TX(.timeout_ms = CALL_MS, .once = true, .replayed = &replayed),
+                        run_one, &run, &error);
+    a.res = replayed ? NULL : run.res; /* of an attempt whose end was not known then */
     a.error = error;
     note(hand, op, &a);
     agdb_result_free(run.res);
