@@ -3,7 +3,7 @@
 #ifndef AGENCYDB_LOOP_H
 #define AGENCYDB_LOOP_H
 
-#include "agencydb/client.h"
+#include "agencydb/tx.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -83,6 +83,53 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_loop_open(agdb_t *db, const agdb_loop_o
 AGDB_API AGDB_CHECKED agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request,
                                                 agdb_done_fn done, void *user, uint64_t *ret_id,
                                                 agdb_error_t **reterr);
+
+/* What became of agdb_submit_tx; as agdb_done_fn.
+ * @param user     from agdb_submit_tx
+ * @param status   AGDB_OK, or why it failed
+ * @param results  of each statement when status is AGDB_OK, else all NULL. The array is the loop's;
+ *                 what the callback wants to keep it takes out and sets to NULL, and frees later
+ * @param count    how many
+ * @param error    owned by the callback when status is not AGDB_OK: free it; else NULL */
+typedef void (*agdb_tx_done_fn)(void *user, agdb_status_t status, agdb_result_t **results,
+                                size_t count, agdb_error_t *error);
+
+/* agdb_submit with a request that has a `.tx` runs it in that transaction. One at a time: the next
+ * one is submitted from its callback or later, and no other call on the handle is allowed
+ * meanwhile but agdb_rollback, which gives it up. agdb_begin and agdb_rollback do not wait, and may
+ * be called in callbacks.
+ *
+ * Commits, as agdb_commit does: the handle is gone when `done` is called.
+ * @param loop    the loop, of the same client
+ * @param tx      the transaction
+ * @param done    called once, unless this fails; without a result
+ * @param user    for done
+ * @param ret_id  may be NULL; as for agdb_submit
+ * @param reterr  may be NULL
+ * @return AGDB_OK; AGDB_E_BUSY, AGDB_E_NOMEM, AGDB_E_CLOSING, AGDB_E_FORKED, AGDB_E_MISUSE: nothing
+ *         was sent, and the handle is still the caller's
+ * @threads one */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_submit_commit(agdb_loop_t *loop, agdb_tx_t *tx,
+                                                       agdb_done_fn done, void *user,
+                                                       uint64_t *ret_id, agdb_error_t **reterr);
+
+/* Runs several statements as one transaction in one round trip, as agdb_query_tx does. Everything
+ * is copied but for the session.
+ * @param loop      the loop
+ * @param options   see agdb_tx_options_t; `replayed` is not set, the results say it
+ * @param requests  array of `count` pointers
+ * @param count     1 to AGDB_TX_STATEMENTS
+ * @param done      called once, unless this fails
+ * @param user      for done
+ * @param ret_id    may be NULL; as for agdb_submit
+ * @param reterr    may be NULL
+ * @return as agdb_submit
+ * @threads one */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_submit_tx(agdb_loop_t *loop,
+                                                   const agdb_tx_options_t *options,
+                                                   const agdb_request_t *const *requests,
+                                                   size_t count, agdb_tx_done_fn done, void *user,
+                                                   uint64_t *ret_id, agdb_error_t **reterr);
 
 /* Gives a request up: its callback gets AGDB_E_CANCELLED, in the next dispatch at the latest, with
  * the outcome not sent or unknown. What runs alone on a server is cancelled there, soon afterwards;

@@ -1,21 +1,11 @@
-/* agencydb/loop.h: the loop. It holds a place in its client's gate: a client that is closed before
- * its loops lives on until the last of them is closed. */
-#include "agencydb/loop.h"
+/* agencydb/loop.h: the loop. */
+#include "api/loop.h"
 
-#include "api/border.h"
+#include "api/tx.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fork.h"
-#include "exec/loop.h"
-
-struct agdb_loop {
-    agdb_t *db;
-    unsigned fork_generation;
-    bool closed;
-    agdb__watcher_t closing; /* of the client */
-    agdb__loop_t inner;
-};
 
 /* --- open --------------------------------------------------------------------------------------
  */
@@ -137,7 +127,11 @@ static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, ag
 {
     agdb__goal_t goal;
     agdb_request_t ours;
-    agdb_status_t st = agdb__border_goal(loop->db, request, &ours, &goal, reterr);
+    agdb_status_t st;
+
+    if (agdb__tx_of(request) != NULL)
+        return agdb__tx_submit(loop, request, done, user, ret_id, reterr);
+    st = agdb__border_goal(loop->db, request, &ours, &goal, reterr);
 
     if (st != AGDB_OK)
         return st;
@@ -146,18 +140,25 @@ static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, ag
     return agdb__loop_submit(&loop->inner, goal.shard, &ours, done, user, ret_id, reterr);
 }
 
+agdb_status_t agdb__loop_check_submit(agdb_loop_t *loop, bool has_done, agdb_error_t **reterr)
+{
+    agdb_status_t st = check(loop, reterr);
+
+    if (st == AGDB_OK && !has_done)
+        st = agdb__fail(reterr, AGDB_E_MISUSE, "what is submitted needs a function to call");
+    if (st == AGDB_OK && is_closing(loop))
+        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
+    return st == AGDB_OK ? st : not_sent(st, reterr);
+}
+
 agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                           void *user, uint64_t *ret_id, agdb_error_t **reterr)
 {
     const agdb_allocator_t *outer;
-    agdb_status_t st = check(loop, reterr);
+    agdb_status_t st = agdb__loop_check_submit(loop, done != NULL, reterr);
 
-    if (st == AGDB_OK && done == NULL)
-        st = agdb__fail(reterr, AGDB_E_MISUSE, "agdb_submit needs a function to call");
-    if (st == AGDB_OK && is_closing(loop))
-        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return st;
     outer = agdb__alloc_enter(loop->db->allocator);
     st = submit(loop, request, done, user, ret_id, reterr);
     (void)agdb__alloc_enter(outer);
@@ -196,10 +197,18 @@ static void call_back(agdb_loop_t *loop, const agdb_allocator_t *outer)
     loop->inner.calling = true;
     agdb__callback_begin();
     while (agdb__loop_next_due(&loop->inner, &end)) {
-        const agdb_allocator_t *inner = agdb__alloc_enter(outer);
+        const agdb_allocator_t *inner;
 
-        end.done(end.user, end.status, end.result, end.error);
+        if (end.tx != NULL)
+            agdb__tx_landed(end.tx);
+        inner = agdb__alloc_enter(outer);
+        if (end.tx_done != NULL)
+            end.tx_done(end.user, end.status, end.rider->result, end.rider->flight.count,
+                        end.error);
+        else
+            end.done(end.user, end.status, end.result, end.error);
         (void)agdb__alloc_enter(inner);
+        agdb__rider_free(end.rider);
     }
     agdb__callback_end();
     loop->inner.calling = false;

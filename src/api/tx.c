@@ -1,5 +1,6 @@
 /* agencydb/tx.h: the handle. */
 #include "api/tx.h"
+#include "api/loop.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -112,8 +113,31 @@ void agdb__tx_begin(agdb_tx_t *tx, agdb_t *db, agdb__shard_t *shard,
     tx->db = db;
     tx->fork_generation = agdb__fork_generation();
     tx->is_run = false;
+    tx->in_gate = false;
+    tx->is_over = false;
+    tx->loop = NULL;
+    tx->key = NULL;
     atomic_init(&tx->busy, false);
     agdb__tx_init(&tx->inner, shard, options, start_us, agdb__thread_number());
+}
+
+agdb_status_t agdb__tx_new(agdb_t *db, agdb__shard_t *shard, const agdb_tx_options_t *options,
+                           uint64_t start_us, agdb_tx_t **ret, agdb_error_t **reterr)
+{
+    agdb_tx_t *tx = agdb__malloc(sizeof *tx);
+
+    if (tx == NULL)
+        return not_sent(agdb__fail_nomem(reterr), reterr);
+    agdb__tx_begin(tx, db, shard, options, start_us);
+    *ret = tx;
+    return AGDB_OK;
+}
+
+void agdb__tx_free(agdb_tx_t *tx)
+{
+    agdb__tx_fini(&tx->inner);
+    agdb__free(tx->key);
+    agdb__free(tx);
 }
 
 static agdb_status_t begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t **ret,
@@ -129,13 +153,11 @@ static agdb_status_t begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx
                                    ".once, .idempotent and .idempotency_key are of agdb_run and "
                                    "agdb_query_tx, which can repeat a transaction"),
                         reterr);
-    if (st != AGDB_OK)
-        return st;
-    *ret = agdb__malloc(sizeof **ret);
-    if (*ret == NULL)
-        return not_sent(agdb__fail_nomem(reterr), reterr);
-    agdb__tx_begin(*ret, db, shard, &ours, start_us);
-    return AGDB_OK;
+    if (st == AGDB_OK)
+        st = agdb__tx_new(db, shard, &ours, start_us, ret, reterr);
+    if (st == AGDB_OK)
+        (*ret)->in_gate = true;
+    return st;
 }
 
 agdb_status_t agdb_begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t **ret,
@@ -314,8 +336,7 @@ static void free_handle(agdb_tx_t *tx, const agdb_allocator_t *outer)
 {
     agdb_t *db = tx->db;
 
-    agdb__tx_fini(&tx->inner);
-    agdb__free(tx);
+    agdb__tx_free(tx);
     agdb__border_leave(db, outer); /* from here on the client may be gone */
 }
 
@@ -339,11 +360,27 @@ agdb_status_t agdb_commit(agdb_tx_t *tx, agdb_error_t **reterr)
     return st;
 }
 
+/* Its callback hears of it without the transaction. */
+static void give_up_submitted(agdb_tx_t *tx)
+{
+    agdb_loop_t *loop = tx->loop;
+
+    if (loop == NULL)
+        return;
+    agdb__loop_forget_tx(&loop->inner, tx->id);
+    (void)agdb_cancel(loop, tx->id);
+    tx->loop = NULL;
+    atomic_store_explicit(&tx->busy, false, memory_order_release);
+}
+
 void agdb_rollback(agdb_tx_t *tx)
 {
     const agdb_allocator_t *outer = NULL;
 
-    if (tx == NULL || agdb__tx_enter(tx, &outer, NULL) != AGDB_OK)
+    if (tx == NULL || is_forked(tx))
+        return;
+    give_up_submitted(tx);
+    if (agdb__tx_enter(tx, &outer, NULL) != AGDB_OK)
         return;
     agdb__tx_undo(&tx->inner, agdb__border_may_wait(NULL) == AGDB_OK);
     if (tx->is_run)

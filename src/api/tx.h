@@ -3,6 +3,7 @@
 #ifndef AGDB_API_TX_H
 #define AGDB_API_TX_H
 
+#include "agencydb/loop.h"
 #include "api/border.h"
 #include "exec/tx_run.h"
 
@@ -11,8 +12,13 @@
 struct agdb_tx {
     agdb_t *db;
     unsigned fork_generation;
-    atomic_bool busy; /* a call is inside */
-    bool is_run;      /* agdb_run ends it */
+    atomic_bool busy;  /* a call is inside */
+    bool is_run;       /* agdb_run ends it */
+    bool in_gate;      /* agdb_begin has made it */
+    bool is_over;      /* gone with the end of what it has submitted */
+    agdb_loop_t *loop; /* which has something of it under way; NULL: none has */
+    uint64_t id;
+    char *key; /* owned: its idempotency key and, behind it, the agency; or NULL */
     agdb__tx_t inner;
 };
 
@@ -24,6 +30,21 @@ void agdb__tx_leave(agdb_tx_t *tx, const agdb_allocator_t *outer);
 /* Copies and checks the options, and finds the shard. */
 agdb_status_t agdb__tx_options(agdb_t *db, const agdb_tx_options_t *theirs, agdb_tx_options_t *ours,
                                agdb__shard_t **ret_shard, agdb_error_t **reterr);
+/* Gives the transaction an idempotency key, if the options say so. `own` (AGDB__OWN_KEY bytes) has
+ * room for one that is made, and what they point to is borrowed as long as the transaction. */
+enum { AGDB__OWN_KEY = 33 };
+agdb_status_t agdb__tx_set_key(agdb_tx_t *tx, const agdb_tx_options_t *options, char *own,
+                               uint64_t fingerprint, agdb_error_t **reterr);
+/* Of an array of statements. */
+typedef struct agdb__tx_batch {
+    agdb_request_t request[AGDB_TX_STATEMENTS];
+    size_t count;
+} agdb__tx_batch_t;
+agdb_status_t agdb__tx_check_array(const agdb_request_t *const *requests, size_t count,
+                                   agdb_error_t **reterr);
+agdb_status_t agdb__tx_take_array(agdb_tx_t *tx, const agdb_request_t *const *requests,
+                                  size_t count, agdb__tx_batch_t *ret, agdb_error_t **reterr);
+
 /* A handle, inside the gate already. */
 void agdb__tx_begin(agdb_tx_t *tx, agdb_t *db, agdb__shard_t *shard,
                     const agdb_tx_options_t *options, uint64_t start_us);
@@ -31,9 +52,18 @@ void agdb__tx_begin(agdb_tx_t *tx, agdb_t *db, agdb__shard_t *shard,
 agdb_status_t agdb__tx_request(agdb_tx_t *tx, const agdb_request_t *theirs, agdb_request_t *ours,
                                agdb_error_t **reterr);
 
+/* Allocates one and fills it; stays inside the gate, where the caller is. */
+agdb_status_t agdb__tx_new(agdb_t *db, agdb__shard_t *shard, const agdb_tx_options_t *options,
+                           uint64_t start_us, agdb_tx_t **ret, agdb_error_t **reterr);
+/* Frees it; whoever began it leaves the gate. */
+void agdb__tx_free(agdb_tx_t *tx);
+
 /* agdb_query with a .tx. */
 agdb_status_t agdb__tx_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
                              agdb_error_t **reterr);
+
+/* What it has submitted has ended: it may be gone afterwards. */
+void agdb__tx_landed(agdb_tx_t *tx);
 
 /* The request's transaction; NULL: none. The request may be of an older size, or NULL. */
 static inline agdb_tx_t *agdb__tx_of(const agdb_request_t *theirs)

@@ -19,8 +19,6 @@ static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
 /* --- the key -----------------------------------------------------------------------------------
  */
 
-enum { OWN_KEY = 33 };
-
 /* Nobody else makes the same one: 128 random bits. */
 static agdb_status_t make_key(char *ret, agdb_error_t **reterr)
 {
@@ -29,14 +27,13 @@ static agdb_status_t make_key(char *ret, agdb_error_t **reterr)
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "no random numbers for a key"),
                         reterr);
-    snprintf(ret, OWN_KEY, "%016llx%016llx", (unsigned long long)random[0],
+    snprintf(ret, AGDB__OWN_KEY, "%016llx%016llx", (unsigned long long)random[0],
              (unsigned long long)random[1]);
     return AGDB_OK;
 }
 
-/* `own` has room for a key, and lives as long as the transaction. */
-static agdb_status_t set_key(agdb_tx_t *tx, const agdb_tx_options_t *options, char *own,
-                             uint64_t fingerprint, agdb_error_t **reterr)
+agdb_status_t agdb__tx_set_key(agdb_tx_t *tx, const agdb_tx_options_t *options, char *own,
+                               uint64_t fingerprint, agdb_error_t **reterr)
 {
     const char *key = options->idempotency_key;
     agdb_status_t st = AGDB_OK;
@@ -73,7 +70,7 @@ static agdb_status_t run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_f
     const uint64_t start_us = agdb__now_us();
     agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
-    char own[OWN_KEY];
+    char own[AGDB__OWN_KEY];
     agdb_tx_t tx;
     agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
 
@@ -81,7 +78,7 @@ static agdb_status_t run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_f
         return st;
     agdb__tx_begin(&tx, db, shard, &ours, start_us);
     tx.is_run = true;
-    st = set_key(&tx, &ours, own, fingerprint_of_tag(&ours), reterr);
+    st = agdb__tx_set_key(&tx, &ours, own, fingerprint_of_tag(&ours), reterr);
     if (st == AGDB_OK)
         st = agdb__tx_repeat(&tx.inner, fn, &tx, user, reterr);
     tell_replayed(&tx, &ours);
@@ -110,13 +107,8 @@ agdb_status_t agdb_run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_fn 
 /* --- an array ----------------------------------------------------------------------------------
  */
 
-typedef struct batch {
-    agdb_request_t request[AGDB_TX_STATEMENTS];
-    agdb__statement_t statement[AGDB_TX_STATEMENTS];
-} batch_t;
-
-static agdb_status_t check_arguments(const agdb_request_t *const *requests, size_t count,
-                                     agdb_error_t **reterr)
+agdb_status_t agdb__tx_check_array(const agdb_request_t *const *requests, size_t count,
+                                   agdb_error_t **reterr)
 {
     size_t i;
 
@@ -132,22 +124,24 @@ static agdb_status_t check_arguments(const agdb_request_t *const *requests, size
     return AGDB_OK;
 }
 
-static agdb_status_t take_requests(batch_t *batch, agdb_tx_t *tx,
-                                   const agdb_request_t *const *requests, size_t count,
-                                   agdb_error_t **reterr)
+agdb_status_t agdb__tx_take_array(agdb_tx_t *tx, const agdb_request_t *const *requests,
+                                  size_t count, agdb__tx_batch_t *ret, agdb_error_t **reterr)
 {
     agdb_status_t st = AGDB_OK;
     size_t i;
 
-    for (i = 0; st == AGDB_OK && i < count; i++) {
-        st = agdb__tx_request(tx, requests[i], &batch->request[i], reterr);
-        if (st != AGDB_OK)
-            agdb__error_prefix(reterr, "statement %zu of %zu: ", i + 1, count);
-        else
-            batch->statement[i] = agdb__statement_of(&batch->request[i], tx->inner.mode.read_only);
-    }
+    for (i = 0; st == AGDB_OK && i < count; i++)
+        st = agdb__tx_request(tx, requests[i], &ret->request[i], reterr);
+    if (st != AGDB_OK)
+        agdb__error_prefix(reterr, "statement %zu of %zu: ", i, count);
+    ret->count = count;
     return st;
 }
+
+typedef struct batch {
+    agdb__tx_batch_t of;
+    agdb__statement_t statement[AGDB_TX_STATEMENTS];
+} batch_t;
 
 static agdb_status_t query_tx(agdb_t *db, const agdb_tx_options_t *options,
                               const agdb_request_t *const *requests, size_t count, batch_t *batch,
@@ -158,16 +152,20 @@ static agdb_status_t query_tx(agdb_t *db, const agdb_tx_options_t *options,
         .statement = batch->statement, .count = count, .commit = true, .result = results};
     agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
-    char own[OWN_KEY];
+    char own[AGDB__OWN_KEY];
     agdb_tx_t tx;
+    size_t i;
     agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
 
     if (st != AGDB_OK)
         return st;
     agdb__tx_begin(&tx, db, shard, &ours, start_us);
-    st = take_requests(batch, &tx, requests, count, reterr);
+    st = agdb__tx_take_array(&tx, requests, count, &batch->of, reterr);
     if (st == AGDB_OK)
-        st = set_key(&tx, &ours, own, agdb__fingerprint_all(batch->request, count), reterr);
+        st = agdb__tx_set_key(&tx, &ours, own, agdb__fingerprint_all(batch->of.request, count),
+                              reterr);
+    for (i = 0; st == AGDB_OK && i < count; i++)
+        batch->statement[i] = agdb__statement_of(&batch->of.request[i], tx.inner.mode.read_only);
     if (st == AGDB_OK) {
         st = agdb__tx_fly(&tx.inner, &flight);
         if (st != AGDB_OK)
@@ -201,7 +199,7 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
     size_t i;
 
     if (st == AGDB_OK) {
-        st = check_arguments(requests, count, reterr);
+        st = agdb__tx_check_array(requests, count, reterr);
         if (st != AGDB_OK)
             return not_sent(st, reterr);
     }

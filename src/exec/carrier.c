@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 static void ring(agdb__timer_t *timer, void *user, uint64_t now_us);
+static void on_ready(agdb__interest_t *interest);
 
 /* --- having one --------------------------------------------------------------------------------
  */
@@ -26,7 +27,7 @@ agdb__carrier_t *agdb__carrier_new(agdb__feed_t *feed)
             return NULL;
         }
         c->timer.ring = ring;
-        c->interest.fd = -1;
+        c->interest = (agdb__interest_t){.fd = -1, .ready = on_ready};
     }
     c->feed = feed;
     c->kind = AGDB__CARRIER_IDLE;
@@ -432,8 +433,11 @@ static bool is_busy(const agdb__carrier_t *c)
     return c->kind == AGDB__CARRIER_GROUP || c->kind == AGDB__CARRIER_LONER;
 }
 
-void agdb__carrier_step(agdb__carrier_t *c)
+static void on_ready(agdb__interest_t *interest)
 {
+    agdb__carrier_t *c =
+        (agdb__carrier_t *)(void *)((char *)interest - offsetof(agdb__carrier_t, interest));
+
     if (!is_busy(c))
         return;
     (void)agdb__conn_step(c->lease.conn, agdb__now_us());

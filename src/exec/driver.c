@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/driver_impl.h"
+#include "exec/rider.h"
 #include "pool/group.h"
 
 #include <stddef.h>
@@ -64,7 +65,7 @@ void agdb__driver_unreserve(agdb__driver_t *driver, size_t count)
 /* --- a task's way ------------------------------------------------------------------------------
  */
 
-static void finish(agdb__driver_t *driver, agdb__task_t *task, agdb_status_t status)
+void agdb__driver_finish(agdb__driver_t *driver, agdb__task_t *task, agdb_status_t status)
 {
     task->status = status;
     task->state = AGDB__TASK_DONE;
@@ -92,25 +93,34 @@ static bool watch(agdb__driver_t *driver, agdb__shard_t *shard)
     return true;
 }
 
-static bool has_changed(const agdb__task_t *task)
+static agdb__call_t *call_of(agdb__task_t *task)
 {
-    agdb__board_t *board = &task->call.shard->board;
+    return task->tx_call != NULL ? task->tx_call : &task->call;
+}
 
-    return agdb__board_version(board) != task->call.version ||
+static bool has_changed(agdb__task_t *task)
+{
+    const agdb__call_t *call = call_of(task);
+    agdb__board_t *board = &call->shard->board;
+
+    return agdb__board_version(board) != call->version ||
            atomic_load_explicit(&board->closing, memory_order_relaxed);
 }
 
 static void fail_nomem(agdb__task_t *task, uint64_t now_us)
 {
-    (void)agdb__fail_nomem(&task->call.error);
-    agdb__error_outcome(&task->call.error, AGDB_OUTCOME_NOT_SENT);
-    agdb__call_failed(&task->call, now_us);
+    agdb__call_t *call = call_of(task);
+
+    (void)agdb__fail_nomem(&call->error);
+    agdb__error_outcome(&call->error, AGDB_OUTCOME_NOT_SENT);
+    agdb__call_failed(call, now_us);
 }
 
-/* False: it need not wait, or cannot: look again what is next. */
-static bool wait_for(agdb__driver_t *driver, agdb__task_t *task, uint64_t until_us, uint64_t now_us)
+/* False: it need not wait, or cannot. */
+bool agdb__driver_pause(agdb__driver_t *driver, agdb__task_t *task, uint64_t until_us,
+                        uint64_t now_us)
 {
-    if (!watch(driver, task->call.shard)) {
+    if (!watch(driver, call_of(task)->shard)) {
         fail_nomem(task, now_us);
         return false;
     }
@@ -125,15 +135,19 @@ static bool wait_for(agdb__driver_t *driver, agdb__task_t *task, uint64_t until_
 /* Brings a task to where it waits next. */
 static void place(agdb__driver_t *driver, agdb__task_t *task, uint64_t now_us)
 {
+    if (task->tx_call != NULL) {
+        agdb__rider_go(agdb__rider_of(task), now_us);
+        return;
+    }
     for (;;) {
         agdb__next_t next = agdb__call_next(&task->call, now_us);
 
         if (next.kind == AGDB__NEXT_OVER) {
-            finish(driver, task, agdb__call_finish(&task->call, &task->error));
+            agdb__driver_finish(driver, task, agdb__call_finish(&task->call, &task->error));
             return;
         }
         if (next.kind == AGDB__NEXT_WAIT) {
-            if (wait_for(driver, task, next.until_us, now_us))
+            if (agdb__driver_pause(driver, task, next.until_us, now_us))
                 return;
         } else {
             if (agdb__feed_add(driver, task->call.shard->nodes[next.node].pool, task, now_us))
@@ -158,7 +172,7 @@ void agdb__driver_answered(agdb__driver_t *driver, agdb__task_t *task, const agd
     agdb_status_t st = agdb__call_answered(&task->call, answer, now_us, &task->result);
 
     if (st == AGDB_OK)
-        finish(driver, task, AGDB_OK);
+        agdb__driver_finish(driver, task, AGDB_OK);
     else
         agdb__driver_failed(driver, task, NULL, now_us);
 }
@@ -169,7 +183,7 @@ static bool take_out(agdb__task_t *task)
     bool sent = task->state == AGDB__TASK_IN_FLIGHT;
 
     agdb__tasks_remove(task);
-    if (sent)
+    if (sent && task->carrier != NULL)
         task->carrier->member[task->place] = NULL;
     task->carrier = NULL;
     return sent;
@@ -185,6 +199,10 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
     if (task->state == AGDB__TASK_PAUSED) {
         (void)take_out(task);
         place(driver, task, now_us);
+        return;
+    }
+    if (task->tx_call != NULL) {
+        agdb__rider_ring(agdb__rider_of(task), now_us);
         return;
     }
     if (task->state == AGDB__TASK_QUEUED)
@@ -214,6 +232,13 @@ void agdb__driver_add(agdb__driver_t *driver, agdb__task_t *task, agdb__shard_t 
     agdb__driver_add_beside(driver, task, shard, request, now_us, now_us, 0);
 }
 
+void agdb__driver_add_rider(agdb__driver_t *driver, agdb__task_t *task, agdb__call_t *call)
+{
+    *task = (agdb__task_t){.timer = {.ring = ring}, .tx_call = call};
+    task->call.shard = call->shard;
+    driver->live++;
+}
+
 agdb__task_t *agdb__driver_take_done(agdb__driver_t *driver)
 {
     agdb__task_t *task = driver->done.head;
@@ -229,14 +254,14 @@ bool agdb__driver_drop(agdb__driver_t *driver, agdb__task_t *task)
     agdb__carrier_t *carrier = task->carrier;
     bool sent = take_out(task);
 
-    if (sent)
+    if (sent && carrier != NULL)
         agdb__carrier_given_up(carrier, agdb__now_us());
     agdb__timers_clear(&driver->timers, &task->timer);
     task->state = AGDB__TASK_OUT;
     driver->live--;
     agdb__driver_unreserve(driver, 1);
     sent = sent || task->call.may_have_happened;
-    if (!over)
+    if (!over && task->tx_call == NULL)
         agdb__call_abandon(&task->call, sent);
     return sent;
 }
@@ -274,6 +299,19 @@ void agdb__driver_fill(agdb__driver_t *driver)
     fill(driver, agdb__now_us());
 }
 
+static void hear_riders(agdb__driver_t *driver, uint64_t now_us)
+{
+    size_t n = driver->boarding.count; /* some may come back */
+    agdb__task_t *task = driver->boarding.head;
+
+    while (n-- > 0 && task != NULL) {
+        agdb__task_t *next = task->next;
+
+        agdb__rider_hear(agdb__rider_of(task), now_us);
+        task = next;
+    }
+}
+
 static void hear(agdb__driver_t *driver, uint64_t now_us)
 {
     size_t n = driver->paused.count;
@@ -283,6 +321,7 @@ static void hear(agdb__driver_t *driver, uint64_t now_us)
     for (feed = driver->feeds; feed != NULL; feed = feed->next)
         if (feed->wanting > 0)
             agdb__feed_hear(feed, now_us);
+    hear_riders(driver, now_us);
     while (n-- > 0 && task != NULL) {
         agdb__task_t *next = task->next;
 
@@ -297,8 +336,7 @@ static void hear(agdb__driver_t *driver, uint64_t now_us)
 static void on_ready(agdb__interest_t *interest, void *user)
 {
     (void)user;
-    agdb__carrier_step(
-        (agdb__carrier_t *)(void *)((char *)interest - offsetof(agdb__carrier_t, interest)));
+    interest->ready(interest);
 }
 
 uint64_t agdb__driver_next_us(const agdb__driver_t *driver)

@@ -4,6 +4,7 @@
  *     PAUSED         in `paused`, until its shard's view changes or its time comes
  *     QUEUED         at a feed (feed.h): the queue before one pool's connections
  *     IN_FLIGHT      a member of what a carrier (carrier.h), one claimed connection, has under way
+ *     a transaction's flight (exec/rider.h) waits for a connection and is on it by itself
  *     DONE           in `done`, with its result or error, until it is taken
  *
  * What other threads have to say (a connection is given, a view has changed) rings the bell. */
@@ -28,6 +29,7 @@ typedef struct agdb__driver {
     struct agdb__carrier *spare;
     struct agdb__vigil *vigils;
     agdb__tasks_t paused;
+    agdb__tasks_t boarding; /* riders that wait for a connection */
     agdb__tasks_t done;
     size_t live; /* tasks inside, those that are done too */
     uint64_t salt;

@@ -64,6 +64,14 @@ void agdb__driver_answered(agdb__driver_t *driver, agdb__task_t *task, const agd
 void agdb__driver_failed(agdb__driver_t *driver, agdb__task_t *task, agdb_error_t *take_error,
                          uint64_t now_us);
 
+/* The task has its end. */
+void agdb__driver_finish(agdb__driver_t *driver, agdb__task_t *task, agdb_status_t status);
+/* PAUSED until its shard's view has changed, or that time. False: look again what is next. */
+bool agdb__driver_pause(agdb__driver_t *driver, agdb__task_t *task, uint64_t until_us,
+                        uint64_t now_us);
+/* The task of a rider is the driver's, which has room for it. */
+void agdb__driver_add_rider(agdb__driver_t *driver, agdb__task_t *task, agdb__call_t *call);
+
 /* --- feed.c --- */
 /* Queues a task at its node. False: no memory. */
 bool agdb__feed_add(agdb__driver_t *driver, agdb__pool_t *pool, agdb__task_t *task,
@@ -92,8 +100,6 @@ agdb__wanted_t agdb__carrier_wanted(agdb__carrier_t *c, uint64_t now_us, agdb_er
 /* Goes on with a connection: takes its answers when they are there, gives it the next work. It may
  * be dropped on the way. */
 void agdb__carrier_go(agdb__carrier_t *c, uint64_t now_us);
-/* Its socket is ready. */
-void agdb__carrier_step(agdb__carrier_t *c);
 /* Nobody waits any more for a member of it: what runs alone is left to the keeper. */
 void agdb__carrier_given_up(agdb__carrier_t *c, uint64_t now_us);
 /* Gives up its claim or its connection, and is spare. Its tasks are not told. */

@@ -11,9 +11,12 @@
 enum { SPARE_MAX = 1024, SPARE_ROOM = 512, SPARE_ROOM_MAX = 65536 };
 
 typedef struct agdb__submission {
-    agdb__task_t task; /* of a scatter: its end only, the legs have tasks of their own */
+    agdb__task_t task; /* of a scatter or a rider: its end only, these have tasks of their own */
     agdb__scatter_t *scatter;
+    agdb__rider_t *rider;
+    struct agdb_tx *tx; /* whose flight the rider is */
     agdb_done_fn done;
+    agdb_tx_done_fn tx_done;
     void *user;
     uint64_t id;
     struct agdb__submission *next; /* spare */
@@ -138,6 +141,7 @@ static void register_submission(agdb__loop_t *loop, submission_t *s, agdb_done_f
                                 uint64_t *ret_id)
 {
     s->done = done;
+    s->tx_done = NULL;
     s->user = user;
     loop->outstanding++;
     if (ret_id != NULL)
@@ -159,6 +163,7 @@ agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
         return st;
     }
     s->scatter = NULL;
+    s->rider = NULL;
     agdb__copy_request(request, s->copy, &copy);
     agdb__driver_add(&loop->driver, &s->task, shard, &copy, agdb__now_us());
     register_submission(loop, s, done, user, ret_id);
@@ -179,9 +184,40 @@ agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatt
     }
     s->task = (agdb__task_t){.state = AGDB__TASK_OUT};
     s->scatter = take_scatter;
+    s->rider = NULL;
     agdb__scatter_begin(take_scatter, &loop->driver, s, agdb__now_us());
     register_submission(loop, s, done, user, ret_id);
     return AGDB_OK;
+}
+
+agdb_status_t agdb__loop_fly(agdb__loop_t *loop, struct agdb_tx *tx, agdb__rider_t *take_rider,
+                             agdb_done_fn done, agdb_tx_done_fn tx_done, void *user,
+                             uint64_t *ret_id, agdb_error_t **reterr)
+{
+    submission_t *s = NULL;
+    agdb_status_t st = reserve(loop, 1, 0, &s, reterr);
+
+    if (st != AGDB_OK) {
+        agdb__rider_free(take_rider);
+        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+        return st;
+    }
+    s->task = (agdb__task_t){.state = AGDB__TASK_OUT};
+    s->scatter = NULL;
+    s->rider = take_rider;
+    s->tx = tx;
+    register_submission(loop, s, done, user, ret_id);
+    s->tx_done = tx_done;
+    agdb__rider_begin(take_rider, &loop->driver, s);
+    return AGDB_OK;
+}
+
+void agdb__loop_forget_tx(agdb__loop_t *loop, uint64_t id)
+{
+    submission_t *s = agdb__handles_find(&loop->ids, id);
+
+    if (s != NULL)
+        s->tx = NULL;
 }
 
 /* --- giving up ---------------------------------------------------------------------------------
@@ -203,6 +239,9 @@ static void give_up(agdb__loop_t *loop, submission_t *s, agdb_status_t status, c
     } else if (s->scatter != NULL) {
         outcome = agdb__scatter_give_up(s->scatter, &loop->driver);
         agdb__tasks_append(&loop->ended, task);
+    } else if (s->rider != NULL) {
+        outcome = agdb__rider_give_up(s->rider);
+        agdb__tasks_append(&loop->ended, task);
     } else if (task->state == AGDB__TASK_DONE) {
         outcome = outcome_of_due(task);
         (void)agdb__driver_drop(&loop->driver, task);
@@ -215,7 +254,7 @@ static void give_up(agdb__loop_t *loop, submission_t *s, agdb_status_t status, c
     agdb__result_free(task->result);
     task->result = NULL;
     task->status = agdb__fail(&task->error, status, "%s", why);
-    if (s->scatter == NULL)
+    if (s->scatter == NULL && s->rider == NULL)
         agdb__error_place(&task->error, task->call.shard->name, NULL);
     agdb__error_outcome(&task->error, outcome);
 }
@@ -235,8 +274,9 @@ bool agdb__loop_cancel(agdb__loop_t *loop, uint64_t id)
 /* Its answer is there already, and will be told. */
 static bool is_answered(const submission_t *s)
 {
-    return s->scatter != NULL ? agdb__scatter_is_answered(s->scatter)
-                              : s->task.state == AGDB__TASK_DONE;
+    if (s->scatter != NULL)
+        return agdb__scatter_is_answered(s->scatter);
+    return (s->rider != NULL ? s->rider->task.state : s->task.state) == AGDB__TASK_DONE;
 }
 
 void agdb__loop_end_all(agdb__loop_t *loop, const char *why)
@@ -261,12 +301,27 @@ void agdb__loop_step(agdb__loop_t *loop, uint64_t until_us)
     agdb__driver_step(&loop->driver, loop->ended.count > 0 ? 0 : until_us);
 }
 
+static agdb__task_t *ended_flight(agdb__rider_t *rider)
+{
+    submission_t *s = rider->owner;
+
+    s->task.status = rider->task.status;
+    s->task.error = rider->task.error;
+    if (s->tx_done == NULL && rider->flight.count == 1) {
+        s->task.result = rider->result[0];
+        rider->result[0] = NULL;
+    }
+    return &s->task;
+}
+
 /* A leg may be the last of its scatter. */
 static agdb__task_t *whole_of(agdb__loop_t *loop, agdb__task_t *task)
 {
     agdb__scatter_t *scatter = task->scatter;
     submission_t *s;
 
+    if (task->tx_call != NULL)
+        return ended_flight(agdb__rider_of(task));
     if (scatter == NULL)
         return task;
     if (!agdb__scatter_took(scatter, &loop->driver, task))
@@ -299,7 +354,14 @@ bool agdb__loop_next_due(agdb__loop_t *loop, agdb__loop_end_t *ret)
     if (task == NULL)
         return false;
     s = submission_of(task);
-    *ret = (agdb__loop_end_t){s->done, s->user, task->status, task->result, task->error};
+    *ret = (agdb__loop_end_t){.done = s->done,
+                              .user = s->user,
+                              .status = task->status,
+                              .result = task->result,
+                              .error = task->error,
+                              .tx_done = s->tx_done,
+                              .rider = s->rider,
+                              .tx = s->rider != NULL ? s->tx : NULL};
     agdb__tasks_remove(task);
     agdb__scatter_free(s->scatter);
     agdb__error_free(task->call.error); /* of an attempt before one that was given up */

@@ -7,6 +7,7 @@
 #include "agencydb/loop.h"
 #include "exec/driver.h"
 #include "exec/handles.h"
+#include "exec/rider.h"
 #include "exec/scatter.h"
 
 struct agdb__submission;
@@ -32,6 +33,9 @@ typedef struct agdb__loop_end {
     agdb_status_t status;
     agdb_result_t *result;
     agdb_error_t *error;
+    agdb_tx_done_fn tx_done; /* of agdb_submit_tx, instead of `done` */
+    agdb__rider_t *rider;    /* of a transaction's: to be freed behind the call; has the results */
+    struct agdb_tx *tx;      /* whose flight has ended; NULL: nobody is to hear of it */
 } agdb__loop_end_t;
 
 agdb_status_t agdb__loop_init(agdb__loop_t *loop, size_t max, agdb_error_t **reterr);
@@ -46,6 +50,12 @@ agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
 agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatter,
                                  agdb_done_fn done, void *user, uint64_t *ret_id,
                                  agdb_error_t **reterr);
+/* A flight of a transaction, which takes the rider also on failure. `tx_done` or `done` is NULL. */
+agdb_status_t agdb__loop_fly(agdb__loop_t *loop, struct agdb_tx *tx, agdb__rider_t *take_rider,
+                             agdb_done_fn done, agdb_tx_done_fn tx_done, void *user,
+                             uint64_t *ret_id, agdb_error_t **reterr);
+/* The transaction of that flight is gone: its end is told without it. */
+void agdb__loop_forget_tx(agdb__loop_t *loop, uint64_t id);
 /* Ends one that is outstanding with CANCELLED. False: there is none. */
 bool agdb__loop_cancel(agdb__loop_t *loop, uint64_t id);
 /* Sends nothing any more. Takes the answers that are there, and ends all others with CLOSING. */

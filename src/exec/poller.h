@@ -13,6 +13,7 @@
 typedef struct agdb__interest {
     int fd;       /* -1: none; else the poller knows it */
     size_t place; /* the poller's */
+    void (*ready)(struct agdb__interest *interest);
 } agdb__interest_t;
 
 /* Given to `wait`. */

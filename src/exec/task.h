@@ -48,6 +48,7 @@ typedef struct agdb__task {
     agdb__learnt_t *learnt; /* at its node; NULL: never rides */
     uint64_t queued_us;
     struct agdb__scatter *scatter; /* whose leg it is; NULL: a request by itself */
+    agdb__call_t *tx_call; /* it is a rider's (exec/rider.h), whose transaction has this call */
 
     /* DONE */
     agdb_status_t status;

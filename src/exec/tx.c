@@ -74,6 +74,16 @@ agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr)
     return not_sent(AGDB_E_MISUSE, reterr);
 }
 
+agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr)
+{
+    if (tx->stand == AGDB__TX_COMMITTED)
+        return AGDB_OK;
+    if (tx->error == NULL)
+        return agdb__tx_check(tx, reterr);
+    agdb__error_move(reterr, agdb__error_dup(tx->error));
+    return tx->error->status;
+}
+
 void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight)
 {
     flight->deadline_us =
@@ -124,12 +134,20 @@ void agdb__tx_restart(agdb__tx_t *tx)
 /* --- what became of a flight -------------------------------------------------------------------
  */
 
-void agdb__tx_give_up(agdb__tx_t *tx, agdb__flight_t *flight)
+static void conclude(agdb__tx_t *tx, agdb__flight_t *flight)
 {
     flight->status = agdb__call_finish(&tx->call, &flight->error);
     agdb__error_free(tx->error);
     tx->error = agdb__error_dup(flight->error);
     agdb__savepoints_sent(&tx->savepoints);
+}
+
+void agdb__tx_give_up(agdb__tx_t *tx, agdb__flight_t *flight)
+{
+    flight->again = false;
+    tx->stand = AGDB__TX_UNDONE;
+    tx->may_repeat = false;
+    conclude(tx, flight);
 }
 
 /* No statement of it holds; the call's error says why. Decides whether it goes again. */
@@ -143,7 +161,7 @@ static void fail(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t stand,
     flight->again = flight->was_first && !call->over;
     tx->stand = flight->again ? AGDB__TX_FRESH : stand;
     if (!flight->again)
-        agdb__tx_give_up(tx, flight);
+        conclude(tx, flight);
     if (stand != AGDB__TX_BROKEN || flight->again)
         agdb__tx_end(tx, now_us);
 }
@@ -337,6 +355,22 @@ void agdb__tx_expire(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
         agdb__error_outcome(&tx->call.error, AGDB_OUTCOME_REJECTED);
     free_results(flight);
     fail(tx, flight, in_doubt ? AGDB__TX_IN_DOUBT : AGDB__TX_UNDONE, now_us);
+}
+
+agdb_outcome_t agdb__tx_cancel(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
+{
+    const bool in_doubt = flight->commit && !tx->mode.read_only;
+
+    tx->stand = in_doubt ? AGDB__TX_IN_DOUBT : AGDB__TX_UNDONE;
+    agdb__call_abandon(&tx->call, in_doubt);
+    agdb__error_free(tx->error);
+    tx->error = NULL;
+    (void)agdb__fail(&tx->error, AGDB_E_CANCELLED, "a request of the transaction was cancelled");
+    agdb__error_place(&tx->error, tx->call.shard->name, NULL);
+    agdb__error_outcome(&tx->error, in_doubt ? AGDB_OUTCOME_UNKNOWN : AGDB_OUTCOME_REJECTED);
+    free_results(flight);
+    agdb__tx_end(tx, now_us);
+    return in_doubt ? AGDB_OUTCOME_UNKNOWN : AGDB_OUTCOME_REJECTED;
 }
 
 void agdb__tx_late(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)

@@ -59,15 +59,17 @@ void agdb__tx_init(agdb__tx_t *tx, agdb__shard_t *shard, const agdb_tx_options_t
 /* Without a lease. */
 void agdb__tx_fini(agdb__tx_t *tx);
 
-/* Whether a flight may begin. If not, its error says why. `sql` of what is to be sent. */
+/* Whether a flight may begin. If not, the error says why. */
 agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr);
+/* Of one that is neither FRESH nor RUNNING: what its commit has come to, or why it cannot be. */
+agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr);
 /* Before a flight that needs a connection is driven. */
 void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight);
 /* The connection is the transaction's. */
 void agdb__tx_take(agdb__tx_t *tx, agdb__lease_t lease);
 /* None could be had, because of the call's error: the flight has ended, or goes again. */
 void agdb__tx_refuse(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
-/* agdb__call_next says OVER: the flight has ended. */
+/* agdb__call_next says OVER: the flight has ended, and the transaction with it. */
 void agdb__tx_give_up(agdb__tx_t *tx, agdb__flight_t *flight);
 /* True: in flight. False: it has landed. */
 bool agdb__tx_send(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
@@ -78,6 +80,8 @@ void agdb__tx_late(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
 /* Its time is over; the connection is IN_FLIGHT still, or DEAD of it. */
 void agdb__tx_expire(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
 
+/* Nobody waits any more for what is in flight: it is rolled back, if it can be. The outcome. */
+agdb_outcome_t agdb__tx_cancel(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
 /* A savepoint will be gone back to ahead of the next statement: what had failed is forgotten. */
 void agdb__tx_mend(agdb__tx_t *tx);
 /* What is not committed begins to be rolled back, and the connection goes back, to the keeper when

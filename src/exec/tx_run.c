@@ -23,9 +23,6 @@ static bool board(agdb__tx_t *tx, agdb__flight_t *flight)
         next = agdb__call_next(call, now_us);
     }
     if (next.kind == AGDB__NEXT_OVER) {
-        flight->again = false;
-        tx->stand = AGDB__TX_UNDONE;
-        tx->may_repeat = false;
         agdb__tx_give_up(tx, flight);
         return false;
     }
@@ -71,34 +68,14 @@ agdb_status_t agdb__tx_fly(agdb__tx_t *tx, agdb__flight_t *flight)
 /* --- its end -----------------------------------------------------------------------------------
  */
 
-static agdb_status_t fail_as_before(const agdb__tx_t *tx, agdb_error_t **reterr)
-{
-    const agdb_status_t st = tx->error != NULL ? tx->error->status : AGDB_E_NOMEM;
-
-    if (tx->stand == AGDB__TX_UNDONE && tx->error == NULL)
-        return agdb__tx_check(tx, reterr);
-    agdb__error_move(reterr, agdb__error_dup(tx->error));
-    return st;
-}
-
 agdb_status_t agdb__tx_commit(agdb__tx_t *tx, agdb_error_t **reterr)
 {
     agdb__flight_t flight = {.commit = true};
 
-    switch (tx->stand) {
-    case AGDB__TX_FRESH: /* nothing to commit */
-        if (tx->mode.once.key == NULL) {
-            tx->stand = AGDB__TX_COMMITTED;
-            return AGDB_OK;
-        }
-        break;
-    case AGDB__TX_RUNNING:
-        break;
-    case AGDB__TX_COMMITTED:
-        return AGDB_OK;
-    default:
-        return fail_as_before(tx, reterr);
-    }
+    if (tx->stand == AGDB__TX_FRESH && tx->mode.once.key == NULL)
+        tx->stand = AGDB__TX_COMMITTED; /* there is nothing to commit */
+    if (tx->stand != AGDB__TX_FRESH && tx->stand != AGDB__TX_RUNNING)
+        return agdb__tx_verdict(tx, reterr);
     (void)agdb__tx_fly(tx, &flight);
     agdb__error_move(reterr, flight.error);
     return flight.status;
