@@ -52,7 +52,7 @@ static const column_t k_columns[] = {
     {"f4",
      "float4",
      ORDERED | LOOSE | INEXACT,
-     {"0", "'-0'", "1.5", "-1e-20", "3e38", "'NaN'", "0.1"}},
+     {"0", "'-0'", "1.5", "-1e-20", "1e30", "'NaN'", "0.1"}},
     {"f8",
      "float8",
      ORDERED | LOOSE | INEXACT,
