@@ -97,3 +97,9 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
         *ret = agdb__topology_shard(&db->topology, keyspace, shard);
     return st;
 }
+
+agdb_status_t agdb__client_keyspace(agdb_t *db, const char *name, size_t *ret,
+                                    agdb_error_t **reterr)
+{
+    return find_keyspace(db->map, name, ret, reterr);
+}
