@@ -73,11 +73,11 @@ static void fail(agdb__ear_t *ear, agdb_status_t status, const char *sqlstate, c
 {
     const bool refused = agdb__probe_judge(status) == AGDB__HEALTH_REFUSED;
 
-    tell_all(ear, refused ? AGDB__HEARD_REFUSED : AGDB__HEARD_CUT, why);
-    close_conn(ear);
     ear->failures++;
     ear->open_us =
         agdb__after_ms(now_us, agdb__ear_backoff_ms(&ear->rng, ear->failures, status, sqlstate));
+    tell_all(ear, refused ? AGDB__HEARD_REFUSED : AGDB__HEARD_CUT, why);
+    close_conn(ear); /* and `sqlstate` with it */
 }
 
 void agdb__ear_drop(agdb__ear_t *ear, const char *why, uint64_t now_us)
