@@ -519,6 +519,123 @@ static void listeners_come_and_go_under_load(void **state)
         assert_int_equal(strtol(g_journal->line[i], NULL, 10), i + 1);
 }
 
+/* --- memory ------------------------------------------------------------------------------------
+ * Of the library; libpq has its own. */
+
+static _Thread_local int t_refuse; /* the n-th allocation of this thread, counted down; 0: none */
+static atomic_uint g_refuse_every; /* one in so many of all threads; 0: none */
+static atomic_uint g_turn;
+static atomic_long g_alive;
+
+static bool is_refused(void)
+{
+    const unsigned every = atomic_load(&g_refuse_every);
+
+    if (t_refuse > 0 && --t_refuse == 0)
+        return true;
+    return every != 0 && atomic_fetch_add(&g_turn, 1) % every == 0;
+}
+
+static void *scarce_alloc(size_t size, void *user)
+{
+    void *block = is_refused() ? NULL : malloc(size);
+
+    (void)user;
+    atomic_fetch_add(&g_alive, block != NULL);
+    return block;
+}
+
+static void *scarce_resize(void *block, size_t size, void *user)
+{
+    (void)user;
+    return is_refused() ? NULL : realloc(block, size);
+}
+
+static void scarce_release(void *block, void *user)
+{
+    (void)user;
+    atomic_fetch_sub(&g_alive, block != NULL);
+    free(block);
+}
+
+static int setup_scarce(void **state)
+{
+    static const agdb_allocator_t scarce = {scarce_alloc, scarce_resize, scarce_release, NULL};
+    const agdb_options_t options = {
+        .struct_size = sizeof options, .service = "listen test", .allocator = &scarce};
+
+    if (setup(state) != 0)
+        return -1;
+    cluster_close(g_db);
+    atomic_store(&g_alive, 0);
+    g_db = cluster_open_core("pool: { max: 2 }", "", &options);
+    return 0;
+}
+
+static int teardown_scarce(void **state)
+{
+    atomic_store(&g_refuse_every, 0);
+    return teardown(state) == 0 && atomic_load(&g_alive) == 0 ? 0 : -1;
+}
+
+static void listen_fails_at_each_allocation_and_leaves_nothing(void **state)
+{
+    agdb_listener_t *l = NULL;
+    agdb_error_t *error = NULL;
+    int failures = 0;
+    int i;
+
+    (void)state;
+    for (i = 1; l == NULL; i++) {
+        agdb_status_t st;
+
+        t_refuse = i;
+        st = agdb_listen(g_db, AGDB_LISTEN(.all_shards = true, .channel = "a"), journal_write,
+                         g_journal, &l, &error);
+        t_refuse = 0;
+        assert_int_equal(st, l != NULL ? AGDB_OK : AGDB_E_NOMEM);
+        failures += st != AGDB_OK;
+        agdb_error_clear(&error);
+    }
+    assert_true(failures > 0);
+    journal_wait(g_journal, 2);
+    assert_int_equal(agdb_unlisten(l), AGDB_OK);
+}
+
+/* Every third allocation of all threads is refused while connections die: what is told has no gap,
+ * and with memory the listener hears again. */
+static void scarce_memory_is_told_and_does_not_stay(void **state)
+{
+    agdb_listener_t *l = listen_east("a");
+    size_t count;
+    size_t i;
+
+    (void)state;
+    journal_wait(g_journal, 1);
+    atomic_store(&g_refuse_every, 3);
+    for (i = 0; i < 60; i++) {
+        direct_do(g_say, "SELECT pg_notify('a', g::text) FROM generate_series(1, 10) g");
+        if (i % 20 == 10)
+            direct_do(g_say, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                             " application_name = 'listen test'");
+        (void)poll(NULL, 0, 20);
+    }
+    atomic_store(&g_refuse_every, 0);
+    for (i = 0; !journal_ends_with(g_journal, "end"); i++) {
+        assert_true(i < 400);
+        direct_do(g_say, "NOTIFY a, 'end'");
+        (void)poll(NULL, 0, 50);
+    }
+    assert_int_equal(agdb_unlisten(l), AGDB_OK);
+    count = journal_count(g_journal);
+    for (i = 0; i < count; i++)
+        assert_int_equal(strtol(g_journal->line[i], NULL, 10), i + 1);
+    for (i = 0; i < count && strstr(g_journal->reason[i], "out of memory: ") == NULL; i++)
+        ;
+    assert_true(i < count);
+}
+
+#define SCARCE_TEST(f) cmocka_unit_test_setup_teardown(f, setup_scarce, teardown_scarce)
 #define LISTEN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -539,6 +656,8 @@ int main(void)
         LISTEN_TEST(what_is_not_right_is_refused),
         LISTEN_TEST(a_pgbouncer_is_refused_with_the_reason),
         LISTEN_TEST(listeners_come_and_go_under_load),
+        SCARCE_TEST(listen_fails_at_each_allocation_and_leaves_nothing),
+        SCARCE_TEST(scarce_memory_is_told_and_does_not_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

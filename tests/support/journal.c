@@ -86,6 +86,16 @@ size_t journal_count(journal_t *j)
     return count;
 }
 
+bool journal_ends_with(journal_t *j, const char *payload)
+{
+    bool same;
+
+    agdb__lock(&j->lock);
+    same = strcmp(j->payload, payload) == 0;
+    agdb__unlock(&j->lock);
+    return same;
+}
+
 void journal_wait(journal_t *j, size_t count)
 {
     const uint64_t until_us = agdb__after_ms(agdb__now_us(), PATIENCE_MS);

@@ -34,6 +34,8 @@ void journal_wait_inside(journal_t *journal);
 void journal_wait(journal_t *journal, size_t count);
 /* The number of lines now. */
 size_t journal_count(journal_t *journal);
+/* Whether that was the last payload. */
+bool journal_ends_with(journal_t *journal, const char *payload);
 /* Line `i`, from 0, is this, as soon as it is there. */
 void journal_expect(journal_t *journal, size_t i, const char *line);
 /* The line's number, kind and so on are checked by journal_expect: this is its reason. */
