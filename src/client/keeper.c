@@ -54,7 +54,7 @@ static void drop_connections(agdb__topology_t *t, uint32_t server, uint64_t now_
     for (i = 0; i < t->nendpoints; i++)
         if (t->endpoints[i].server == server) {
             agdb__pool_drop(t->endpoints[i].pool);
-            agdb__ear_drop(&t->endpoints[i].ear, "another server is behind the name", now_us);
+            agdb__ear_see_server(&t->endpoints[i].ear, &t->servers[server].probe.hello, now_us);
         }
 }
 

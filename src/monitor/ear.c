@@ -80,10 +80,19 @@ static void fail(agdb__ear_t *ear, agdb_status_t status, const char *sqlstate, c
     close_conn(ear); /* and `sqlstate` with it */
 }
 
-void agdb__ear_drop(agdb__ear_t *ear, const char *why, uint64_t now_us)
+/* One that is being made may be with either. */
+static bool is_with(const agdb__ear_t *ear, const agdb__hello_t *server)
 {
-    if (ear->conn != NULL)
-        fail(ear, AGDB_E_LOST, "", why, now_us);
+    const agdb__hello_t *hello = agdb__conn_hello(ear->conn);
+
+    return !ear->is_new && hello->started_us == server->started_us &&
+           hello->system_identifier == server->system_identifier;
+}
+
+void agdb__ear_see_server(agdb__ear_t *ear, const agdb__hello_t *server, uint64_t now_us)
+{
+    if (ear->conn != NULL && !is_with(ear, server))
+        fail(ear, AGDB_E_LOST, "", "another server is behind the name", now_us);
 }
 
 static void fail_of_error(agdb__ear_t *ear, uint64_t now_us)

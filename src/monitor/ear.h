@@ -40,8 +40,8 @@ void agdb__ear_leave(agdb__ear_t *ear, agdb__hearer_t *hearer);
 
 /* Goes as far as it can. */
 void agdb__ear_step(agdb__ear_t *ear, uint64_t now_us);
-/* Another server behind the name: what stands is with the old one. */
-void agdb__ear_drop(agdb__ear_t *ear, const char *why, uint64_t now_us);
+/* Another server is behind the name, and says this of itself: what stands with the old one ends. */
+void agdb__ear_see_server(agdb__ear_t *ear, const agdb__hello_t *server, uint64_t now_us);
 void agdb__ear_poll(const agdb__ear_t *ear, agdb__pollset_t *set);
 
 #endif

@@ -186,7 +186,8 @@ typedef struct agdb__channel_wish {
 } agdb__channel_wish_t;
 
 /* READY -> IN_FLIGHT: LISTEN or UNLISTEN for each, 1 to AGDB__GROUP_MAX, each in a transaction of
- * its own. MISUSE: nothing was sent; LOST, NOMEM: DEAD. */
+ * its own. MISUSE: nothing was sent; UNSUPPORTED (behind a pooler, declared or not), LOST, NOMEM:
+ * DEAD. */
 agdb_status_t agdb__conn_listen(agdb__conn_t *conn, const agdb__channel_wish_t *wish, size_t count,
                                 uint64_t deadline_us);
 /* READY again: the wish was committed, or the server's error. */

@@ -40,6 +40,15 @@ static bool queue_wish(agdb__conn_t *conn, const agdb__channel_wish_t *wish, boo
     return agdb__conn_queue_sql(conn, sql, AGDB__STEP_ANSWER) && agdb__conn_queue_sync(conn);
 }
 
+/* The process that answers is not the one that was logged in to: it may be another's tomorrow. */
+static agdb_status_t die_pooled(agdb__conn_t *conn)
+{
+    agdb__conn_die(conn, AGDB_E_UNSUPPORTED, AGDB_STAGE_EXECUTE,
+                   "a pooler stands between: LISTEN needs a session of its own, name the server "
+                   "itself in the map");
+    return AGDB_E_UNSUPPORTED;
+}
+
 agdb_status_t agdb__conn_listen(agdb__conn_t *conn, const agdb__channel_wish_t *wish, size_t count,
                                 uint64_t deadline_us)
 {
@@ -48,6 +57,8 @@ agdb_status_t agdb__conn_listen(agdb__conn_t *conn, const agdb__channel_wish_t *
     if (conn->state != AGDB__CONN_READY || conn->dirty || conn->gathering || count == 0 ||
         count > AGDB__GROUP_MAX)
         return AGDB_E_MISUSE;
+    if (PQbackendPID(conn->pg) != conn->hello.process)
+        return die_pooled(conn);
     agdb__conn_begin_work(conn, AGDB__WORK_LISTEN);
     conn->read_only = false;
     for (i = 0; i < count; i++)

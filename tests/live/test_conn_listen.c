@@ -188,6 +188,18 @@ static void nothing_is_asked_of_a_connection_that_is_busy(void **state)
     assert_int_equal(drive(g_conn), AGDB__CONN_READY);
 }
 
+/* As a pooler that nobody has declared makes it look. */
+static void another_process_than_the_one_logged_in_to_is_not_listened_to(void **state)
+{
+    const agdb__channel_wish_t one = {"a", true};
+
+    (void)state;
+    g_conn->hello.process++;
+    assert_int_equal(agdb__conn_listen(g_conn, &one, 1, soon_us()), AGDB_E_UNSUPPORTED);
+    assert_int_equal(agdb__conn_state(g_conn), AGDB__CONN_DEAD);
+    assert_non_null(strstr(agdb_error_message(agdb__conn_error(g_conn)), "pooler"));
+}
+
 #define LISTEN_TEST(f) cmocka_unit_test_setup_teardown(f, fresh, teardown)
 
 int main(void)
@@ -199,6 +211,7 @@ int main(void)
         LISTEN_TEST(what_comes_while_something_is_asked_is_heard),
         LISTEN_TEST(a_flood_of_the_largest_is_heard_whole_and_in_order),
         LISTEN_TEST(the_servers_end_is_noticed_behind_what_it_said),
+        LISTEN_TEST(another_process_than_the_one_logged_in_to_is_not_listened_to),
         LISTEN_TEST(nothing_is_asked_of_a_connection_that_is_busy),
     };
     return run_conn_tests(tests);

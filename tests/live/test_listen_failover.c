@@ -81,7 +81,7 @@ static void promote(const cluster_node_t *replica)
 {
     PGconn *pg = direct_open_admin(replica);
 
-    assert_string_equal(direct_text(pg, "SELECT pg_promote(true, 60)"), "t");
+    assert_int_equal(direct_number(pg, "SELECT pg_promote(true, 60)::int"), 1);
     PQfinish(pg);
 }
 
@@ -148,6 +148,28 @@ static void a_listener_follows_its_primary(void **state)
     journal_free(journal);
 }
 
+static void a_restart_is_missed_once(void **state)
+{
+    const cluster_node_t first = cluster_node("core", "east-1", "primary");
+    agdb_t *db = open_primaries();
+    journal_t *journal = journal_new();
+    agdb_listener_t *listener = listen_to(db, "east-1", journal);
+
+    (void)state;
+    journal_expect(journal, 0, "1 subscribed east-1");
+    cluster_signal(&first, SIGQUIT);
+    journal_expect(journal, 1, "2 lost east-1");
+    cluster_start(&first);
+    journal_expect(journal, 2, "3 missed east-1");
+    assert_string_equal(journal->node[2], "first");
+    (void)poll(NULL, 0, 3000); /* the keeper has seen that it is another run of the server */
+    say(&first, "again");
+    journal_expect(journal, 3, "4 notified east-1 again");
+    assert_int_equal(agdb_unlisten(listener), AGDB_OK);
+    cluster_close(db);
+    journal_free(journal);
+}
+
 /* Its connection still stands, and says what nobody should hear any more. */
 static void a_listener_leaves_a_primary_that_lives_on_behind_a_newer_one(void **state)
 {
@@ -175,6 +197,7 @@ static void a_listener_leaves_a_primary_that_lives_on_behind_a_newer_one(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_restart_is_missed_once),
         cmocka_unit_test(a_listener_leaves_a_primary_that_lives_on_behind_a_newer_one),
         cmocka_unit_test(a_listener_follows_its_primary),
     };

@@ -224,13 +224,17 @@ static void a_refused_channel_takes_no_other_along(void **state)
     assert_int_equal(g_fake.opened, 1);
 }
 
-static void drop_ends_what_stands(void **state)
+static void another_server_behind_the_name_ends_what_stands(void **state)
 {
     (void)state;
+    g_fake.hello.started_us = 5;
     assert_true(agdb__ear_join(&g_ear, "a", &g_hearer[0]));
     run(1, 10);
-    agdb__ear_drop(&g_ear, "another server", 11000);
-    run(12, 100);
+    agdb__ear_see_server(&g_ear, &g_fake.hello, 11000); /* the one that it is with */
+    assert_string_equal(g_told, "0C ");
+    g_fake.hello.started_us = 6;
+    agdb__ear_see_server(&g_ear, &g_fake.hello, 12000);
+    run(13, 100);
     assert_string_equal(g_told, "0C 0X 0C ");
     assert_int_equal(g_fake.opened, 2);
 }
@@ -286,7 +290,7 @@ int main(void)
         EAR_TEST(a_replica_is_not_listened_to),
         EAR_TEST(a_refused_login_is_told_and_tried_seldom),
         EAR_TEST(a_refused_channel_takes_no_other_along),
-        EAR_TEST(drop_ends_what_stands),
+        EAR_TEST(another_server_behind_the_name_ends_what_stands),
         EAR_TEST(without_memory_nobody_joins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
