@@ -51,6 +51,7 @@
 #include "agencydb/client.h"
 #include "agencydb/tx.h"
 #include "agencydb/loop.h"
+#include "agencydb/listen.h"
 #include "agencydb/status.h"
 /* clang-format on */
 

@@ -124,11 +124,11 @@ AGDB_API const char *agdb_shard_name(agdb_t *db, const char *keyspace, size_t in
 /* Ends the client: new and waiting calls return AGDB_E_CLOSING, running ones may end by
  * themselves. The handle is gone afterwards in any case, but in a forked child, where nothing is
  * touched. When calls are still running after timeout_ms, or loops are open, the last of them frees
- * the rest.
+ * the rest. Listeners end: their callbacks are not called any more, a running one is waited for.
  * @param db          the client; NULL is fine
  * @param timeout_ms  how long to wait for running calls
  * @return AGDB_OK, AGDB_E_TIMEOUT (calls were still running), AGDB_E_FORKED, AGDB_E_MISUSE (from
- *         inside a callback of a loop: nothing was done)
+ *         inside a callback of a loop, or of this client's listeners: nothing was done)
  * @threads one */
 AGDB_API agdb_status_t agdb_close(agdb_t *db, uint32_t timeout_ms);
 

@@ -208,5 +208,7 @@ agdb_status_t agdb_close(agdb_t *db, uint32_t timeout_ms)
         return st;
     if (db->fork_generation != agdb__fork_generation())
         return AGDB_E_FORKED;
+    if (agdb__post_is_here(db->listening.post)) /* it would wait for itself */
+        return AGDB_E_MISUSE;
     return agdb__client_close(db, agdb__after_ms(agdb__now_us(), timeout_ms));
 }

@@ -51,6 +51,7 @@ static void ending_unref(agdb__ending_t *e)
 /* Frees all but the ending. The keeper does not run any more, or never did. */
 static void client_free(agdb_t *db)
 {
+    agdb__listening_fini(&db->listening);
     agdb__topology_fini(&db->topology);
     agdb__resolver_free(db->resolver);
     agdb__pollset_fini(&db->pollset);
@@ -95,6 +96,7 @@ static void init_fields(agdb_t *db, agdb_map_t *map, const agdb_options_t *optio
     db->login = options->login != NULL ? agdb__strdup(options->login) : NULL;
     db->resolver = agdb__resolver_new(agdb__keeper_wake, db);
     db->has_loops_lock = agdb__mutex_init(&db->loops_lock);
+    db->listening.post = agdb__post_new(agdb__keeper_wake, db);
 }
 
 agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
@@ -114,7 +116,7 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
         goto out;
     }
     if (db->ending == NULL || db->service == NULL || db->resolver == NULL || !db->has_loops_lock ||
-        (options->login != NULL && db->login == NULL)) {
+        db->listening.post == NULL || (options->login != NULL && db->login == NULL)) {
         (void)agdb__fail_nomem(reterr);
         goto out;
     }
@@ -127,7 +129,8 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
                                                       .allow_unstamped = options->allow_unstamped,
                                                       .resolver = db->resolver,
                                                       .wake = agdb__keeper_wake,
-                                                      .wake_user = db},
+                                                      .wake_user = db,
+                                                      .hear = agdb__listening_hear},
                               &db->topology, reterr);
     if (st != AGDB_OK)
         goto out;
@@ -158,6 +161,7 @@ static void shut(agdb_t *db)
     agdb__lock(&db->loops_lock);
     agdb__watchers_tell(&db->loops);
     agdb__unlock(&db->loops_lock);
+    agdb__post_stop(db->listening.post);
     agdb__keeper_wake(db);
     agdb__gate_leave(&db->gate); /* from here on the keeper may free everything */
 }

@@ -9,6 +9,7 @@
 #include "base/gate.h"
 #include "base/log.h"
 #include "base/sync.h"
+#include "client/listening.h"
 #include "client/topology.h"
 #include "exec/scatter.h"
 
@@ -39,6 +40,8 @@ struct agdb {
     bool has_loops_lock;
     agdb__watchers_t loops; /* under it: told when the client closes */
 
+    agdb__listening_t listening;
+
     pthread_t keeper;
     int wake_fd;
     atomic_bool woken;       /* the keeper will look: no need to write to wake_fd */
@@ -65,6 +68,9 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
  * agdb__free(ret->shards), which holds the rest, too. */
 agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
                                    agdb_error_t **reterr);
+/* The same for all shards of a keyspace: its number in the map. */
+agdb_status_t agdb__client_keyspace(agdb_t *db, const char *name, size_t *ret,
+                                    agdb_error_t **reterr);
 
 agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
                                       agdb_error_t **reterr);

@@ -47,13 +47,15 @@ static void take_turns(agdb__topology_t *t, uint32_t number)
 }
 
 /* Another server behind the same name, while the old one is up: what stands is with the old one. */
-static void drop_connections(agdb__topology_t *t, uint32_t server)
+static void drop_connections(agdb__topology_t *t, uint32_t server, uint64_t now_us)
 {
     size_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        if (t->endpoints[i].server == server)
+        if (t->endpoints[i].server == server) {
             agdb__pool_drop(t->endpoints[i].pool);
+            agdb__ear_see_server(&t->endpoints[i].ear, &t->servers[server].probe.hello, now_us);
+        }
 }
 
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
@@ -67,7 +69,7 @@ static void step_servers(agdb__topology_t *t, uint64_t now_us)
         take_turns(t, i);
         t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
         if (agdb__probe_take_move(&t->servers[i].probe))
-            drop_connections(t, i);
+            drop_connections(t, i, now_us);
     }
 }
 
@@ -151,8 +153,10 @@ static void collect(agdb_t *db, uint64_t now_us)
     agdb__pollset_add(set, db->wake_fd, POLLIN);
     for (i = 0; i < t->nservers; i++)
         agdb__probe_poll(&t->servers[i].probe, set);
-    for (i = 0; i < t->nendpoints; i++)
+    for (i = 0; i < t->nendpoints; i++) {
         agdb__pool_poll(t->endpoints[i].pool, now_us, set);
+        agdb__ear_poll(&t->endpoints[i].ear, set);
+    }
     if (agdb__gate_is_closed(&db->gate))
         agdb__pollset_wake(set, now_us + CLOSING_LOOK_US);
 }
@@ -163,13 +167,15 @@ void agdb__keeper_run(agdb_t *db)
     for (;;) {
         uint64_t now_us = agdb__now_us();
 
-        if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0)
+        if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0 &&
+            agdb__post_is_still(db->listening.post))
             return;
         step_servers(&db->topology, now_us);
         step_pools(&db->topology, now_us); /* closes what was left with a server that has gone */
         cancel_left(&db->topology, now_us);
         agdb__refresh(db);
         watch_replicas(&db->topology);
+        agdb__listening_step(&db->listening, &db->topology, now_us);
         collect(db, now_us);
         agdb__pollset_wait(&db->pollset);
         drain_wake(db);

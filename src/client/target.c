@@ -220,3 +220,9 @@ agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, ag
     agdb__free(m.shard_of);
     return st;
 }
+
+agdb_status_t agdb__client_keyspace(agdb_t *db, const char *name, size_t *ret,
+                                    agdb_error_t **reterr)
+{
+    return find_keyspace(db->map, name, ret, reterr);
+}

@@ -163,6 +163,7 @@ static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
 
     if (at == t->nendpoints) {
         fill_endpoint(e, keyspace, node, env);
+        agdb__ear_init(&e->ear, &e->login, env->resolver, env->hear);
         e->server = find_server(t, node);
         t->nendpoints++;
         if (e->server == t->nservers) {
@@ -302,6 +303,7 @@ void agdb__topology_fini(agdb__topology_t *t)
 
     for (i = 0; i < t->nendpoints; i++) {
         agdb__pool_free(t->endpoints[i].pool);
+        agdb__ear_fini(&t->endpoints[i].ear);
         agdb__free(t->endpoints[i].expect);
     }
     for (i = 0; i < t->nservers; i++)

@@ -5,6 +5,7 @@
 
 #include "exec/shard.h"
 #include "map/model.h"
+#include "monitor/ear.h"
 #include "monitor/probe.h"
 
 enum { AGDB__LOGIN_OPTIONS = 16 };
@@ -29,6 +30,7 @@ typedef struct agdb__endpoint {
     agdb__identity_t *expect;
     agdb__pool_limits_t limits;
     agdb__pool_t *pool;
+    agdb__ear_t ear;
     uint32_t server;
     bool changed;
 } agdb__endpoint_t;
@@ -77,6 +79,7 @@ typedef struct agdb__topology_env {
     agdb__resolver_t *resolver;
     void (*wake)(void *user);
     void *wake_user;
+    agdb__ear_fn hear; /* what those who listen are told */
 } agdb__topology_env_t;
 
 /* `map` and what `env` points to are borrowed for the topology's life. */

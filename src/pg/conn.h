@@ -180,6 +180,32 @@ size_t agdb__conn_group_end(agdb__conn_t *conn);
 agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
                                              struct pg_result **ret_rows, agdb_error_t **reterr);
 
+/* --- listening ----------------------------------------------------------------------------------
+ *
+ * A connection that is kept for what the server says unasked. Its owner calls agdb__conn_hear
+ * whenever the socket is readable, and steps it while it is IN_FLIGHT. */
+typedef struct agdb__channel_wish {
+    const char *channel; /* exact, 63 bytes at most; quoted when it is sent */
+    bool listen;         /* false: no more */
+} agdb__channel_wish_t;
+
+/* READY -> IN_FLIGHT: LISTEN or UNLISTEN for each, 1 to AGDB__GROUP_MAX, each in a transaction of
+ * its own. MISUSE: nothing was sent; UNSUPPORTED (behind a pooler, declared or not), LOST, NOMEM:
+ * DEAD. */
+agdb_status_t agdb__conn_listen(agdb__conn_t *conn, const agdb__channel_wish_t *wish, size_t count,
+                                uint64_t deadline_us);
+/* READY again: the wish was committed, or the server's error. */
+agdb_status_t agdb__conn_listened(agdb__conn_t *conn, size_t i, agdb_error_t **reterr);
+/* READY -> IN_FLIGHT: back in READY the server has shown that it lives. */
+agdb_status_t agdb__conn_ping(agdb__conn_t *conn, uint64_t deadline_us);
+
+/* Both texts are borrowed for the length of the call; `process` has sent it. */
+typedef void (*agdb__notified_fn)(void *user, const char *channel, const char *payload,
+                                  int process);
+/* READY or IN_FLIGHT: gives each notification that has come, and returns how many; in READY it
+ * reads first, within limits, and at the end of the stream the connection is DEAD. */
+size_t agdb__conn_hear(agdb__conn_t *conn, agdb__notified_fn each, void *user);
+
 /* Ends the connection, whatever it is doing: DEAD with the status LOST and this reason. */
 void agdb__conn_abort(agdb__conn_t *conn, const char *why);
 

@@ -63,7 +63,8 @@ typedef enum agdb__work {
     AGDB__WORK_TX,
     AGDB__WORK_HELLO,
     AGDB__WORK_IDENTITY,
-    AGDB__WORK_WAY /* a Sync with nothing to do */
+    AGDB__WORK_WAY,   /* a Sync with nothing to do */
+    AGDB__WORK_LISTEN /* LISTEN and UNLISTEN, each under its Sync */
 } agdb__work_t;
 
 typedef enum agdb__tx_state {

@@ -29,7 +29,8 @@ struct agdb__conn {
     bool tx_was_there;
     const agdb__tx_mode_t *opening;
     agdb__statement_t statement;
-    int pipe[2]; /* readable: what poll() sees of an answer */
+    bool refused[AGDB__GROUP_MAX]; /* of the wishes in flight */
+    int pipe[2];                   /* readable: what poll() sees of an answer */
 };
 
 fake_script_t g_fake;
@@ -558,4 +559,55 @@ void agdb__conn_tx_drop(agdb__conn_t *conn)
         note("ROLLBACK |");
     conn->in_tx = false;
     conn->tx_was_there = false;
+}
+
+/* --- listening --- */
+
+/* Answered in the next step, or when the test says so. */
+agdb_status_t agdb__conn_ping(agdb__conn_t *conn, uint64_t deadline_us)
+{
+    assert(conn->state == AGDB__CONN_READY);
+    g_fake.pings++;
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    conn->deadline_us = deadline_us;
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_listen(agdb__conn_t *conn, const agdb__channel_wish_t *wish, size_t count,
+                                uint64_t deadline_us)
+{
+    size_t i;
+
+    assert(conn->state == AGDB__CONN_READY && count > 0 && count <= AGDB__GROUP_MAX);
+    for (i = 0; i < count; i++) {
+        const size_t len = strlen(g_fake.wishes);
+
+        snprintf(g_fake.wishes + len, sizeof g_fake.wishes - len, "%c%s ",
+                 wish[i].listen ? '+' : '-', wish[i].channel);
+        conn->refused[i] = g_fake.refused != NULL && strcmp(g_fake.refused, wish[i].channel) == 0;
+    }
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    conn->deadline_us = deadline_us;
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_listened(agdb__conn_t *conn, size_t i, agdb_error_t **reterr)
+{
+    assert(conn->state == AGDB__CONN_READY);
+    return conn->refused[i] ? agdb__fail(reterr, AGDB_E_SERVER, "scripted refusal") : AGDB_OK;
+}
+
+size_t agdb__conn_hear(agdb__conn_t *conn, agdb__notified_fn each, void *user)
+{
+    const unsigned count = g_fake.nheard;
+    unsigned i;
+
+    if (conn->state != AGDB__CONN_READY && conn->state != AGDB__CONN_IN_FLIGHT)
+        return 0;
+    for (i = 0; i < count; i++)
+        each(user, g_fake.heard[i][0], g_fake.heard[i][1], 99);
+    g_fake.nheard = 0;
+    if (g_fake.dead_when_heard && conn->state == AGDB__CONN_READY)
+        die(conn, AGDB_E_LOST, "");
+    return count;
 }

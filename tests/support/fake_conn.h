@@ -39,8 +39,14 @@ typedef struct fake_script {
     bool die_when_sent;        /* and the connection with it */
     agdb__conn_t *held[64];
     unsigned nheld;
-    bool can_be_left;   /* what is in flight */
-    bool was_cancelled; /* what was left, as the server says */
+    char wishes[512];        /* kept by the fake: "+a -b " for LISTEN a, UNLISTEN b */
+    unsigned pings;          /* counted by the fake */
+    const char *refused;     /* LISTEN of this channel is; NULL: of none */
+    const char *heard[8][2]; /* channel and payload: heard in the next look, then forgotten */
+    unsigned nheard;
+    bool dead_when_heard; /* behind that the stream has ended */
+    bool can_be_left;     /* what is in flight */
+    bool was_cancelled;   /* what was left, as the server says */
 } fake_script_t;
 
 extern fake_script_t g_fake;
