@@ -160,6 +160,24 @@ void cli_escape_key(cli_buf_t *buf, const void *key, size_t len)
     }
 }
 
+void cli_buf_shown(cli_buf_t *buf, const char *text, size_t len)
+{
+    size_t i;
+
+    cli_buf_add(buf, "", 0);
+    for (i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\n')
+            cli_buf_text(buf, "\\n");
+        else if (c == '\t')
+            cli_buf_text(buf, "\\t");
+        else if (c < 0x20 || c == 0x7f)
+            cli_buf_format(buf, "\\x%02x", c);
+        else
+            cli_buf_add(buf, &text[i], 1);
+    }
+}
+
 void cli_hex(cli_buf_t *buf, const void *data, size_t len)
 {
     const unsigned char *bytes = data;

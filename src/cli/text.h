@@ -34,6 +34,8 @@ void cli_print_take(const char *text, size_t len, void *user);
 
 /* The text between two `quote`s, with those inside doubled: for SQL and for configuration files. */
 char *cli_quoted(const char *text, char quote);
+/* Text for people, on one line: control characters are shown as \n, \t, \xHH. */
+void cli_buf_shown(cli_buf_t *buf, const char *text, size_t len);
 /* Key bytes for people: what is outside printable ASCII, tab and backslash become \xHH. */
 void cli_escape_key(cli_buf_t *buf, const void *key, size_t len);
 void cli_hex(cli_buf_t *buf, const void *data, size_t len);
