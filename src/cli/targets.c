@@ -32,6 +32,25 @@ cli_targets_t cli_targets_pick(const agdb_map_t *map, const char *keyspace, cons
     return targets;
 }
 
+cli_names_t cli_map_users(const agdb_map_t *map, size_t keyspace, size_t shard)
+{
+    size_t nodes = agdb_map_node_count(map, keyspace, shard);
+    cli_names_t users = {0};
+    size_t i;
+    size_t u;
+
+    for (i = 0; i < nodes; i++) {
+        const char *user = cli_node_setting(map, keyspace, shard, i, "connection.user");
+        for (u = 0; u < users.count && strcmp(users.items[u], user) != 0; u++)
+            ;
+        if (u < users.count)
+            continue;
+        users.items = cli_grow(users.items, users.count, sizeof *users.items);
+        users.items[users.count++] = user;
+    }
+    return users;
+}
+
 typedef struct crew {
     pthread_mutex_t lock;
     size_t next;

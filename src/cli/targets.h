@@ -20,6 +20,14 @@ typedef struct cli_targets {
 /* NULL: every keyspace, every shard. */
 cli_targets_t cli_targets_pick(const agdb_map_t *map, const char *keyspace, const char *shard);
 
+typedef struct cli_names {
+    const char **items;
+    size_t count;
+} cli_names_t;
+
+/* The users as which clients log in to the nodes of a shard, each once. */
+cli_names_t cli_map_users(const agdb_map_t *map, size_t keyspace, size_t shard);
+
 /* Calls `work` once with each number below `count`, from up to `jobs` threads, and returns when all
  * is done. */
 void cli_crew(size_t count, uint64_t jobs, void (*work)(size_t index, void *user), void *user);
