@@ -48,6 +48,7 @@
 #include "agencydb/log.h"
 #include "agencydb/map.h"
 #include "agencydb/client.h"
+#include "agencydb/tx.h"
 #include "agencydb/loop.h"
 #include "agencydb/status.h"
 /* clang-format on */

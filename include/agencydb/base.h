@@ -54,6 +54,7 @@ extern "C" {
 
 typedef enum agdb_status_code {
     AGDB_OK = 0,
+    AGDB_ROLLBACK = 1, /* what a transaction's function may return; no call returns it */
 #define AGDB__ENUM(name, value, text) AGDB_E_##name = (value),
     AGDB_STATUS_MAP(AGDB__ENUM)
 #undef AGDB__ENUM

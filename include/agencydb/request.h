@@ -23,6 +23,9 @@ typedef enum agdb_access {
     AGDB_READ_REPLICA_OK = 4 /* on a replica; on the primary when there is none */
 } agdb_access_t;
 
+/* A transaction (agencydb/tx.h). @threads one */
+typedef struct agdb_tx agdb_tx_t;
+
 /* How a value is kept inside agdb_value_t. For the makers below; not for callers. */
 typedef enum agdb_value_kind {
     AGDB_VALUE_NULL = 0,
@@ -245,6 +248,8 @@ typedef struct agdb_request {
                                     until the answer is there */
     uint32_t max_lag_ms;         /* AGDB_READ_BOUNDED: what it shows is at most so old. Replicas are
                                     asked every second: below 1000 the primary answers most of the time */
+    agdb_tx_t *tx;               /* run it in this transaction, which says the rest */
+    bool commit;                 /* and commit that in the same round trip; not if it fails */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

@@ -13,6 +13,8 @@ const char *agdb_status_name(agdb_status_t status)
 #undef NAME
     case AGDB_OK:
         return "OK";
+    case AGDB_ROLLBACK:
+        return "ROLLBACK";
     case AGDB_E__MIN:
         break;
     }
@@ -29,6 +31,8 @@ const char *agdb_status_text(agdb_status_t status)
 #undef TEXT
     case AGDB_OK:
         return "success";
+    case AGDB_ROLLBACK:
+        return "roll the transaction back";
     case AGDB_E__MIN:
         break;
     }

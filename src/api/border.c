@@ -102,8 +102,15 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
     return check_access(r, reterr);
 }
 
-agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                   agdb__shard_t **ret_shard, agdb_error_t **reterr)
+static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
+{
+    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return st;
+}
+
+agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ours,
+                                agdb_error_t **reterr)
 {
     agdb_status_t st;
 
@@ -112,11 +119,38 @@ agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agd
     st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "request", reterr);
     if (st == AGDB_OK)
         st = check_request(ours, reterr);
-    if (st == AGDB_OK)
-        return agdb__client_target(db, ours, ret_shard, reterr);
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
+    return st == AGDB_OK ? st : not_sent(st, reterr);
+}
+
+agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__shard_t **ret_shard,
+                                 agdb_error_t **reterr)
+{
+    agdb_status_t st = check_request(ours, reterr);
+
+    return st == AGDB_OK ? agdb__client_target(db, ours, ret_shard, reterr) : not_sent(st, reterr);
+}
+
+static agdb_status_t check_no_tx(const agdb_request_t *ours, agdb_error_t **reterr)
+{
+    if (ours->tx != NULL)
+        return agdb__fail(reterr, AGDB_E_INVAL,
+                          "the statements of a transaction have an order, the requests of this "
+                          "call have none: use agdb_query, or agdb_query_tx");
+    if (ours->commit)
+        return agdb__fail(reterr, AGDB_E_INVAL, ".commit is of requests with a .tx");
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                   agdb__shard_t **ret_shard, agdb_error_t **reterr)
+{
+    agdb_status_t st = agdb__border_take(theirs, ours, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    if (ours->tx != NULL || ours->commit)
+        return not_sent(check_no_tx(ours, reterr), reterr);
+    return agdb__client_target(db, ours, ret_shard, reterr);
 }
 
 static _Thread_local unsigned t_callbacks;

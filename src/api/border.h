@@ -15,7 +15,13 @@ void agdb__border_leave(agdb_t *db, const agdb_allocator_t *outer);
 agdb_status_t agdb__border_copy(void *ours, size_t our_size, const void *theirs, size_t their_size,
                                 const char *what, agdb_error_t **reterr);
 
-/* Copies and checks a request, and finds its shard. */
+/* Copies and checks a request; its target is not looked up. */
+agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ours,
+                                agdb_error_t **reterr);
+/* Checks one of our own making, and finds its shard. */
+agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__shard_t **ret_shard,
+                                 agdb_error_t **reterr);
+/* Copies and checks a request that is of no transaction, and finds its shard. */
 agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
                                    agdb__shard_t **ret_shard, agdb_error_t **reterr);
 

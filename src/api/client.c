@@ -1,7 +1,7 @@
 /* agencydb/client.h */
 #include "client/client.h"
 
-#include "api/border.h"
+#include "api/tx.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -121,6 +121,8 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
     agdb_request_t ours;
     agdb_status_t st = agdb__border_may_wait(reterr);
 
+    if (st == AGDB_OK && agdb__tx_of(request) != NULL)
+        return agdb__tx_query(db, request, ret, reterr);
     if (st == AGDB_OK)
         st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)

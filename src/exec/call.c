@@ -8,6 +8,18 @@
 #include "exec/parked.h"
 #include "exec/retry.h"
 
+agdb__statement_t agdb__statement_of(const agdb_request_t *request, bool read_only)
+{
+    return (agdb__statement_t){.sql = request->sql,
+                               .hash = agdb__statement_hash(request->sql, strlen(request->sql)),
+                               .params = request->params,
+                               .nparams = request->nparams,
+                               .read_only = read_only,
+                               .max_rows = request->max_rows,
+                               .max_bytes = request->max_bytes != 0 ? request->max_bytes
+                                                                    : AGDB_MAX_BYTES_DEFAULT};
+}
+
 void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_request_t *request,
                       uint64_t start_us, uint64_t salt)
 {
@@ -16,15 +28,7 @@ void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_reque
     agdb__budget_earn(&shard->budget);
     *call = (agdb__call_t){
         .shard = shard,
-        .statement = {.sql = request->sql,
-                      .hash = agdb__statement_hash(request->sql, strlen(request->sql)),
-                      .params = request->params,
-                      .nparams = request->nparams,
-                      .read_only = request->access != AGDB_WRITE,
-                      .wants_position = request->access == AGDB_WRITE && request->session != NULL,
-                      .max_rows = request->max_rows,
-                      .max_bytes =
-                          request->max_bytes != 0 ? request->max_bytes : AGDB_MAX_BYTES_DEFAULT},
+        .statement = agdb__statement_of(request, request->access != AGDB_WRITE),
         .access = request->access,
         .session = request->session,
         .age_us = (uint64_t)request->max_lag_ms * 1000,
@@ -34,6 +38,7 @@ void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_reque
         .deadline_us = agdb__after_ms(start_us, ms),
         .salt = salt,
     };
+    call->statement.wants_position = request->access == AGDB_WRITE && request->session != NULL;
     if (request->idempotency_key != NULL)
         call->statement.once = (agdb__once_t){request->key.data, request->key.len,
                                               request->idempotency_key, agdb__fingerprint(request)};
@@ -272,7 +277,7 @@ static agdb_status_t check_fresh(agdb__call_t *call, uint64_t read_us)
     return AGDB_E_NOT_FRESH;
 }
 
-static agdb_status_t check_answer(agdb__call_t *call, uint64_t read_us)
+agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us)
 {
     agdb_status_t st;
 
@@ -290,7 +295,7 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
     agdb_status_t st = wrap_result(call, answer, now_us, &res);
 
     if (st == AGDB_OK)
-        st = check_answer(call, now_us - answer->exec_us);
+        st = agdb__call_check_answer(call, now_us - answer->exec_us);
     if (st != AGDB_OK) {
         agdb__result_free(res);
         return st;
@@ -316,6 +321,7 @@ static agdb__retry_t judge(agdb__call_t *call)
         .read_only = call->statement.read_only,
         .idempotent = call->idempotent,
         .on_primary = call->on_primary,
+        .patient = call->patient,
         .number = call->attempts,
     };
 
@@ -345,10 +351,14 @@ static bool is_repeated(const agdb__retry_t *retry)
     return retry->kind == AGDB__RETRY_LATER || retry->kind == AGDB__RETRY_ELSEWHERE;
 }
 
-/* What no server has felt costs nothing. */
+/* What no server has felt costs nothing. Conflicts are no sign of a sick server: who is patient
+ * pays with pauses. */
 static bool may_repeat(agdb__call_t *call)
 {
-    return call->error->outcome == AGDB_OUTCOME_NOT_SENT ||
+    const agdb_error_t *error = call->error;
+
+    return error->outcome == AGDB_OUTCOME_NOT_SENT ||
+           (call->patient && agdb__sql_classify(error->sqlstate, NULL) == AGDB__SQL_RETRY) ||
            agdb__budget_spend(&call->shard->budget);
 }
 
@@ -367,6 +377,8 @@ void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
 
     agdb__error_place(&call->error, call->shard->name, node->name);
     retry = judge(call);
+    if (call->is_last)
+        retry.kind = AGDB__RETRY_NO;
     if (is_repeated(&retry) && !may_repeat(call)) {
         agdb__error_prefix(&call->error, "not repeated, too many calls of the shard are: ");
         retry.kind = AGDB__RETRY_NO;

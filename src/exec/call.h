@@ -44,6 +44,8 @@ typedef struct agdb__call {
     bool alone;     /* never in a group */
     bool is_parked; /* counted among the shard's */
     bool may_have_happened;
+    bool is_last;          /* nobody could repeat this attempt */
+    bool patient;          /* conflicts with others are tried until the deadline */
     bool over;             /* the last failure was final */
     bool on_primary;       /* `node` was chosen as the primary */
     bool is_ahead;         /* its session has seen a newer history than the keeper */
@@ -62,6 +64,9 @@ typedef struct agdb__call {
     agdb_error_t *error; /* of the last attempt */
 } agdb__call_t;
 
+/* What the request runs, without what a call adds. */
+agdb__statement_t agdb__statement_of(const agdb_request_t *request, bool read_only);
+
 /* `request` is checked already; what it points to is borrowed until the end. Its time
  * (timeout_ms, 0: the shard's) counts from `start_us`. */
 void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_request_t *request,
@@ -75,6 +80,10 @@ agdb_status_t agdb__call_check_chosen(agdb__call_t *call);
 /* A write was refused because the view has changed since its node was chosen: whether the node is
  * still the primary, so that the attempt goes on by the new view. */
 bool agdb__call_stands(agdb__call_t *call);
+
+/* Whether an answer can be believed by what is known of the shard now; `read_us` is when it was
+ * sent. On failure the call's error says why not. */
+agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us);
 
 /* How an attempt was answered. */
 typedef struct agdb__answer {

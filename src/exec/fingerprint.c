@@ -44,12 +44,27 @@ static uint64_t add_value(uint64_t so_far, const agdb_value_t *v)
     }
 }
 
-uint64_t agdb__fingerprint(const agdb_request_t *request)
+static uint64_t add_request(uint64_t so_far, const agdb_request_t *request)
 {
-    uint64_t sum = mix(0, agdb__hash_key(request->sql, strlen(request->sql)));
+    uint64_t sum = mix(so_far, agdb__hash_key(request->sql, strlen(request->sql)));
     size_t i;
 
     for (i = 0; i < request->nparams; i++)
         sum = add_value(sum, &request->params[i]);
     return sum;
+}
+
+uint64_t agdb__fingerprint_all(const agdb_request_t *requests, size_t count)
+{
+    uint64_t sum = mix(0, count);
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        sum = add_request(sum, &requests[i]);
+    return sum;
+}
+
+uint64_t agdb__fingerprint(const agdb_request_t *request)
+{
+    return add_request(0, request);
 }

@@ -6,5 +6,7 @@
 #include "agencydb/request.h"
 
 uint64_t agdb__fingerprint(const agdb_request_t *request);
+/* Of several statements in order. */
+uint64_t agdb__fingerprint_all(const agdb_request_t *requests, size_t count);
 
 #endif

@@ -1,7 +1,8 @@
 #include "exec/retry.h"
 
-/* A serialization failure, deadlock, or a state that says "unknown" is tried this often. */
-enum { CONFLICT_ATTEMPTS = 6, WAIT_MS = 50 };
+/* A serialization failure, deadlock, or a state that says "unknown" is tried this often. Pauses
+ * double up to 256 ms: those who conflict come apart. */
+enum { CONFLICT_ATTEMPTS = 6, WAIT_MS = 50, CONFLICT_DOUBLINGS = 8 };
 
 /* A statement gone stale is so on each of a pool's connections, which forget it one by one. A
  * primary that will not write although it is asked anew is none that was demoted: somebody has
@@ -57,6 +58,11 @@ static agdb__retry_t decide_unknown(const agdb__attempt_t *a)
     return retry;
 }
 
+static uint64_t conflict_ms(unsigned number)
+{
+    return (uint64_t)1 << (number <= CONFLICT_DOUBLINGS ? number - 1 : CONFLICT_DOUBLINGS);
+}
+
 static agdb__retry_t decide_rejected(const agdb__attempt_t *a)
 {
     if (a->status == AGDB_E_LOST)
@@ -65,11 +71,11 @@ static agdb__retry_t decide_rejected(const agdb__attempt_t *a)
         return k_no;
     switch (a->sql_class) {
     case AGDB__SQL_RETRY: /* jitter comes from the waiting; on a replica: conflict with recovery */
-        if (a->number >= CONFLICT_ATTEMPTS)
+        if (a->number >= CONFLICT_ATTEMPTS && !a->patient)
             return k_no;
         if (!a->on_primary)
             return move_on(a, false);
-        return (agdb__retry_t){AGDB__RETRY_LATER, 1u << (a->number - 1), false};
+        return (agdb__retry_t){AGDB__RETRY_LATER, conflict_ms(a->number), false};
     case AGDB__SQL_NOT_PRIMARY:
         return a->read_only || a->number >= FENCED_ATTEMPTS ? k_no : move_on(a, true);
     case AGDB__SQL_STALE_STATEMENT:

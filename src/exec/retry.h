@@ -15,6 +15,7 @@ typedef struct agdb__attempt {
     bool read_only;              /* the statement ran where nothing can be written */
     bool idempotent;             /* the caller's word */
     bool on_primary;             /* the node was chosen as the shard's primary */
+    bool patient;                /* conflicts with others are tried until the deadline */
     unsigned number;             /* attempts made so far, this one included */
 } agdb__attempt_t;
 

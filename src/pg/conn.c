@@ -203,7 +203,7 @@ static void step_working(agdb__conn_t *conn)
     }
     if (agdb__conn_roll_back(conn))
         return;
-    if (PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+    if (!agdb__conn_tx_is_sound(conn))
         conn->dirty = true;
     conn->deadline_us = AGDB__NEVER;
     conn->events = POLLIN;
@@ -344,7 +344,7 @@ int agdb__conn_backend_pid(const agdb__conn_t *conn)
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
     return conn->state == AGDB__CONN_READY && !conn->dirty && !conn->tainted && !conn->farewell &&
-           !conn->gathering;
+           !conn->gathering && conn->tx == AGDB__TX_NONE;
 }
 
 /* What has come while nothing was asked: a changed setting, a TLS record, a farewell. libpq has to

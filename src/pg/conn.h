@@ -101,6 +101,10 @@ bool agdb__conn_was_replayed(const agdb__conn_t *conn);
  * status TIMEOUT, and agdb__conn_receive says what became of it. */
 void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us);
 
+/* Blocks on the socket until it is not IN_FLIGHT any more. False: the time is over, and it can be
+ * left; what cannot be left is DEAD then. */
+bool agdb__conn_wait(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us);
+
 /* --- leaving what is under way ------------------------------------------------------------------
  *
  * Who cannot wait any longer may leave an IN_FLIGHT connection to somebody who can: it is stepped

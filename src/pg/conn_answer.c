@@ -55,32 +55,30 @@ static agdb_outcome_t outcome_when_dead(const agdb__conn_t *conn, const agdb__me
     return AGDB_OUTCOME_UNKNOWN;
 }
 
-static agdb_status_t fail_dead(const agdb__conn_t *conn, const agdb__member_t *member,
-                               agdb_error_t **reterr)
+void agdb__conn_fail_dead(const agdb__conn_t *conn, agdb_outcome_t outcome, agdb_error_t **reterr)
 {
-    const agdb_outcome_t outcome = outcome_when_dead(conn, member);
-
     agdb__error_move(reterr, agdb__error_dup(conn->error));
     agdb__error_outcome(reterr, outcome);
     agdb__error_retriable(reterr,
                           conn->error->status != AGDB_E_TOO_BIG &&
                               (outcome == AGDB_OUTCOME_NOT_SENT || conn->read_only),
                           0);
+}
+
+static agdb_status_t fail_dead(const agdb__conn_t *conn, const agdb__member_t *member,
+                               agdb_error_t **reterr)
+{
+    agdb__conn_fail_dead(conn, outcome_when_dead(conn, member), reterr);
     return conn->error->status;
 }
 
-/* Gives the member's rows or makes its error; `complete`: its answer counts. */
-static agdb_status_t take_out(agdb__conn_t *conn, agdb__member_t *member, bool complete,
-                              struct pg_result **ret_rows, agdb_error_t **reterr)
+agdb_status_t agdb__conn_take_out(agdb__conn_t *conn, agdb__member_t *member,
+                                  struct pg_result **ret_rows, agdb_error_t **reterr)
 {
-    agdb_status_t st;
+    agdb_status_t st = member->answer_is_error
+                           ? agdb__conn_server_error(conn, member->answer, reterr)
+                           : check_size(conn, member, reterr);
 
-    if (member->answer != NULL && member->answer_is_error)
-        st = agdb__conn_server_error(conn, member->answer, reterr);
-    else if (complete && member->answer != NULL)
-        st = check_size(conn, member, reterr);
-    else
-        st = fail_dead(conn, member, reterr);
     if (st == AGDB_OK)
         *ret_rows = member->answer;
     else
@@ -90,7 +88,7 @@ static agdb_status_t take_out(agdb__conn_t *conn, agdb__member_t *member, bool c
     return st;
 }
 
-static bool is_over(const agdb__conn_t *conn)
+bool agdb__conn_is_over(const agdb__conn_t *conn)
 {
     return (conn->state == AGDB__CONN_READY && !conn->gathering) || conn->state == AGDB__CONN_DEAD;
 }
@@ -101,16 +99,19 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
     const bool complete = conn->state == AGDB__CONN_READY || conn->answered;
     agdb__member_t *member = &conn->member[0];
 
-    if (conn->behind != 0 && is_over(conn) && agdb__conn_is_behind(conn, member))
+    if (conn->behind != 0 && agdb__conn_is_over(conn) && agdb__conn_is_behind(conn, member))
         return agdb__conn_fail_behind(member, reterr);
-    if (is_over(conn) && conn->work == AGDB__WORK_GROUP)
+    if (agdb__conn_is_over(conn) && conn->work == AGDB__WORK_GROUP)
         return agdb__conn_receive_once(conn, ret_rows, reterr);
-    if (!is_over(conn) ||
+    if (!agdb__conn_is_over(conn) ||
         (conn->state == AGDB__CONN_READY && (conn->nmembers == 0 || member->answer == NULL)))
         return agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
-    if (conn->nmembers == 0)
-        return fail_dead(conn, member, reterr);
-    return take_out(conn, member, complete, ret_rows, reterr);
+    if (conn->nmembers != 0 && member->answer != NULL && (complete || member->answer_is_error))
+        return agdb__conn_take_out(conn, member, ret_rows, reterr);
+    PQclear(conn->nmembers != 0 ? member->answer : NULL);
+    member->answer = NULL;
+    member->received = true;
+    return fail_dead(conn, member, reterr);
 }
 
 /* --- groups ---------------------------------------------------------------------------------- */
@@ -128,11 +129,10 @@ static void fail_bystander(const agdb__conn_t *conn, agdb_error_t **reterr)
     agdb__error_retriable(reterr, conn->read_only, 0);
 }
 
-/* The server's words are a tag only. */
-static void fail_rolled_back(agdb_error_t **reterr)
+void agdb__conn_fail_rolled_back(agdb_error_t **reterr)
 {
     (void)agdb__fail(reterr, AGDB_E_SERVER,
-                     "the server rolled the statement's transaction back instead of committing it");
+                     "the server rolled the transaction back instead of committing it");
     agdb__error_sqlstate(reterr, "40000");
     agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
     agdb__error_outcome(reterr, AGDB_OUTCOME_REJECTED);
@@ -145,7 +145,7 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
     bool counts;
     bool too_big;
 
-    if (!is_over(conn) || conn->work != AGDB__WORK_GROUP || i >= conn->nmembers ||
+    if (!agdb__conn_is_over(conn) || conn->work != AGDB__WORK_GROUP || i >= conn->nmembers ||
         member->received) {
         (void)agdb__fail(reterr, AGDB_E_MISUSE, "there is no answer to receive");
         return AGDB__MEMBER_LOST;
@@ -156,13 +156,14 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
     }
     counts = !has_own_commit(conn) || member->commit == AGDB__COMMIT_CONFIRMED;
     if (member->answer != NULL && (counts || member->answer_is_error))
-        return take_out(conn, member, true, ret_rows, reterr) == AGDB_OK ? AGDB__MEMBER_ANSWERED
-                                                                         : AGDB__MEMBER_FAILED;
+        return agdb__conn_take_out(conn, member, ret_rows, reterr) == AGDB_OK
+                   ? AGDB__MEMBER_ANSWERED
+                   : AGDB__MEMBER_FAILED;
     PQclear(member->answer);
     member->answer = NULL;
     member->received = true;
     if (member->commit == AGDB__COMMIT_ROLLED_BACK) {
-        fail_rolled_back(reterr);
+        agdb__conn_fail_rolled_back(reterr);
         return AGDB__MEMBER_FAILED;
     }
     if (i > conn->failed_member)
@@ -185,8 +186,7 @@ void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
                        (unsigned long long)((waited_us + 999) / 1000));
 }
 
-/* False: the time is over, and the connection can be left. */
-static bool wait_for_answer(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
+bool agdb__conn_wait(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
 {
     const uint64_t start_us = now_us;
 
@@ -223,7 +223,7 @@ agdb_status_t agdb__conn_run(agdb__conn_t *conn, const agdb__statement_t *statem
     st = agdb__conn_send(conn, statement, reterr);
     if (st != AGDB_OK)
         return st;
-    if (!wait_for_answer(conn, now_us, deadline_us))
+    if (!agdb__conn_wait(conn, now_us, deadline_us))
         return agdb__fail_unanswered(deadline_us - now_us, statement->read_only, reterr);
     return agdb__conn_receive(conn, ret_rows, reterr);
 }

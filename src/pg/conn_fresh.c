@@ -76,7 +76,8 @@ bool agdb__conn_queue_position(agdb__conn_t *conn)
     return agdb__conn_add_step(conn, queued, AGDB__STEP_POSITION, 0) && agdb__conn_queue_sync(conn);
 }
 
-/* Any other failure than its own is the member's: it was not executed because of it. */
+/* Any other failure than its own is the member's: it was not executed because of it. Not so in a
+ * transaction, whose guard is behind a Sync of its own: there the read does not count. */
 void agdb__conn_take_guard(agdb__conn_t *conn, size_t of, PGresult *take_rows)
 {
     const char *state = agdb__conn_sqlstate(take_rows);
@@ -84,9 +85,9 @@ void agdb__conn_take_guard(agdb__conn_t *conn, size_t of, PGresult *take_rows)
     if (PQresultStatus(take_rows) == PGRES_COMMAND_OK) {
         conn->knows_guard = true; /* prepared */
     } else if (PQresultStatus(take_rows) == PGRES_FATAL_ERROR) {
-        if (strcmp(state, k_division_by_zero) != 0) {
-            if (strcmp(state, "26000") == 0)
-                conn->knows_guard = false;
+        if (strcmp(state, "26000") == 0)
+            conn->knows_guard = false;
+        if (strcmp(state, k_division_by_zero) != 0 && conn->work != AGDB__WORK_TX) {
             agdb__conn_set_answer(conn, &conn->member[of], take_rows, true);
             return;
         }

@@ -43,7 +43,7 @@ void agdb__conn_set_lock_ms(agdb__conn_t *conn, uint32_t lock_ms)
 
 /* --- what goes around the members ------------------------------------------------------------ */
 
-static bool prepare_tx(agdb__conn_t *conn)
+bool agdb__conn_prepare_tx(agdb__conn_t *conn)
 {
     size_t i;
 
@@ -74,7 +74,7 @@ static bool queue_commit(agdb__conn_t *conn, agdb__tx_t tx, size_t of)
 
 bool agdb__conn_queue_begin(agdb__conn_t *conn)
 {
-    return prepare_tx(conn) && queue_tx(conn, TX_BEGIN, AGDB__STEP_REQUIRED, 0);
+    return agdb__conn_prepare_tx(conn) && queue_tx(conn, TX_BEGIN, AGDB__STEP_REQUIRED, 0);
 }
 
 bool agdb__conn_queue_commit(agdb__conn_t *conn, size_t of)
@@ -123,10 +123,18 @@ static bool queue_closing(agdb__conn_t *conn)
            (!conn->wants_position || agdb__conn_queue_position(conn));
 }
 
+/* A group of writes leaves its transaction open when one of them has failed. */
+static bool is_left_open(const agdb__conn_t *conn)
+{
+    if (conn->work == AGDB__WORK_TX)
+        return agdb__conn_tx_must_roll_back(conn);
+    return conn->work == AGDB__WORK_GROUP && !conn->read_only &&
+           PQtransactionStatus(conn->pg) == PQTRANS_INERROR;
+}
+
 bool agdb__conn_roll_back(agdb__conn_t *conn)
 {
-    if (conn->work != AGDB__WORK_GROUP || conn->read_only || conn->rolling_back ||
-        PQtransactionStatus(conn->pg) != PQTRANS_INERROR)
+    if (conn->rolling_back || !is_left_open(conn))
         return false;
     conn->rolling_back = true;
     conn->nsteps = 0;
@@ -145,7 +153,7 @@ bool agdb__conn_roll_back(agdb__conn_t *conn)
 
 void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind)
 {
-    if (conn->state != AGDB__CONN_READY)
+    if (conn->state != AGDB__CONN_READY || conn->tx != AGDB__TX_NONE)
         return; /* nothing can be added to it */
     agdb__conn_begin_work(conn, AGDB__WORK_GROUP);
     conn->read_only = kind == AGDB__GROUP_READS;

@@ -60,10 +60,17 @@ typedef struct agdb__member {
 typedef enum agdb__work {
     AGDB__WORK_STATEMENT = 0,
     AGDB__WORK_GROUP,
+    AGDB__WORK_TX,
     AGDB__WORK_HELLO,
     AGDB__WORK_IDENTITY,
     AGDB__WORK_WAY /* a Sync with nothing to do */
 } agdb__work_t;
+
+typedef enum agdb__tx_state {
+    AGDB__TX_NONE = 0,
+    AGDB__TX_OPEN,  /* stays open behind what is in flight */
+    AGDB__TX_ENDING /* must be over before READY */
+} agdb__tx_state_t;
 
 struct agdb__conn {
     agdb__conn_state_t state;
@@ -89,12 +96,14 @@ struct agdb__conn {
     size_t nmembers;
     size_t failed_member; /* the first with an error; the server skips those behind it */
     bool gathering;       /* a group between its begin and its end */
-    bool rolling_back;    /* the transaction that a group of writes had left open */
-    bool step_has_result; /* of this step, the NULL behind it is still to come */
-    bool skipping;        /* an error came, nothing is executed before the next Sync */
-    bool flushed;         /* everything has left, as far as can be known */
-    bool answered;        /* the answer's Sync came, the transaction is over */
-    bool has_tail;        /* something is queued behind the Sync that commits */
+    agdb__tx_state_t tx;
+    const struct agdb__tx_mode *opening; /* its BEGIN is not queued yet; borrowed */
+    bool rolling_back;                   /* the transaction that was left open */
+    bool step_has_result;                /* of this step, the NULL behind it is still to come */
+    bool skipping; /* an error came, nothing is executed before the next Sync */
+    bool flushed;  /* everything has left, as far as can be known */
+    bool answered; /* the answer's Sync came, the transaction is over */
+    bool has_tail; /* something is queued behind the Sync that commits */
     bool wants_position;
     bool guard_queued;
     uint64_t guarded; /* by the guards so far: members need not have replayed more */
@@ -202,6 +211,9 @@ agdb_status_t agdb__conn_fail_unusable(const agdb__conn_t *conn, agdb_error_t **
 /* Completes an error; returns `st`. */
 agdb_status_t agdb__conn_not_sent(agdb_status_t st, agdb_stage_t stage, agdb_error_t **reterr);
 void agdb__conn_go_in_flight(agdb__conn_t *conn);
+/* Whether a statement of this class may be sent alone; if not, the error of why. */
+agdb_status_t agdb__conn_check_class(const agdb__conn_t *conn, agdb__statement_class_t kind,
+                                     const char *sql, agdb_error_t **reterr);
 
 /* --- conn_fresh.c --- */
 /* In SQL: where a primary writes next, in bytes, and its timeline. The log's next free byte lies
@@ -227,18 +239,42 @@ agdb_status_t agdb__conn_fail_behind(agdb__member_t *member, agdb_error_t **rete
 /* A write in a transaction of its own, with its key ahead of it: a group of one. */
 bool agdb__conn_queue_once(agdb__conn_t *conn, const agdb__statement_t *statement,
                            const agdb__stmt_key_t *key, const agdb__params_t *p);
+/* The key alone, inside a transaction. */
+bool agdb__conn_queue_key(agdb__conn_t *conn, const agdb__once_t *once);
+agdb_status_t agdb__conn_fail_reused(agdb_error_t **reterr);
+/* Adds what to do when the table of the keys is not there. */
+void agdb__conn_explain_once(agdb_error_t **error);
 void agdb__conn_take_once(agdb__conn_t *conn, struct pg_result *take_rows);
 /* Instead of agdb__conn_receive. */
 agdb_status_t agdb__conn_receive_once(agdb__conn_t *conn, struct pg_result **ret_rows,
                                       agdb_error_t **reterr);
 
 /* --- conn_group.c --- */
+/* Ahead of all that may fail: BEGIN and COMMIT are prepared. */
+bool agdb__conn_prepare_tx(agdb__conn_t *conn);
 /* BEGIN; the COMMIT of a member and a Sync. */
 bool agdb__conn_queue_begin(agdb__conn_t *conn);
 bool agdb__conn_queue_commit(agdb__conn_t *conn, size_t of);
-/* All was answered: sends a ROLLBACK when a group of writes has left its transaction open. True:
- * there is more to wait for, or the connection is DEAD. */
+/* All was answered: sends a ROLLBACK when a transaction was left open that must not be. True: there
+ * is more to wait for, or the connection is DEAD. */
 bool agdb__conn_roll_back(agdb__conn_t *conn);
+
+/* --- conn_answer.c --- */
+/* The member's answer is an error, or the rows count: gives them or makes the error. */
+agdb_status_t agdb__conn_take_out(agdb__conn_t *conn, agdb__member_t *member,
+                                  struct pg_result **ret_rows, agdb_error_t **reterr);
+/* DEAD: the connection's error, with this outcome of the request. */
+void agdb__conn_fail_dead(const agdb__conn_t *conn, agdb_outcome_t outcome, agdb_error_t **reterr);
+/* The server has answered COMMIT with ROLLBACK; its words are a tag only. */
+void agdb__conn_fail_rolled_back(agdb_error_t **reterr);
+/* READY or DEAD: everything that will come has come. */
+bool agdb__conn_is_over(const agdb__conn_t *conn);
+
+/* --- conn_tx.c --- */
+/* All was answered: whether its transaction must be rolled back. */
+bool agdb__conn_tx_must_roll_back(const agdb__conn_t *conn);
+/* READY: whether the transaction's state is what it should be. */
+bool agdb__conn_tx_is_sound(agdb__conn_t *conn);
 
 /* --- conn_receive.c --- */
 /* Reads and checks what has come. True when all steps are done. */

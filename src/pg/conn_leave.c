@@ -13,17 +13,25 @@ bool agdb__conn_can_be_left(const agdb__conn_t *conn)
 
 bool agdb__conn_is_alone(const agdb__conn_t *conn)
 {
-    return conn->nmembers == 1;
+    return conn->work == AGDB__WORK_TX ? !conn->rolling_back : conn->nmembers == 1;
+}
+
+static bool is_cancelled(const agdb__member_t *member)
+{
+    static const char query_canceled[] = "57014";
+
+    return member->answer != NULL && member->answer_is_error &&
+           strcmp(agdb__conn_sqlstate(member->answer), query_canceled) == 0;
 }
 
 bool agdb__conn_forget(agdb__conn_t *conn)
 {
-    static const char query_canceled[] = "57014";
-    const agdb__member_t *member = &conn->member[0];
-    const bool cancelled = conn->nmembers == 1 && member->answer != NULL &&
-                           member->answer_is_error &&
-                           strcmp(agdb__conn_sqlstate(member->answer), query_canceled) == 0;
+    const bool alone = conn->work == AGDB__WORK_TX || conn->nmembers == 1;
+    bool cancelled = false;
+    size_t i;
 
+    for (i = 0; alone && i < conn->nmembers; i++)
+        cancelled = cancelled || is_cancelled(&conn->member[i]);
     agdb__conn_drop_members(conn);
     return cancelled;
 }

@@ -21,7 +21,7 @@ static const char k_sql[] =
     " SET fingerprint = CASE WHEN i.fingerprint = excluded.fingerprint"
     " THEN 1 / (i.fingerprint - excluded.fingerprint) ELSE ('other ' || i.key)::bigint END";
 
-static bool queue_key(agdb__conn_t *conn, const agdb__once_t *once)
+bool agdb__conn_queue_key(agdb__conn_t *conn, const agdb__once_t *once)
 {
     char fingerprint[24];
     const char *const values[] = {once->agency_len > 0 ? once->agency : "", once->key, fingerprint};
@@ -46,7 +46,7 @@ bool agdb__conn_queue_once(agdb__conn_t *conn, const agdb__statement_t *statemen
                            const agdb__stmt_key_t *key, const agdb__params_t *p)
 {
     return agdb__conn_queue_head(conn, false, 0) && agdb__conn_queue_begin(conn) &&
-           queue_key(conn, &statement->once) && agdb__conn_queue_member(conn, key, p) &&
+           agdb__conn_queue_key(conn, &statement->once) && agdb__conn_queue_member(conn, key, p) &&
            agdb__conn_queue_commit(conn, 0);
 }
 
@@ -78,13 +78,30 @@ bool agdb__conn_was_replayed(const agdb__conn_t *conn)
 static agdb_status_t receive_replayed(agdb__conn_t *conn, struct pg_result **ret_rows,
                                       agdb_error_t **reterr)
 {
-    *ret_rows = PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
+    *ret_rows = agdb__rows_none();
     conn->member[0].received = true;
     if (*ret_rows != NULL)
         return AGDB_OK;
     (void)agdb__fail_nomem(reterr);
     agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
     return AGDB_E_NOMEM;
+}
+
+agdb_status_t agdb__conn_fail_reused(agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_INVAL,
+                     "the idempotency key has been used for another statement or other "
+                     "parameters");
+    agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_REJECTED);
+    return AGDB_E_INVAL;
+}
+
+void agdb__conn_explain_once(agdb_error_t **error)
+{
+    if (*error != NULL && strcmp((*error)->sqlstate, "42P01") == 0 &&
+        strstr((*error)->message, "agencydb.idempotency") != NULL)
+        agdb__error_prefix(error, "idempotency keys need the tables of `agencydb init MAP`: ");
 }
 
 agdb_status_t agdb__conn_receive_once(agdb__conn_t *conn, struct pg_result **ret_rows,
@@ -95,20 +112,12 @@ agdb_status_t agdb__conn_receive_once(agdb__conn_t *conn, struct pg_result **ret
 
     if (conn->nmembers == 1 && conn->replayed)
         return receive_replayed(conn, ret_rows, reterr);
-    if (conn->nmembers == 1 && conn->reused) {
-        st = agdb__fail(reterr, AGDB_E_INVAL,
-                        "the idempotency key has been used for another statement or other "
-                        "parameters");
-        agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
-        agdb__error_outcome(reterr, AGDB_OUTCOME_REJECTED);
-        return st;
-    }
+    if (conn->nmembers == 1 && conn->reused)
+        return agdb__conn_fail_reused(reterr);
     if (agdb__conn_group_receive(conn, 0, ret_rows, &error) == AGDB__MEMBER_ANSWERED)
         return AGDB_OK;
     st = error != NULL ? error->status : AGDB_E_NOMEM;
-    if (error != NULL && strcmp(error->sqlstate, "42P01") == 0 &&
-        strstr(error->message, "agencydb.idempotency") != NULL)
-        agdb__error_prefix(&error, "idempotency keys need the tables of `agencydb init MAP`: ");
+    agdb__conn_explain_once(&error);
     agdb__error_move(reterr, error);
     return st;
 }

@@ -27,7 +27,8 @@ enum { READS_PER_STEP = 32, LEAST_READ = 16384 };
 
 static agdb_stage_t stage_of(const agdb__conn_t *conn)
 {
-    return conn->work == AGDB__WORK_STATEMENT || conn->work == AGDB__WORK_GROUP
+    return conn->work == AGDB__WORK_STATEMENT || conn->work == AGDB__WORK_GROUP ||
+                   conn->work == AGDB__WORK_TX
                ? AGDB_STAGE_EXECUTE
                : AGDB_STAGE_CONNECT;
 }
@@ -240,7 +241,8 @@ static void take_at_sync(agdb__conn_t *conn, PGresult *take_rows)
     } else {
         conn->step_has_result = true;
         if (conn->failed_member == AGDB__GROUP_MAX && !is_farewell(take_rows)) {
-            if (conn->work == AGDB__WORK_GROUP && !conn->read_only) {
+            if (conn->work == AGDB__WORK_TX ||
+                (conn->work == AGDB__WORK_GROUP && !conn->read_only)) {
                 die_unexpected(conn, agdb__conn_sqlstate(take_rows));
             } else if (conn->nmembers == 1) {
                 agdb__conn_set_answer(conn, first, take_rows, true);

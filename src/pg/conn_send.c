@@ -71,13 +71,14 @@ void agdb__conn_go_in_flight(agdb__conn_t *conn)
 }
 
 /* What PgBouncer lets out of the session of one caller, it hands to another. */
-static agdb_status_t check_kind(const agdb__conn_t *conn, const char *sql, agdb_error_t **reterr)
+agdb_status_t agdb__conn_check_class(const agdb__conn_t *conn, agdb__statement_class_t kind,
+                                     const char *sql, agdb_error_t **reterr)
 {
     const char *why;
 
-    if (conn->kind == AGDB__ST_REFUSED)
+    if (kind == AGDB__ST_REFUSED)
         why = agdb__statement_refusal(sql);
-    else if (conn->kind == AGDB__ST_SESSION && conn->login->pgbouncer)
+    else if (kind == AGDB__ST_SESSION && conn->login->pgbouncer)
         why = "this statement may leave session state, which a PgBouncer would hand to other "
               "callers: run it in a keyspace without `via: pgbouncer`";
     else
@@ -108,7 +109,8 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     agdb_status_t st;
     bool queued;
 
-    if (conn->state != AGDB__CONN_READY || conn->dirty || conn->gathering)
+    if (conn->state != AGDB__CONN_READY || conn->dirty || conn->gathering ||
+        conn->tx != AGDB__TX_NONE)
         return agdb__conn_fail_unusable(conn, reterr);
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
@@ -123,7 +125,7 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     member->max_bytes = statement->max_bytes;
     key = agdb__conn_key_of(statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &member->stmt);
-    st = check_kind(conn, statement->sql, reterr);
+    st = agdb__conn_check_class(conn, conn->kind, statement->sql, reterr);
     if (st != AGDB_OK) {
         agdb__params_fini(&params);
         return st;
@@ -141,7 +143,8 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
 agdb_status_t agdb__conn_probe(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
 {
     (void)now_us;
-    if (conn->state != AGDB__CONN_READY || conn->dirty || conn->gathering)
+    if (conn->state != AGDB__CONN_READY || conn->dirty || conn->gathering ||
+        conn->tx != AGDB__TX_NONE)
         return AGDB_E_LOST;
     if (!agdb__conn_queue_hello(conn)) {
         agdb__conn_die(conn, AGDB_E_LOST, AGDB_STAGE_CONNECT, "the connection is not usable");

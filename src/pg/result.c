@@ -33,6 +33,11 @@ void agdb__result_free(agdb_result_t *res)
     agdb__free(res);
 }
 
+PGresult *agdb__rows_none(void)
+{
+    return PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
+}
+
 void agdb__rows_free(PGresult *take_rows)
 {
     PQclear(take_rows);

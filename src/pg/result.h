@@ -18,6 +18,8 @@ struct agdb_result {
 /* Takes `pg` also on failure. NULL: no memory. */
 agdb_result_t *agdb__result_new(struct pg_result *take_pg, const char *shard, const char *node);
 void agdb__result_free(agdb_result_t *res);
+/* A statement's answer without rows and tag. NULL: no memory. */
+struct pg_result *agdb__rows_none(void);
 /* For rows that become no result. NULL is fine. */
 void agdb__rows_free(struct pg_result *take_rows);
 

@@ -180,7 +180,8 @@ static token_kind_t next_token(lexer_t *x)
 }
 
 static const char k_refuse_tx[] =
-    "transaction control has no place in a request: each request is a transaction of its own";
+    "transaction control has no place in a request: use agdb_begin, agdb_commit and agdb_rollback, "
+    "agdb_savepoint, or agdb_run";
 static const char k_refuse_copy[] =
     "COPY has no place in a request: use INSERT with array parameters, or SELECT";
 static const char k_refuse_listen[] =

@@ -23,6 +23,11 @@ struct agdb__conn {
     size_t members;
     bool failed; /* a member of it was not answered */
     bool lone;   /* a statement of its own is in flight */
+    bool in_tx;
+    bool tx_flight; /* of a transaction */
+    bool tx_commits;
+    bool tx_was_there;
+    const agdb__tx_mode_t *opening;
     agdb__statement_t statement;
     int pipe[2]; /* readable: what poll() sees of an answer */
 };
@@ -125,7 +130,8 @@ static void die(agdb__conn_t *conn, agdb_status_t status, const char *sqlstate)
 
 agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us)
 {
-    if ((conn->members > 0 || conn->lone) && conn->state == AGDB__CONN_IN_FLIGHT) {
+    if ((conn->members > 0 || conn->lone || conn->tx_flight) &&
+        conn->state == AGDB__CONN_IN_FLIGHT) {
         char byte;
 
         if (read(conn->pipe[0], &byte, 1) == 1)
@@ -299,7 +305,7 @@ int agdb__conn_backend_pid(const agdb__conn_t *conn)
 
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
-    return conn->clean && conn->state == AGDB__CONN_READY;
+    return conn->clean && conn->state == AGDB__CONN_READY && !conn->in_tx;
 }
 
 bool agdb__conn_is_alive(agdb__conn_t *conn)
@@ -378,4 +384,178 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
         fate = g_fake.member(conn->sql[i], reterr);
     conn->failed = fate != AGDB__MEMBER_ANSWERED;
     return fate;
+}
+
+bool agdb__conn_wait(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us)
+{
+    while (conn->state == AGDB__CONN_IN_FLIGHT) {
+        struct pollfd p = {.fd = conn->pipe[0], .events = POLLIN};
+
+        (void)poll(&p, 1, agdb__poll_ms(now_us, deadline_us));
+        (void)agdb__conn_step(conn, now_us);
+        now_us = agdb__now_us();
+        if (conn->state != AGDB__CONN_IN_FLIGHT || now_us < deadline_us)
+            continue;
+        if (g_fake.can_be_left)
+            return false;
+        agdb__conn_expire(conn, 0);
+    }
+    return true;
+}
+
+/* --- transactions ---------------------------------------------------------------------------- */
+
+static void note(const char *word)
+{
+    const size_t len = strlen(g_fake.tx);
+
+    snprintf(g_fake.tx + len, sizeof g_fake.tx - len, "%s ", word);
+}
+
+static void note_opening(agdb__conn_t *conn)
+{
+    if (conn->opening == NULL)
+        return;
+    note("BEGIN");
+    if (conn->opening->once.key != NULL)
+        note("KEY");
+    conn->tx_was_there = conn->opening->once.key != NULL && g_fake.key_is_there;
+    conn->opening = NULL;
+}
+
+static void begin_flush(agdb__conn_t *conn)
+{
+    conn->members = 0;
+    conn->lone = false;
+    conn->failed = false;
+    conn->tx_flight = true;
+}
+
+agdb_status_t agdb__conn_tx_open(agdb__conn_t *conn, const agdb__tx_mode_t *mode,
+                                 agdb_error_t **reterr)
+{
+    (void)reterr;
+    assert(conn->state == AGDB__CONN_READY && !conn->in_tx);
+    begin_flush(conn);
+    conn->opening = mode;
+    conn->in_tx = true;
+    conn->read_only = mode->read_only;
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_tx_more(agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    (void)reterr;
+    assert(conn->state == AGDB__CONN_READY && conn->in_tx);
+    begin_flush(conn);
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_tx_control(agdb__conn_t *conn, const char *sql, agdb_error_t **reterr)
+{
+    (void)reterr;
+    note_opening(conn);
+    note(sql);
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__conn_tx_check(const agdb__conn_t *conn, const agdb__statement_t *statement,
+                                  agdb_error_t **reterr)
+{
+    (void)conn;
+    return strncmp(statement->sql, "BEGIN", 5) != 0
+               ? AGDB_OK
+               : agdb__fail(reterr, AGDB_E_UNSUPPORTED, "no place in a transaction");
+}
+
+agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *statement,
+                                agdb_error_t **reterr)
+{
+    agdb_status_t st = agdb__conn_tx_check(conn, statement, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    if (g_fake.refuse_send != AGDB_OK)
+        return refuse_send(conn, reterr);
+    note_opening(conn);
+    snprintf(conn->sql[conn->members++], sizeof conn->sql[0], "%s", statement->sql);
+    note(statement->sql);
+    return AGDB_OK;
+}
+
+void agdb__conn_tx_take_back(agdb__conn_t *conn)
+{
+    conn->tx_flight = false;
+    if (conn->opening != NULL)
+        conn->in_tx = false;
+    conn->opening = NULL;
+}
+
+void agdb__conn_tx_go(agdb__conn_t *conn, bool commit, bool wants_position)
+{
+    (void)wants_position;
+    note_opening(conn);
+    conn->tx_commits = commit;
+    if (commit)
+        note("COMMIT");
+    note("|");
+    assert(go_in_flight(conn));
+}
+
+static agdb__member_fate_t fate_of(agdb__conn_t *conn, const char *sql, agdb_error_t **reterr)
+{
+    agdb__member_fate_t fate = AGDB__MEMBER_ANSWERED;
+
+    if (conn->state == AGDB__CONN_DEAD) {
+        (void)agdb__fail(reterr, conn->error->status, "lost");
+        agdb__error_outcome(reterr,
+                            conn->tx_commits ? AGDB_OUTCOME_UNKNOWN : AGDB_OUTCOME_REJECTED);
+        return AGDB__MEMBER_LOST;
+    }
+    if (conn->failed || conn->tx_was_there)
+        return AGDB__MEMBER_NOT_EXECUTED;
+    if (g_fake.member != NULL)
+        fate = g_fake.member(sql, reterr);
+    conn->failed = fate != AGDB__MEMBER_ANSWERED;
+    if (fate == AGDB__MEMBER_LOST)
+        die(conn, AGDB_E_LOST, "");
+    return fate;
+}
+
+agdb__member_fate_t agdb__conn_tx_receive(agdb__conn_t *conn, size_t i, struct pg_result **ret_rows,
+                                          agdb_error_t **reterr)
+{
+    *ret_rows = NULL;
+    return fate_of(conn, conn->sql[i], reterr);
+}
+
+agdb__member_fate_t agdb__conn_tx_finish(agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    agdb__member_fate_t fate;
+
+    conn->tx_flight = false;
+    if (conn->state == AGDB__CONN_READY && !conn->tx_commits && !conn->tx_was_there)
+        return conn->failed ? AGDB__MEMBER_NOT_EXECUTED : AGDB__MEMBER_ANSWERED;
+    fate = fate_of(conn, "COMMIT", reterr);
+    conn->in_tx = false;
+    return fate;
+}
+
+bool agdb__conn_tx_was_there(const agdb__conn_t *conn, agdb_error_t **reterr)
+{
+    (void)reterr;
+    return conn->tx_was_there;
+}
+
+bool agdb__conn_tx_is_open(const agdb__conn_t *conn)
+{
+    return conn->state == AGDB__CONN_READY && conn->in_tx;
+}
+
+void agdb__conn_tx_drop(agdb__conn_t *conn)
+{
+    if (conn->in_tx && conn->state == AGDB__CONN_READY && !conn->tx_was_there)
+        note("ROLLBACK |");
+    conn->in_tx = false;
+    conn->tx_was_there = false;
 }

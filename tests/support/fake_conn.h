@@ -4,6 +4,7 @@
 #define AGDB_TESTS_FAKE_CONN_H
 
 #include "pg/conn.h"
+#include "pg/conn_tx.h"
 
 #include <stdatomic.h>
 
@@ -26,6 +27,10 @@ typedef struct fake_script {
     /* What becomes of a group's member; NULL: answered, with no rows. After one that is not
      * answered the fake does as a server does: the rest is not executed. */
     agdb__member_fate_t (*member)(const char *sql, agdb_error_t **reterr);
+    /* Transactions: the same for each statement, and for "COMMIT"; what was sent is noted in `tx`:
+     * "BEGIN a b | c COMMIT | ", and "ROLLBACK | ". */
+    char tx[2048];
+    bool key_is_there;  /* of a transaction's `once` */
     atomic_uint groups; /* counted by the fake */
     atomic_uint members;
     bool never_answers;        /* what is sent stays in flight, until fake_answer_held */

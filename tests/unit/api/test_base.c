@@ -75,7 +75,7 @@ static void status_name_and_text_follow_the_list(void **state)
 
 static void numbers_that_are_no_status_have_a_name_too(void **state)
 {
-    static const int number[] = {1, -999, AGDB_E__MIN};
+    static const int number[] = {2, -999, AGDB_E__MIN};
     size_t i;
 
     (void)state;
