@@ -3,18 +3,20 @@ keyspaces that a test boots for itself, and checks that print a line each."""
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 MAP = """\
 agencydb: 1
 default_keyspace: core
 defaults:
   connection: { user: agency_app, dbname: agency }
-  timeouts: { park: 1s, connect: 1s }
+  timeouts: { park: 20s, call: 20s }
 keyspaces:
   core:
     shards:
@@ -55,11 +57,14 @@ class Shards:
         except BaseException:
             self.__exit__()
             raise
+        self.read_nodes()
+        return self
+
+    def read_nodes(self):
         self.nodes = {}
         for line in pathlib.Path("c/nodes.tsv").read_text().splitlines():
             keyspace, shard, node, _, _, port, _, pid, socket = line.split("\t")
             self.nodes[shard] = {"port": port, "pid": int(pid), "socket": socket}
-        return self
 
     def __exit__(self, *_):
         self.run("down", "--dir", "c")
@@ -75,6 +80,29 @@ class Shards:
         done = subprocess.run([self.command, *map(str, words)], input=stdin, text=True, capture_output=True,
                               timeout=120, check=False)
         return Run(done.returncode, done.stdout, done.stderr)
+
+    def on_terminal(self, *words):
+        """What it writes to standard error when that is a terminal."""
+        outer, inner = pty.openpty()
+        with subprocess.Popen([self.command, *map(str, words)], stderr=inner, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, env=dict(os.environ, TERM="xterm")):
+            os.close(inner)
+            seen = b""
+            try:
+                while chunk := os.read(outer, 4096):
+                    seen += chunk
+            except OSError:  # the other end is closed
+                pass
+        os.close(outer)
+        return seen
+
+    def wait_for(self, shard, sql, expected="1", database="agency"):
+        """Until a statement of one value gives this one."""
+        end = time.monotonic() + 20
+        while self.psql(shard, sql, database) != expected:
+            if time.monotonic() > end:
+                sys.exit(f"{sql} on {shard} was never {expected}")
+            time.sleep(0.02)
 
     def must(self, *words):
         done = self.run(*words)
