@@ -193,6 +193,10 @@ static agdb_status_t check_fields(const agdb_tx_t *tx, const agdb_request_t *r,
                           "options");
     if (r->session != NULL && r->session != tx->inner.call.session)
         return agdb__fail(reterr, AGDB_E_INVAL, ".session is said in the transaction's options");
+    if (r->keys != NULL || r->region != NULL || r->scope != AGDB_ONE || r->merge != NULL)
+        return agdb__fail(reterr, AGDB_E_CROSS_SHARD,
+                          "a transaction runs on one shard: .keys, .region, .scope and .merge have "
+                          "no place in it");
     if (r->idempotency_key != NULL)
         return agdb__fail(reterr, AGDB_E_INVAL,
                           ".idempotency_key is said for a whole transaction: in the options of "

@@ -42,6 +42,7 @@ static const char *const k_insert[READ] = {
     "INSERT INTO plain (id) VALUES ($1)",
     "INSERT INTO idempotent (id) VALUES ($1) ON CONFLICT DO NOTHING",
     "INSERT INTO keyed (id) VALUES ($1)",
+    "INSERT INTO run (id) VALUES ($1)",
     "INSERT INTO session (id) VALUES ($1)",
 };
 
@@ -57,7 +58,7 @@ static void note(crew_hand_t *hand, int64_t op, const answer_t *a)
     tally_answer(hand->number, a);
     flockfile(g_ledger);
     fprintf(g_ledger, "%lld %c %s %s\n", (long long)op, fate_of(a), tally_name(a->kind),
-            a->status == AGDB_OK ? agdb_result_node(a->res) : "-");
+            a->status == AGDB_OK && a->res != NULL ? agdb_result_node(a->res) : "-");
     funlockfile(g_ledger);
 }
 
@@ -91,6 +92,49 @@ static agdb_status_t write_one(crew_hand_t *hand, int64_t op, agdb_session_t *se
     return a.status;
 }
 
+/* One transaction: its row, and a look at it. */
+typedef struct one_run {
+    int64_t op;
+    agdb_result_t *res; /* of the last attempt */
+} one_run_t;
+
+static agdb_status_t run_one(agdb_tx_t *tx, unsigned attempt, void *user, agdb_error_t **reterr)
+{
+    one_run_t *run = user;
+    agdb_status_t st = agdb_query(
+        g_db, AGDB_REQUEST(.tx = tx, .sql = k_insert[RUN], AGDB_PARAMS(agdb_int8(run->op))), NULL,
+        reterr);
+
+    (void)attempt;
+    agdb_result_free(run->res);
+    run->res = NULL;
+    if (st == AGDB_OK)
+        st = agdb_query(g_db,
+                        AGDB_REQUEST(.tx = tx, .sql = "SELECT 1 FROM run WHERE id = $1",
+                                     AGDB_PARAMS(agdb_int8(run->op))),
+                        &run->res, reterr);
+    if (st == AGDB_OK && agdb_result_rows(run->res) != 1)
+        return AGDB_E_MISUSE; /* it did not see its own row once */
+    return st;
+}
+
+static agdb_status_t run_and_note(crew_hand_t *hand, int64_t op)
+{
+    answer_t a = {.kind = RUN, .start_us = agdb__now_us()};
+    agdb_error_t *error = NULL;
+    one_run_t run = {.op = op};
+    bool replayed = false;
+
+    a.status = agdb_run(g_db, AGDB_TX(.timeout_ms = CALL_MS, .once = true, .replayed = &replayed),
+                        run_one, &run, &error);
+    a.res = replayed ? NULL : run.res; /* of an attempt whose end was not known then */
+    a.error = error;
+    note(hand, op, &a);
+    agdb_result_free(run.res);
+    agdb_error_free(error);
+    return a.status;
+}
+
 static int64_t first_op(const crew_hand_t *hand)
 {
     return (int64_t)(hand->number + 1) * 1000000000;
@@ -101,7 +145,8 @@ static void write_on(crew_hand_t *hand)
     int64_t op = first_op(hand);
 
     while (!atomic_load(&g_over))
-        rest(hand, write_one(hand, ++op, NULL));
+        rest(hand,
+             g_kind[hand->number] == RUN ? run_and_note(hand, ++op) : write_one(hand, ++op, NULL));
 }
 
 /* --- sessions ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from support import load as loads
 from support.common import say, spread
 from faults import servers
 
-KINDS = {"plain": 4, "idempotent": 3, "keyed": 3, "read": 2, "read_replica": 2}
+KINDS = {"plain": 4, "idempotent": 2, "keyed": 2, "run": 2, "read": 2, "read_replica": 2}
 PAUSE_US = 5000
 STALL_S = 5  # a call's longest wait, beyond the time in which there is no primary
 

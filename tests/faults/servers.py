@@ -43,10 +43,7 @@ class Template:
         server = Server(folder, "template", free_ports(1)[0], self.data)
         server.start()
         load.make_tables(server.port)
-        done = subprocess.run([agencydb, "init", "--user", "postgres", load.write_map(
-            folder / "template.yaml", {"n1": server.port})], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Stuck(f"agencydb init: {done.stderr}")
+        load.stamp(agencydb, load.write_map(folder / "template.yaml", {"n1": server.port}))
         server.stop()
 
     def copy(self, data):

@@ -6,7 +6,7 @@ from faults import servers
 from support import load as loads
 from support.common import say, spread, until
 
-KINDS = {"plain": 4, "idempotent": 3, "keyed": 3, "read": 2, "read_replica": 2}
+KINDS = {"plain": 4, "idempotent": 2, "keyed": 2, "run": 2, "read": 2, "read_replica": 2}
 PAUSE_US = 5000
 REFUSED = "SPLIT_BRAIN not sent"
 

@@ -8,7 +8,7 @@ from faults import servers
 from support import load as loads
 from support.common import say, spread, until
 
-KINDS = {"plain": 16, "idempotent": 12, "keyed": 12, "read": 24}
+KINDS = {"plain": 16, "idempotent": 8, "keyed": 8, "run": 8, "read": 24}
 PAUSE_US = 10000
 POOL_MAX = 32
 ROOM = {"max_connections": "50", "superuser_reserved_connections": "3"}

@@ -37,8 +37,8 @@ typedef struct trouble {
     unsigned long times;
 } trouble_t;
 
-static const char *const k_names[KINDS] = {"plain", "idempotent",   "keyed",       "session",
-                                           "read",  "read_replica", "read_session"};
+static const char *const k_names[KINDS] = {"plain",   "idempotent", "keyed",        "run",
+                                           "session", "read",       "read_replica", "read_session"};
 
 static agdb__mutex_t g_lock; /* of all below */
 static count_t g_count[KINDS];
@@ -178,7 +178,7 @@ void tally_answer(unsigned number, const answer_t *a)
         c->by_replica += agdb_result_role(a->res) == AGDB_ROLE_REPLICA;
         c->stale += a->stale;
         c->crossed += a->crossed;
-        if (a->kind < READ)
+        if (a->kind < READ && a->res != NULL)
             see_acknowledgement(agdb_result_node(a->res), a->start_us);
     } else {
         see_trouble(a->status, agdb_error_outcome(a->error));

@@ -10,6 +10,7 @@ typedef enum kind {
     PLAIN,      /* neither of the next two */
     IDEMPOTENT, /* as `.idempotent` says */
     KEYED,      /* with an idempotency key */
+    RUN,        /* two statements of agdb_run, once */
     SESSION,    /* plain, with a session */
     READ,
     READ_REPLICA,

@@ -9,6 +9,7 @@ from support.common import Stuck, say, sql
 TABLES = {"plain": "CREATE TABLE plain (id bigint); CREATE INDEX ON plain (id)",
           "idempotent": "CREATE TABLE idempotent (id bigint PRIMARY KEY)",
           "keyed": "CREATE TABLE keyed (id bigint); CREATE INDEX ON keyed (id)",
+          "run": "CREATE TABLE run (id bigint); CREATE INDEX ON run (id)",
           "session": "CREATE TABLE session (id bigint); CREATE INDEX ON session (id)"}
 KINDS = (*TABLES, "read", "read_replica", "read_session")
 MAY_BE_UNKNOWN = ("plain", "session")
@@ -32,6 +33,13 @@ def write_map(path, nodes, pool="min: 2, max: 8", timeouts="call: 40s, park: 40s
                     f"  timeouts: {{ {timeouts} }}\n"
                     f"keyspaces:\n  core:\n    shards:\n      s0: {{ nodes: [ {listed} ] }}\n")
     return path
+
+
+def stamp(agencydb, map_file):
+    """The tables of the idempotency keys, and who may use them."""
+    done = subprocess.run([agencydb, "init", "--user", "postgres", map_file], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Stuck(f"agencydb init: {done.stderr}")
 
 
 class Load:
