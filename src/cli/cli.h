@@ -22,6 +22,9 @@ extern const cli_command_t cli_diff;
 extern const cli_command_t cli_init;
 extern const cli_command_t cli_purge;
 extern const cli_command_t cli_query;
+extern const cli_command_t cli_exec;
+extern const cli_command_t cli_migrate;
+extern const cli_command_t cli_drift;
 extern const cli_command_t cli_up;
 extern const cli_command_t cli_down;
 

@@ -1,7 +1,9 @@
 #include "cli/client.h"
 
+#include "cli/files.h"
 #include "cli/message.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static bool give_password(const char *node, const char *login, char *buf, size_t size, void *user)
@@ -30,6 +32,23 @@ bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unst
     cli_report(err);
     agdb_error_clear(&err);
     return false;
+}
+
+bool cli_client_login(cli_client_t *client, const char *user, const char *password_file)
+{
+    char *text;
+
+    client->user = user;
+    if (password_file == NULL)
+        return true;
+    text = cli_read_file(password_file, NULL);
+    if (text == NULL) {
+        cli_error("cannot read the password file %s: %s", password_file, strerror(errno));
+        return false;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    client->password = text;
+    return true;
 }
 
 void cli_client_close(cli_client_t *client)

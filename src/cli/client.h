@@ -13,6 +13,8 @@ typedef struct cli_client {
 /* False: an error was said. The map is loaded before, so that its mistakes are said as `check` says
  * them. */
 bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped);
+/* Takes --user and --password-file, which may be NULL. False: an error was said. */
+bool cli_client_login(cli_client_t *client, const char *user, const char *password_file);
 void cli_client_close(cli_client_t *client);
 
 #endif

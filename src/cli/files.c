@@ -10,17 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *cli_read_file(const char *path, size_t *ret_len)
+static char *read_stream(FILE *file, size_t *ret_len)
 {
     enum { MOST = 16 << 20 };
     cli_buf_t buf = {0};
     char chunk[8192];
     size_t n;
-    FILE *file = fopen(path, "re");
     int error = 0;
 
-    if (file == NULL)
-        return NULL;
     cli_buf_add(&buf, "", 0);
     while (buf.len <= MOST && (n = fread(chunk, 1, sizeof chunk, file)) > 0)
         cli_buf_add(&buf, chunk, n);
@@ -28,11 +25,30 @@ char *cli_read_file(const char *path, size_t *ret_len)
         error = errno;
     else if (buf.len > MOST)
         error = EFBIG;
-    fclose(file);
     errno = error;
     if (ret_len != NULL)
         *ret_len = buf.len;
     return error == 0 ? buf.data : NULL;
+}
+
+char *cli_read_file(const char *path, size_t *ret_len)
+{
+    FILE *file = fopen(path, "re");
+    char *text;
+    int error;
+
+    if (file == NULL)
+        return NULL;
+    text = read_stream(file, ret_len);
+    error = errno;
+    fclose(file);
+    errno = error;
+    return text;
+}
+
+char *cli_read_input(size_t *ret_len)
+{
+    return read_stream(stdin, ret_len);
 }
 
 bool cli_write_all(int fd, const char *text, size_t len)

@@ -6,6 +6,8 @@
 
 /* The whole file; NULL with errno, EFBIG over 16 MiB. */
 char *cli_read_file(const char *path, size_t *ret_len);
+/* All of standard input, likewise. */
+char *cli_read_input(size_t *ret_len);
 /* False with errno. */
 bool cli_write_all(int fd, const char *text, size_t len);
 /* By way of a temporary file and a rename. False with errno. */

@@ -1,11 +1,10 @@
 /* agencydb init: stamps each shard with the name that the map has for it. */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/files.h"
 #include "cli/message.h"
 #include "cli/table.h"
+#include "cli/targets.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 static const cli_usage_t k_usage = {
@@ -73,32 +72,6 @@ static bool ask(stamp_t *stamp, agdb_access_t access, const char *sql, const agd
     return true;
 }
 
-/* --- the users who must be able to read it ---------------------------------------------------- */
-typedef struct names {
-    const char **items;
-    size_t count;
-} names_t;
-
-static names_t map_users(const stamp_t *stamp)
-{
-    size_t nodes = agdb_map_node_count(stamp->map, stamp->keyspace_at, stamp->shard_at);
-    names_t users = {0};
-    size_t i;
-    size_t u;
-
-    for (i = 0; i < nodes; i++) {
-        const char *user =
-            cli_node_setting(stamp->map, stamp->keyspace_at, stamp->shard_at, i, "connection.user");
-        for (u = 0; u < users.count && strcmp(users.items[u], user) != 0; u++)
-            ;
-        if (u < users.count)
-            continue;
-        users.items = cli_grow(users.items, users.count, sizeof *users.items);
-        users.items[users.count++] = user;
-    }
-    return users;
-}
-
 /* --- what is there ---------------------------------------------------------------------------- */
 typedef enum found {
     FOUND_FAILED,  /* stamp->err says why */
@@ -161,7 +134,7 @@ static found_t look(stamp_t *stamp)
 }
 
 /* Whether every user of the map may read the stamp already, and use the other table. */
-static bool is_readable(stamp_t *stamp, names_t users)
+static bool is_readable(stamp_t *stamp, cli_names_t users)
 {
     const agdb_value_t names = agdb_text_array(users.items, users.count);
 
@@ -180,7 +153,7 @@ static bool is_readable(stamp_t *stamp, names_t users)
 /* --- stamping --------------------------------------------------------------------------------- */
 /* One statement, so that a shard is stamped wholly or not at all. The lock makes two that run at
  * the same time take turns; "IF NOT EXISTS" alone lets both create. */
-static char *stamp_statement(const stamp_t *stamp, names_t users)
+static char *stamp_statement(const stamp_t *stamp, cli_names_t users)
 {
     cli_buf_t body = {0};
     size_t i;
@@ -222,7 +195,7 @@ static char *stamp_statement(const stamp_t *stamp, names_t users)
 
 static void stamp_shard(stamp_t *stamp)
 {
-    names_t users = map_users(stamp);
+    cli_names_t users = cli_map_users(stamp->map, stamp->keyspace_at, stamp->shard_at);
     agdb_result_t *res = NULL;
     found_t found = look(stamp);
 
@@ -344,26 +317,13 @@ static int init_map(const agdb_map_t *map, const cli_client_t *client,
     return cli_finish(state.failed == 0 ? CLI_OK : CLI_FAILED);
 }
 
-static bool read_password(const char *path, cli_client_t *client)
-{
-    char *text = cli_read_file(path, NULL);
-
-    if (text == NULL) {
-        cli_error("cannot read the password file %s: %s", path, strerror(errno));
-        return false;
-    }
-    text[strcspn(text, "\r\n")] = '\0';
-    client->password = text;
-    return true;
-}
-
 static int init_path(const char *path, const init_options_t *options)
 {
-    cli_client_t client = {.user = options->user};
+    cli_client_t client = {0};
     agdb_map_t *map;
     int code;
 
-    if (options->password_file != NULL && !read_password(options->password_file, &client))
+    if (!cli_client_login(&client, options->user, options->password_file))
         return CLI_FAILED;
     map = cli_load_map(path);
     if (map == NULL)

@@ -2,28 +2,6 @@
 
 #include <stdio.h>
 
-/* Bytes of the UTF-8 sequence at `at`; 0 when it is none. */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    size_t len = at[0] < 0x80             ? 1
-                 : (at[0] & 0xe0) == 0xc0 ? 2
-                 : (at[0] & 0xf0) == 0xe0 ? 3
-                 : (at[0] & 0xf8) == 0xf0 ? 4
-                                          : 0;
-    size_t i;
-
-    if (len == 0 || len > left || (len == 2 && at[0] < 0xc2) || at[0] > 0xf4)
-        return 0;
-    for (i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-        return 0;
-    return len;
-}
-
 /* Bytes that are not UTF-8 become U+FFFD. */
 static void quote(cli_buf_t *out, const char *text, size_t len)
 {
@@ -32,7 +10,7 @@ static void quote(cli_buf_t *out, const char *text, size_t len)
 
     cli_buf_add(out, "\"", 1);
     while (i < len) {
-        size_t n = utf8_length(bytes + i, len - i);
+        size_t n = cli_utf8_length(text + i, len - i);
         if (n == 0) {
             cli_buf_text(out, "\\ufffd");
             n = 1;

@@ -29,6 +29,22 @@ void cli_error(const char *format, ...)
     va_end(list);
 }
 
+static void print_at(const char *file, unsigned line, unsigned column, bool is_error,
+                     const char *text)
+{
+    bool colour = wants_colour();
+    const char *on = !colour ? "" : is_error ? "\033[1;31m" : "\033[1;33m";
+
+    fprintf(stderr, "%s:%u:%u: %s%s:%s %s\n", file, line, column, on,
+            is_error ? "error" : "warning", colour ? "\033[0m" : "", text);
+}
+
+void cli_error_at(const char *file, unsigned line, unsigned column, const char *text)
+{
+    fflush(stdout);
+    print_at(file, line, column, true, text);
+}
+
 void cli_progress(const char *format, ...)
 {
     va_list list;
@@ -100,14 +116,11 @@ void cli_report_json(cli_json_t *json, const char *name, const agdb_error_t *err
 
 void cli_diagnostics(const agdb_diagnostics_t *diag)
 {
-    bool colour = wants_colour();
     size_t i;
 
     for (i = 0; i < agdb_diagnostics_count(diag); i++) {
         const agdb_diagnostic_t *one = agdb_diagnostics_at(diag, i);
-        const char *on = !colour ? "" : one->is_error ? "\033[1;31m" : "\033[1;33m";
-        fprintf(stderr, "%s:%u:%u: %s%s:%s %s\n", one->file, one->line, one->column, on,
-                one->is_error ? "error" : "warning", colour ? "\033[0m" : "", one->text);
+        print_at(one->file, one->line, one->column, one->is_error, one->text);
     }
 }
 

@@ -6,6 +6,8 @@
 
 /* "agencydb: error: TEXT" */
 void cli_error(const char *format, ...) AGDB_PRINTF(1, 2);
+/* "FILE:LINE:COLUMN: error: TEXT" */
+void cli_error_at(const char *file, unsigned line, unsigned column, const char *text);
 /* A line that is shown on a terminal only. */
 void cli_progress(const char *format, ...) AGDB_PRINTF(1, 2);
 

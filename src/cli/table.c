@@ -11,20 +11,8 @@ void cli_table_init(cli_table_t *table, size_t columns)
 void cli_table_add(cli_table_t *table, const char *text, size_t len)
 {
     cli_buf_t cell = {0};
-    size_t i;
 
-    cli_buf_add(&cell, "", 0);
-    for (i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '\n')
-            cli_buf_text(&cell, "\\n");
-        else if (c == '\t')
-            cli_buf_text(&cell, "\\t");
-        else if (c < 0x20 || c == 0x7f)
-            cli_buf_format(&cell, "\\x%02x", c);
-        else
-            cli_buf_add(&cell, &text[i], 1);
-    }
+    cli_buf_shown(&cell, text, len);
     table->cells = cli_grow(table->cells, table->count, sizeof *table->cells);
     table->cells[table->count++] = cell.data;
 }

@@ -1,5 +1,6 @@
 #include "cli/text.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ typedef struct block {
 
 /* Reachable until the end, so that leak checkers look at the library only. */
 static block_t *s_blocks;
+static pthread_mutex_t s_blocks_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void *cli_alloc(size_t size)
 {
@@ -22,8 +24,10 @@ void *cli_alloc(size_t size)
             _exit(1);
         _exit(1);
     }
+    pthread_mutex_lock(&s_blocks_lock);
     block->next = s_blocks;
     s_blocks = block;
+    pthread_mutex_unlock(&s_blocks_lock);
     return block + 1;
 }
 
@@ -156,6 +160,24 @@ void cli_escape_key(cli_buf_t *buf, const void *key, size_t len)
     }
 }
 
+void cli_buf_shown(cli_buf_t *buf, const char *text, size_t len)
+{
+    size_t i;
+
+    cli_buf_add(buf, "", 0);
+    for (i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '\n')
+            cli_buf_text(buf, "\\n");
+        else if (c == '\t')
+            cli_buf_text(buf, "\\t");
+        else if (c < 0x20 || c == 0x7f)
+            cli_buf_format(buf, "\\x%02x", c);
+        else
+            cli_buf_add(buf, &text[i], 1);
+    }
+}
+
 void cli_hex(cli_buf_t *buf, const void *data, size_t len)
 {
     const unsigned char *bytes = data;
@@ -165,6 +187,28 @@ void cli_hex(cli_buf_t *buf, const void *data, size_t len)
         char pair[2] = {k_digits[bytes[i] >> 4], k_digits[bytes[i] & 15]};
         cli_buf_add(buf, pair, sizeof pair);
     }
+}
+
+size_t cli_utf8_length(const char *text, size_t left)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t len = at[0] < 0x80             ? 1
+                 : (at[0] & 0xe0) == 0xc0 ? 2
+                 : (at[0] & 0xf0) == 0xe0 ? 3
+                 : (at[0] & 0xf8) == 0xf0 ? 4
+                                          : 0;
+    size_t i;
+
+    if (len == 0 || len > left || (len == 2 && at[0] < 0xc2) || at[0] > 0xf4)
+        return 0;
+    for (i = 1; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return len;
 }
 
 static int hex_value(char c)

@@ -7,7 +7,7 @@
 
 #include <stdarg.h>
 
-/* Zeroed. Ends the process when there is no memory. */
+/* Zeroed. Ends the process when there is no memory. Any thread may ask. */
 void *cli_alloc(size_t size);
 char *cli_copy(const char *text);
 char *cli_copy_n(const char *text, size_t len);
@@ -34,12 +34,17 @@ void cli_print_take(const char *text, size_t len, void *user);
 
 /* The text between two `quote`s, with those inside doubled: for SQL and for configuration files. */
 char *cli_quoted(const char *text, char quote);
+/* Text for people, on one line: control characters are shown as \n, \t, \xHH. */
+void cli_buf_shown(cli_buf_t *buf, const char *text, size_t len);
 /* Key bytes for people: what is outside printable ASCII, tab and backslash become \xHH. */
 void cli_escape_key(cli_buf_t *buf, const void *key, size_t len);
 void cli_hex(cli_buf_t *buf, const void *data, size_t len);
 /* Hex digits to bytes. Returns the number of bytes, or -1 when the text is not hex, or has more
  * than `room` bytes. */
 int cli_unhex(const char *text, size_t len, unsigned char *out, size_t room);
+
+/* Bytes of the UTF-8 character at `text`, of which `left` are there; 0 when it is none. */
+size_t cli_utf8_length(const char *text, size_t left);
 
 /* "500ms", "2s", "1m", "1h" to milliseconds; false when it is no such thing, or over a day. */
 bool cli_duration(const char *text, uint32_t *ret_ms);
