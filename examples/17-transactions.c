@@ -40,10 +40,9 @@ static void statement_by_statement(agdb_t *db)
                     NULL, &err),
          err);
     must(agdb_savepoint(tx, "before", &err), err);
-    if (agdb_query(db, AGDB_REQUEST(.tx = tx, .sql = "INSERT INTO agency (key) VALUES ('epa')"),
-                   NULL, &err) != AGDB_OK)
+    if (agdb_query(db, AGDB_REQUEST(.tx = tx, .sql = "INSERT INTO agency VALUES ('epa', '')"), NULL,
+                   &err) != AGDB_OK)
         printf("failed with %s, and goes back\n", agdb_error_sqlstate(err));
-    agdb_error_clear(&err);
     must(agdb_rollback_to(tx, "before", &err), err);
     must(agdb_query(db,
                     AGDB_REQUEST(.tx = tx, .sql = SET_NAME, AGDB_PARAMS(agdb_text("second")),
