@@ -220,6 +220,95 @@ static void writes_of_many_and_failed_ones_count(void **state)
     assert_false(seen.by_replica);
 }
 
+/* --- transactions ---------------------------------------------------------------------------- */
+
+static void expect_ok(agdb_status_t st, const agdb_error_t *error)
+{
+    if (st != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+}
+
+/* In one round trip, or with a COMMIT of its own. */
+static void write_in_transaction(int64_t v, bool along)
+{
+    agdb_error_t *error = NULL;
+    agdb_tx_t *tx = NULL;
+
+    expect_ok(agdb_begin(g_db, AGDB_TX(.key = agdb_key(k_key), .session = g_session), &tx, &error),
+              error);
+    expect_ok(agdb_query(g_db,
+                         AGDB_REQUEST(.tx = tx, .commit = along,
+                                      .sql = "INSERT INTO note VALUES (1, $1)"
+                                             " ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+                                      AGDB_PARAMS(agdb_int8(v))),
+                         NULL, &error),
+              error);
+    expect_ok(agdb_commit(tx, &error), error);
+}
+
+/* A read-only transaction at this isolation. */
+static seen_t look_in_transaction(agdb_isolation_t isolation)
+{
+    agdb_error_t *error = NULL;
+    agdb_tx_t *tx = NULL;
+    seen_t seen;
+
+    expect_ok(agdb_begin(g_db,
+                         AGDB_TX(.key = agdb_key(k_key), .access = AGDB_READ_SESSION,
+                                 .session = g_session, .isolation = isolation),
+                         &tx, &error),
+              error);
+    seen = look(g_db, AGDB_REQUEST(.tx = tx, .sql = "SELECT v FROM note WHERE id = 1"));
+    expect_ok(agdb_commit(tx, &error), error);
+    return seen;
+}
+
+static void a_transactions_commit_advances_its_session(void **state)
+{
+    int64_t v;
+
+    (void)state;
+    pause_replay();
+    for (v = 1; v <= 4; v++) {
+        seen_t seen;
+
+        write_in_transaction(v, v % 2 == 0);
+        seen = look_with(g_db, AGDB_READ_SESSION, g_session);
+        assert_false(seen.by_replica);
+        assert_int_equal(seen.v, v);
+    }
+    resume_replay();
+    wait_for_replica(g_db, g_session, 4);
+}
+
+/* The guard must not share the reads' snapshot: in REPEATABLE READ it would be taken too early. */
+static void a_transaction_that_reads_sees_what_its_session_wrote(void **state)
+{
+    static const agdb_isolation_t all[] = {AGDB_ISOLATION_DEFAULT, AGDB_REPEATABLE_READ,
+                                           AGDB_SERIALIZABLE};
+    unsigned by_replica = 0;
+    int64_t v;
+
+    (void)state;
+    for (v = 1; v <= 300; v++) {
+        seen_t seen;
+
+        if (v % 20 == 0)
+            pause_replay();
+        write_in_transaction(v, true);
+        if (v % 3 == 0)
+            usleep(2000);
+        seen = look_in_transaction(all[v % 3]);
+        assert_true(seen.found);
+        assert_int_equal(seen.v, v);
+        by_replica += seen.by_replica;
+        if (v % 20 == 0)
+            resume_replay();
+    }
+    print_message("%u of 300 by the replica\n", by_replica);
+    assert_in_range(by_replica, 1, 200); /* SERIALIZABLE never is */
+}
+
 static void a_division_by_zero_of_the_caller_is_not_taken_for_a_guard(void **state)
 {
     agdb_error_t *error = NULL;
@@ -500,6 +589,8 @@ int main(void)
         CASE(a_token_goes_to_another_client_as_text),
         CASE(other_writes_and_other_shards_do_not_hold_a_session_up),
         CASE(writes_of_many_and_failed_ones_count),
+        CASE(a_transactions_commit_advances_its_session),
+        CASE(a_transaction_that_reads_sees_what_its_session_wrote),
         CASE(a_division_by_zero_of_the_caller_is_not_taken_for_a_guard),
         CASE(a_bounded_read_leaves_a_replica_that_lags_too_much),
         CASE(a_token_of_a_newer_history_is_not_read_on_an_old_primary),
