@@ -39,6 +39,7 @@ bool cli_errand_begin(cli_errand_t *errand)
     options.isolation = AGDB_READ_COMMITTED; /* what is read behind a lock has to be new */
     options.timeout_ms = time_left(errand);
     options.tag = errand->tag;
+    errand->used = false;
     return agdb_begin(errand->db, &options, &errand->tx, &errand->err) == AGDB_OK;
 }
 
@@ -50,19 +51,47 @@ bool cli_errand_commit(cli_errand_t *errand)
     return agdb_commit(tx, &errand->err) == AGDB_OK;
 }
 
+/* A connection that is long in coming is no reason to stop: this command has more time than
+ * timeouts.queue of the map gives the requests of services. */
+static bool may_repeat(const cli_errand_t *errand)
+{
+    return agdb_error_stage(errand->err) == AGDB_STAGE_QUEUE &&
+           agdb_error_outcome(errand->err) == AGDB_OUTCOME_NOT_SENT &&
+           (errand->tx == NULL || !errand->used) && cli_now_ms() < errand->deadline_ms;
+}
+
+static bool begin_again(cli_errand_t *errand)
+{
+    enum { PAUSE_MS = 50 };
+
+    cli_sleep_ms(PAUSE_MS);
+    if (errand->tx == NULL)
+        return true;
+    agdb_rollback(errand->tx);
+    errand->tx = NULL;
+    return cli_errand_begin(errand);
+}
+
 static bool ask(cli_errand_t *errand, agdb_request_t *request, agdb_result_t **ret)
 {
     agdb_result_t *res = NULL;
 
-    request->timeout_ms = time_left(errand);
     request->tag = errand->tag;
-    request->alone = request->tx == NULL;
-    if (request->tx == NULL) {
+    request->alone = errand->tx == NULL;
+    if (errand->tx == NULL) {
         request->keyspace = errand->target->keyspace;
         request->shard = errand->target->shard;
     }
-    if (agdb_query(errand->db, request, &res, &errand->err) != AGDB_OK)
-        return false;
+    do {
+        request->tx = errand->tx;
+        request->timeout_ms = time_left(errand);
+        if (agdb_query(errand->db, request, &res, &errand->err) == AGDB_OK)
+            break;
+        if (!may_repeat(errand) || !begin_again(errand))
+            return false;
+    } while (true);
+    agdb_error_clear(&errand->err);
+    errand->used = true;
     errand->node = cli_copy(agdb_result_node(res));
     if (ret != NULL)
         *ret = res;
@@ -76,7 +105,6 @@ bool cli_errand_ask(cli_errand_t *errand, const char *sql, const agdb_value_t *p
 {
     agdb_request_t request = AGDB_REQUEST_INIT;
 
-    request.tx = errand->tx;
     request.commit = last && errand->tx != NULL;
     request.sql = sql;
     request.params = params;

@@ -13,6 +13,7 @@ typedef struct cli_errand {
     uint32_t timeout_ms; /* as the user said it */
     uint64_t deadline_ms;
     agdb_tx_t *tx; /* the transaction that statements go to; NULL: none */
+    bool used;     /* a statement of it was sent */
 
     char *node;        /* set: who answered last */
     agdb_error_t *err; /* set: why the last step failed */

@@ -28,10 +28,12 @@ bool cli_ledger_make(cli_errand_t *errand, cli_names_t users)
 
     if (!is_there(errand, &there) || there)
         return there;
-    /* one statement: "IF NOT EXISTS" alone lets two runs both create */
+    /* One statement: "IF NOT EXISTS" alone lets two runs both create. The lock does not renew what
+     * the server remembers of names, so that to_regclass could still say that there is none. */
     cli_buf_text(&body, "BEGIN"
                         " PERFORM pg_advisory_xact_lock(hashtext('agencydb.migration'));"
-                        " IF to_regclass('agencydb.migration') IS NOT NULL THEN RETURN; END IF;"
+                        " IF EXISTS (SELECT FROM pg_class WHERE relname = 'migration'"
+                        "  AND relnamespace = 'agencydb'::regnamespace) THEN RETURN; END IF;"
                         " CREATE TABLE agencydb.migration (keyspace text NOT NULL,"
                         "  number int8 NOT NULL, name text NOT NULL, checksum text NOT NULL,"
                         "  state text NOT NULL CHECK (state IN ('started', 'done')),"

@@ -135,6 +135,38 @@ static int mark_all(migrate_run_t *run)
     return cli_finish(failed == 0 && marked > 0 ? CLI_OK : CLI_FAILED);
 }
 
+/* --- what a file without a transaction needs -------------------------------------------------- */
+static bool has_file_without_transaction(const cli_migrations_t *migrations)
+{
+    size_t i;
+
+    for (i = 0; i < migrations->count; i++)
+        if (!migrations->items[i].file.in_transaction)
+            return true;
+    return false;
+}
+
+/* Such a file has one connection, and the lock another. */
+static bool has_room(const migrate_run_t *run)
+{
+    size_t i;
+
+    if (!has_file_without_transaction(&run->march.migrations))
+        return true;
+    for (i = 0; i < run->targets.count; i++) {
+        const cli_target_t *target = &run->targets.items[i];
+        const char *most =
+            cli_node_setting(run->march.map, target->keyspace_at, target->shard_at, 0, "pool.max");
+        if (most == NULL || strcmp(most, "1") != 0)
+            continue;
+        cli_error("keyspace '%s', shard '%s': a file without a transaction needs two connections, "
+                  "the map allows one: raise pool.max",
+                  target->keyspace, target->shard);
+        return false;
+    }
+    return true;
+}
+
 /* --- the command ------------------------------------------------------------------------------ */
 static int migrate_map(migrate_run_t *run, const char *map_path, const char *folder)
 {
@@ -142,7 +174,7 @@ static int migrate_map(migrate_run_t *run, const char *map_path, const char *fol
     cli_client_t client = {0};
     int code;
 
-    if (!cli_migrations_read(folder, &run->march.migrations) ||
+    if (!cli_migrations_read(folder, &run->march.migrations) || !has_room(run) ||
         !cli_client_login(&client, options->user, options->password_file) ||
         !cli_client_open(&client, map_path, false))
         return CLI_FAILED;
