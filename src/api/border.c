@@ -104,6 +104,13 @@ static agdb_status_t check_keys(const agdb_request_t *r, agdb_error_t **reterr)
     return AGDB_OK;
 }
 
+/* Most requests are: nothing more is to be looked at. */
+static bool is_for_key(const agdb_request_t *r)
+{
+    return r->key.data != NULL && r->shard == NULL && r->keys == NULL && r->nkeys == 0 &&
+           r->region == NULL && r->scope == AGDB_ONE && r->partial == AGDB_ALL_OR_ERROR;
+}
+
 static agdb_status_t check_target(const agdb_request_t *r, agdb_error_t **reterr)
 {
     const struct {
@@ -147,7 +154,7 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
 {
     if (r->sql == NULL || r->sql[0] == '\0')
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has no .sql");
-    if (check_target(r, reterr) != AGDB_OK)
+    if ((is_for_key(r) ? check_key(r->key, reterr) : check_target(r, reterr)) != AGDB_OK)
         return AGDB_E_INVAL;
     if (r->nparams > 0 && r->params == NULL)
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has .nparams but no .params");
