@@ -43,6 +43,7 @@
 #include "agencydb/base.h"
 #include "agencydb/error.h"
 #include "agencydb/session.h"
+#include "agencydb/scatter.h"
 #include "agencydb/request.h"
 #include "agencydb/result.h"
 #include "agencydb/log.h"

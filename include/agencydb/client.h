@@ -84,12 +84,15 @@ typedef enum agdb_ready {
 AGDB_API AGDB_CHECKED agdb_status_t agdb_wait_ready(agdb_t *db, agdb_ready_t what,
                                                     uint32_t timeout_ms, agdb_error_t **reterr);
 
-/* Runs one request and waits for its answer, at most for its timeout.
+/* Runs one request and waits for its answer, at most for its timeout. One for several shards
+ * (agencydb/scatter.h) that fails has an error with a child for each shard that failed.
  * @param db       the client
  * @param request  see agdb_request_t
  * @param ret      may be NULL; set on success, free with agdb_result_free
  * @param reterr   may be NULL
- * @return AGDB_OK or any other status
+ * @return AGDB_OK or any other status. AGDB_E_PARTIAL: some of several shards have failed. With
+ *         AGDB_PARTIAL_OK there is a result of the others beside the error; without, this is what a
+ *         write gets that other shards have done. Else the status is that of the first failure
  * @threads any */
 AGDB_API AGDB_CHECKED agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request,
                                                agdb_result_t **ret, agdb_error_t **reterr);

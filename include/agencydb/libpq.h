@@ -11,7 +11,8 @@ extern "C" {
 #endif
 
 /* @param res  may be NULL
- * @return borrowed from the result (never PQclear it), text format; NULL for NULL
+ * @return borrowed from the result (never PQclear it), text format; NULL for NULL, and for rows of
+ *         several shards: each agdb_result_leg has its own (but with AGDB_COMBINE)
  * @threads any */
 AGDB_API const PGresult *agdb_result_pgresult(const agdb_result_t *res);
 

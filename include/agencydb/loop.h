@@ -18,7 +18,8 @@ extern "C" {
  *                    Its timeout_ms counts from the beginning of this call
  * @param count       how many; 0 is fine
  * @param timeout_ms  for all of it; 0: each has its own only
- * @param results     array of `count`; each is set to the request's result, or NULL; free each
+ * @param results     array of `count`; each is set to the request's result, or NULL (one of
+ *                    AGDB_PARTIAL_OK may have a result beside its error); free each
  * @param errors      array of `count`, or NULL; each is NULL or an error to be freed (an earlier
  *                    error there is replaced)
  * @param reterr      may be NULL: what is wrong with the call, or how many requests failed and why
@@ -52,7 +53,8 @@ typedef struct agdb_loop_options {
  * in it.
  * @param user    from agdb_submit
  * @param status  AGDB_OK, or why it failed
- * @param result  owned by the callback when status is AGDB_OK: free it; else NULL
+ * @param result  owned by the callback when status is AGDB_OK: free it; else NULL, but with
+ *                AGDB_E_PARTIAL of an AGDB_PARTIAL_OK request: what came
  * @param error   owned by the callback when status is not AGDB_OK: free it; else NULL */
 typedef void (*agdb_done_fn)(void *user, agdb_status_t status, agdb_result_t *result,
                              agdb_error_t *error);

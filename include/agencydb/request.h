@@ -7,6 +7,7 @@
 #define AGENCYDB_REQUEST_H
 
 #include "agencydb/base.h"
+#include "agencydb/scatter.h"
 #include "agencydb/session.h"
 
 #ifdef __cplusplus
@@ -30,7 +31,8 @@ typedef enum agdb_value_kind {
     AGDB_VALUE_BINARY = 2,     /* data, len: the type's binary form */
     AGDB_VALUE_INLINE = 3,     /* inline_bytes, len: binary, kept in the value */
     AGDB_VALUE_TEXT_ARRAY = 4, /* data: const char *const *, len: how many */
-    AGDB_VALUE_INT8_ARRAY = 5  /* data: const int64_t *, len: how many */
+    AGDB_VALUE_INT8_ARRAY = 5, /* data: const int64_t *, len: how many */
+    AGDB_VALUE_SHARD_KEYS = 6  /* the request's keys of one shard */
 } agdb_value_kind_t;
 
 /* One parameter. Made by the functions below; what it points to is borrowed until the call
@@ -220,8 +222,21 @@ static inline agdb_value_t agdb_int8_array(const int64_t *items, size_t count)
     return value;
 }
 
+/* Of a request with .keys, those that live on the shard that is asked: with `agency = ANY($1)` each
+ * shard is asked for its own agencies only. The keys have to be text: UTF-8 without NUL.
+ * @return the value, a PostgreSQL `text[]`
+ * @threads any */
+static inline agdb_value_t agdb_shard_keys(void)
+{
+    agdb_value_t value = agdb_null();
+    value.oid = AGDB_OID_TEXT_ARRAY;
+    value.kind = AGDB_VALUE_SHARD_KEYS;
+    return value;
+}
+
 /* What a caller asks. All pointers are borrowed until the call returns. The target is exactly one
- * of `key` and `shard`; neither is allowed in a keyspace with one shard only. */
+ * of `key`, `shard`, `keys`, `region` and `scope`; none is allowed in a keyspace with one shard
+ * only. */
 typedef struct agdb_request {
     size_t struct_size;   /* set by AGDB_REQUEST / AGDB_REQUEST_INIT */
     agdb_bytes_t key;     /* the agency whose shard is meant: agdb_key("epa") */
@@ -245,6 +260,15 @@ typedef struct agdb_request {
                                     until the answer is there */
     uint32_t max_lag_ms;         /* AGDB_READ_BOUNDED: what it shows is at most so old. Replicas are
                                     asked every second: below 1000 the primary answers most of the time */
+
+    /* Several shards: agencydb/scatter.h. Limits (timeout_ms, max_rows, max_bytes) are for all of
+     * them together; access, session and idempotency_key are each shard's. */
+    const agdb_bytes_t *keys;  /* the shards of these agencies; see agdb_shard_keys() */
+    size_t nkeys;              /* 1 or more with keys */
+    const char *region;        /* the keyspace's shards of this region */
+    agdb_scope_t scope;        /* AGDB_ALL: all of the keyspace */
+    agdb_partial_t partial;    /* when some shards fail */
+    const agdb_merge_t *merge; /* NULL: AGDB_CONCAT */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

@@ -132,22 +132,24 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_result_bytes(const agdb_result_t *res, 
                                                       size_t *ret_len, agdb_error_t **reterr);
 
 /* @param res  may be NULL
- * @return rows that INSERT, UPDATE, DELETE or MERGE touched; for SELECT the number of rows
+ * @return rows that INSERT, UPDATE, DELETE or MERGE touched; for SELECT the number of rows; of a
+ *         merged result the sum over the shards
  * @threads any */
 AGDB_API uint64_t agdb_result_affected(const agdb_result_t *res);
 
 /* @param res  may be NULL
- * @return borrowed: the server's command tag, such as "INSERT 0 1"
+ * @return borrowed: the server's command tag, such as "INSERT 0 1"; of a merged result the first
+ *         shard's
  * @threads any */
 AGDB_API const char *agdb_result_tag(const agdb_result_t *res);
 
 /* @param res  may be NULL
- * @return borrowed: name of the shard that answered
+ * @return borrowed: name of the shard that answered; "" of a merged result, see agdb_result_leg
  * @threads any */
 AGDB_API const char *agdb_result_shard(const agdb_result_t *res);
 
 /* @param res  may be NULL
- * @return borrowed: name of the node that answered
+ * @return borrowed: name of the node that answered; "" of a merged result
  * @threads any */
 AGDB_API const char *agdb_result_node(const agdb_result_t *res);
 
@@ -167,6 +169,41 @@ AGDB_API agdb_role_t agdb_result_role(const agdb_result_t *res);
  * @param ret  struct_size set by the caller; the rest is filled
  * @threads any */
 AGDB_API void agdb_result_timing(const agdb_result_t *res, agdb_timing_t *ret);
+
+/* How many shards have answered: the others are in agdb_result_failure.
+ * @param res  may be NULL
+ * @return 1 unless the result is merged; 0 for NULL
+ * @threads any */
+AGDB_API size_t agdb_result_leg_count(const agdb_result_t *res);
+
+/* What one shard has answered: shard, node, role, timing, affected rows, and its rows (none with
+ * AGDB_COMBINE).
+ * @param res    may be NULL
+ * @param index  from 0, in the order of the shards' names
+ * @return borrowed from the result, which is itself its only leg unless it is merged; NULL past the
+ *         end
+ * @threads any */
+AGDB_API const agdb_result_t *agdb_result_leg(const agdb_result_t *res, size_t index);
+
+/* @param res  may be NULL
+ * @param row  from 0
+ * @return borrowed: name of the shard whose row it is; "" for a row of AGDB_COMBINE and out of
+ * range
+ * @threads any */
+AGDB_API const char *agdb_result_row_shard(const agdb_result_t *res, size_t row);
+
+/* With AGDB_PARTIAL_OK: shards whose rows are missing. Not 0 means that the result is not complete;
+ * the call has returned AGDB_E_PARTIAL then, and an error with the same children.
+ * @param res  may be NULL
+ * @return how many
+ * @threads any */
+AGDB_API size_t agdb_result_failure_count(const agdb_result_t *res);
+
+/* @param res    may be NULL
+ * @param index  from 0
+ * @return borrowed from the result: why a shard is missing; NULL past the end
+ * @threads any */
+AGDB_API const agdb_error_t *agdb_result_failure(const agdb_result_t *res, size_t index);
 
 /* Frees a result. NULL is fine.
  * @param res  owned by the caller until now
