@@ -272,6 +272,7 @@ typedef struct agdb_request {
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)
+#define AGDB_KEYS_MAX          1000000u /* of .keys */
 
 /* An empty request with its size set.
  * @return the request

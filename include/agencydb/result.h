@@ -138,8 +138,8 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_result_bytes(const agdb_result_t *res, 
 AGDB_API uint64_t agdb_result_affected(const agdb_result_t *res);
 
 /* @param res  may be NULL
- * @return borrowed: the server's command tag, such as "INSERT 0 1"; of a merged result the first
- *         shard's
+ * @return borrowed: the server's command tag, such as "INSERT 0 1"; of a merged result one
+ *         shard's, or "" with AGDB_COMBINE
  * @threads any */
 AGDB_API const char *agdb_result_tag(const agdb_result_t *res);
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "exec/merge.h"
 #include "pg/params.h"
 
 agdb_status_t agdb__border_enter(agdb_t *db, const agdb_allocator_t **ret_outer,
@@ -74,17 +75,80 @@ static agdb_status_t check_access(const agdb_request_t *r, agdb_error_t **reterr
     return AGDB_OK;
 }
 
+static agdb_status_t check_key(agdb_bytes_t key, agdb_error_t **reterr)
+{
+    if (key.data == NULL)
+        return agdb__fail(reterr, AGDB_E_INVAL, "the key has a length but no bytes");
+    if (key.len < 1 || key.len > AGDB_KEY_MAX)
+        return agdb__fail(reterr, AGDB_E_INVAL, "the key has %zu bytes, not 1 to %d", key.len,
+                          AGDB_KEY_MAX);
+    return AGDB_OK;
+}
+
+static agdb_status_t check_keys(const agdb_request_t *r, agdb_error_t **reterr)
+{
+    size_t i;
+
+    if ((r->keys == NULL) != (r->nkeys == 0))
+        return agdb__fail(reterr, AGDB_E_INVAL, "the request has %s",
+                          r->keys == NULL ? ".nkeys but no .keys"
+                                          : ".keys but none of them (.nkeys is 0)");
+    if (r->nkeys > AGDB_KEYS_MAX)
+        return agdb__fail(reterr, AGDB_E_INVAL, "the request has %zu keys, over %u", r->nkeys,
+                          AGDB_KEYS_MAX);
+    for (i = 0; i < r->nkeys; i++)
+        if (check_key(r->keys[i], reterr) != AGDB_OK) {
+            agdb__error_prefix(reterr, ".keys, number %zu: ", i);
+            return AGDB_E_INVAL;
+        }
+    return AGDB_OK;
+}
+
+static agdb_status_t check_target(const agdb_request_t *r, agdb_error_t **reterr)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } target[] = {{".key", r->key.data != NULL || r->key.len > 0},
+                  {".shard", r->shard != NULL},
+                  {".keys", r->keys != NULL || r->nkeys > 0},
+                  {".region", r->region != NULL},
+                  {".scope", r->scope != AGDB_ONE}};
+    const char *given = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof target / sizeof target[0]; i++) {
+        if (target[i].given && given != NULL)
+            return agdb__fail(reterr, AGDB_E_INVAL, "the request has two targets: %s and %s", given,
+                              target[i].name);
+        if (target[i].given)
+            given = target[i].name;
+    }
+    if (r->scope != AGDB_ONE && r->scope != AGDB_ALL)
+        return agdb__fail(reterr, AGDB_E_INVAL, "unknown .scope %d", (int)r->scope);
+    if (r->partial != AGDB_ALL_OR_ERROR && r->partial != AGDB_PARTIAL_OK)
+        return agdb__fail(reterr, AGDB_E_INVAL, "unknown .partial %d", (int)r->partial);
+    if (target[0].given)
+        return check_key(r->key, reterr);
+    return check_keys(r, reterr);
+}
+
+static bool has_shard_keys(const agdb_request_t *r)
+{
+    size_t i;
+
+    for (i = 0; i < r->nparams; i++)
+        if (r->params[i].kind == AGDB_VALUE_SHARD_KEYS)
+            return true;
+    return false;
+}
+
 static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reterr)
 {
     if (r->sql == NULL || r->sql[0] == '\0')
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has no .sql");
-    if (r->key.data == NULL && r->key.len > 0)
-        return agdb__fail(reterr, AGDB_E_INVAL, "the key has a length but no bytes");
-    if (r->key.data != NULL && (r->key.len < 1 || r->key.len > AGDB_KEY_MAX))
-        return agdb__fail(reterr, AGDB_E_INVAL, "the key has %zu bytes, not 1 to %d", r->key.len,
-                          AGDB_KEY_MAX);
-    if (r->key.data != NULL && r->shard != NULL)
-        return agdb__fail(reterr, AGDB_E_INVAL, "the request has two targets: .key and .shard");
+    if (check_target(r, reterr) != AGDB_OK)
+        return AGDB_E_INVAL;
     if (r->nparams > 0 && r->params == NULL)
         return agdb__fail(reterr, AGDB_E_INVAL, "the request has .nparams but no .params");
     if (r->idempotency_key != NULL && r->access != AGDB_WRITE)
@@ -93,7 +157,7 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
         (r->idempotency_key[0] == '\0' || strlen(r->idempotency_key) > AGDB_KEY_MAX))
         return agdb__fail(reterr, AGDB_E_INVAL, ".idempotency_key has not 1 to %d bytes",
                           AGDB_KEY_MAX);
-    if (r->idempotency_key != NULL) { /* its fingerprint reads the parameters */
+    if (r->idempotency_key != NULL && !has_shard_keys(r)) { /* its fingerprint reads them */
         size_t scratch;
 
         if (agdb__params_check(r->params, r->nparams, &scratch, reterr) != AGDB_OK)
@@ -102,8 +166,15 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
     return check_access(r, reterr);
 }
 
-agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                   agdb__shard_t **ret_shard, agdb_error_t **reterr)
+static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
+{
+    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return st;
+}
+
+static agdb_status_t copy_request(const agdb_request_t *theirs, agdb_request_t *ours,
+                                  agdb_error_t **reterr)
 {
     agdb_status_t st;
 
@@ -112,10 +183,77 @@ agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agd
     st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "request", reterr);
     if (st == AGDB_OK)
         st = check_request(ours, reterr);
+    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+}
+
+static bool is_for_one(const agdb_request_t *r)
+{
+    return r->keys == NULL && r->region == NULL && r->scope == AGDB_ONE && r->merge == NULL;
+}
+
+agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                   agdb__shard_t **ret_shard, agdb_error_t **reterr)
+{
+    agdb_status_t st = copy_request(theirs, ours, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    if (!is_for_one(ours))
+        return fail_check(agdb__fail(reterr, AGDB_E_INVAL,
+                                     "this call is about one shard: .keys, .region, .scope and "
+                                     ".merge have no place in it"),
+                          reterr);
+    return agdb__client_target(db, ours, ret_shard, reterr);
+}
+
+static agdb_status_t copy_merge(const agdb_request_t *request, agdb_merge_t *ours,
+                                agdb_error_t **reterr)
+{
+    const agdb_merge_t *theirs = request->merge;
+    agdb_status_t st;
+
+    if (theirs == NULL)
+        return AGDB_OK;
+    st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "merge", reterr);
     if (st == AGDB_OK)
-        return agdb__client_target(db, ours, ret_shard, reterr);
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+        st = agdb__merge_check(ours, reterr);
+    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+}
+
+/* One shard and nothing to be merged: the ordinary way. */
+static agdb_status_t choose_way(const agdb_request_t *request, const agdb__targets_t *targets,
+                                agdb__goal_t *ret, agdb_error_t **reterr)
+{
+    agdb_status_t st;
+
+    if (targets->count == 1 && agdb__merge_is_plain(request->merge) && !has_shard_keys(request)) {
+        ret->shard = targets->shards[0];
+        return AGDB_OK;
+    }
+    st = agdb__scatter_new(request, targets, &ret->scatter, reterr);
+    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+}
+
+agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                agdb__goal_t *ret, agdb_error_t **reterr)
+{
+    agdb__targets_t targets = {.shards = NULL};
+    agdb_merge_t merge;
+    agdb_status_t st = copy_request(theirs, ours, reterr);
+
+    *ret = (agdb__goal_t){.shard = NULL};
+    if (st == AGDB_OK && is_for_one(ours))
+        return agdb__client_target(db, ours, &ret->shard, reterr);
+    if (st == AGDB_OK)
+        st = copy_merge(ours, &merge, reterr);
+    if (st != AGDB_OK)
+        return st;
+    ours->merge = ours->merge != NULL ? &merge : NULL;
+    st = agdb__client_targets(db, ours, &targets, reterr);
+    if (st == AGDB_OK)
+        st = choose_way(ours, &targets, ret, reterr);
+    ours->merge = NULL; /* copied, or not needed */
+    agdb__free(targets.shards);
     return st;
 }
 

@@ -15,9 +15,19 @@ void agdb__border_leave(agdb_t *db, const agdb_allocator_t *outer);
 agdb_status_t agdb__border_copy(void *ours, size_t our_size, const void *theirs, size_t their_size,
                                 const char *what, agdb_error_t **reterr);
 
-/* Copies and checks a request, and finds its shard. */
+/* Copies and checks a request, and finds its shard: for calls that are about one shard. */
 agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
                                    agdb__shard_t **ret_shard, agdb_error_t **reterr);
+
+/* Where a request goes: to one shard, or to several. */
+typedef struct agdb__goal {
+    agdb__shard_t *shard;     /* or: */
+    agdb__scatter_t *scatter; /* owned; also for one shard whose answer is to be merged */
+} agdb__goal_t;
+
+/* The same for calls that take requests for several shards. */
+agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                agdb__goal_t *ret, agdb_error_t **reterr);
 
 /* The thread is inside a loop's callback, where it must not wait; they may nest. */
 void agdb__callback_begin(void);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "exec/many.h"
 #include "exec/single.h"
 #include "map/load.h"
 #include "map/route.h"
@@ -112,12 +113,32 @@ agdb_status_t agdb_wait_ready(agdb_t *db, agdb_ready_t what, uint32_t timeout_ms
     return st;
 }
 
+static agdb_status_t run_scatter(agdb__scatter_t *take_scatter, uint64_t start_us,
+                                 agdb_result_t **ret, agdb_error_t **reterr)
+{
+    agdb__many_item_t item = {.scatter = take_scatter};
+    agdb_status_t st = agdb__many_run(&item, 1, start_us, reterr);
+
+    agdb__scatter_free(take_scatter);
+    if (st != AGDB_OK) {
+        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+        return st;
+    }
+    if (ret != NULL)
+        *ret = item.task.result;
+    else
+        agdb__result_free(item.task.result);
+    if (item.task.status != AGDB_OK)
+        agdb__error_move(reterr, item.task.error);
+    return item.task.status;
+}
+
 agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
                          agdb_error_t **reterr)
 {
     uint64_t start_us = agdb__now_us();
     const agdb_allocator_t *outer = NULL;
-    agdb__shard_t *shard = NULL;
+    agdb__goal_t goal;
     agdb_request_t ours;
     agdb_status_t st = agdb__border_may_wait(reterr);
 
@@ -125,9 +146,11 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
         st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)
         return st;
-    st = agdb__border_request(db, request, &ours, &shard, reterr);
-    if (st == AGDB_OK)
-        st = agdb__single_run(shard, &ours, start_us, ret, reterr);
+    st = agdb__border_goal(db, request, &ours, &goal, reterr);
+    if (st == AGDB_OK && goal.scatter != NULL)
+        st = run_scatter(goal.scatter, start_us, ret, reterr);
+    else if (st == AGDB_OK)
+        st = agdb__single_run(goal.shard, &ours, start_us, ret, reterr);
     agdb__border_leave(db, outer);
     return st;
 }

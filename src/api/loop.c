@@ -135,13 +135,15 @@ static agdb_status_t check_outside(const agdb_loop_t *loop, agdb_error_t **reter
 static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                             void *user, uint64_t *ret_id, agdb_error_t **reterr)
 {
-    agdb__shard_t *shard = NULL;
+    agdb__goal_t goal;
     agdb_request_t ours;
-    agdb_status_t st = agdb__border_request(loop->db, request, &ours, &shard, reterr);
+    agdb_status_t st = agdb__border_goal(loop->db, request, &ours, &goal, reterr);
 
     if (st != AGDB_OK)
         return st;
-    return agdb__loop_submit(&loop->inner, shard, &ours, done, user, ret_id, reterr);
+    if (goal.scatter != NULL)
+        return agdb__loop_scatter(&loop->inner, goal.scatter, done, user, ret_id, reterr);
+    return agdb__loop_submit(&loop->inner, goal.shard, &ours, done, user, ret_id, reterr);
 }
 
 agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,

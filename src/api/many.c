@@ -47,18 +47,27 @@ static void limit_time(const batch_t *b, agdb__many_item_t *item)
         item->request.timeout_ms = b->timeout_ms;
 }
 
+/* One for several shards has a time of its own in any case. */
+static void accept(const batch_t *b, agdb__many_item_t *item, const agdb__goal_t *goal)
+{
+    item->shard = goal->shard;
+    item->scatter = goal->scatter;
+    if (item->shard != NULL)
+        limit_time(b, item);
+    else if (b->timeout_ms != 0)
+        agdb__scatter_limit(item->scatter, b->timeout_ms);
+}
+
 /* What cannot be sent fails by itself. */
 static void prepare(batch_t *b, size_t i)
 {
     agdb__many_item_t *item = &b->items[i];
     agdb__task_t *task = &item->task;
+    agdb__goal_t goal;
 
-    task->status =
-        agdb__border_request(b->db, b->requests[i], &item->request, &item->shard, &task->error);
+    task->status = agdb__border_goal(b->db, b->requests[i], &item->request, &goal, &task->error);
     if (task->status == AGDB_OK)
-        limit_time(b, item);
-    else
-        item->shard = NULL;
+        accept(b, item, &goal);
 }
 
 static void give_error(batch_t *b, size_t i)
@@ -116,6 +125,8 @@ static agdb_status_t run(batch_t *b, uint64_t start_us, agdb_error_t **reterr)
         st = hand_out(b, reterr);
     else
         drop_errors(b);
+    for (i = 0; i < b->count; i++)
+        agdb__scatter_free(b->items[i].scatter);
     agdb__free(b->items);
     return st;
 }

@@ -13,9 +13,24 @@ static bool is_inside(const agdb_result_t *res, size_t row, size_t col)
     return row < agdb_result_rows(res) && col < agdb_result_cols(res);
 }
 
+/* Where a row is: of a merged result in one of its legs. */
+static const PGresult *find(const agdb_result_t *res, size_t row, int *ret_row)
+{
+    agdb__row_t at;
+
+    *ret_row = (int)row;
+    if (res->merged == NULL || res->merged->row == NULL)
+        return res->pg;
+    at = res->merged->row[row];
+    *ret_row = (int)at.row;
+    return res->merged->leg[at.leg]->pg;
+}
+
 size_t agdb_result_rows(const agdb_result_t *res)
 {
-    return res != NULL ? (size_t)PQntuples(res->pg) : 0;
+    if (res == NULL)
+        return 0;
+    return res->merged != NULL ? res->merged->nrows : (size_t)PQntuples(res->pg);
 }
 
 size_t agdb_result_cols(const agdb_result_t *res)
@@ -47,18 +62,35 @@ uint32_t agdb_result_column_oid(const agdb_result_t *res, size_t col)
 
 bool agdb_result_is_null(const agdb_result_t *res, size_t row, size_t col)
 {
-    return !is_inside(res, row, col) || PQgetisnull(res->pg, (int)row, (int)col) != 0;
+    const PGresult *pg;
+    int at;
+
+    if (!is_inside(res, row, col))
+        return true;
+    pg = find(res, row, &at);
+    return PQgetisnull(pg, at, (int)col) != 0;
 }
 
 const char *agdb_result_text(const agdb_result_t *res, size_t row, size_t col)
 {
-    return agdb_result_is_null(res, row, col) ? NULL : PQgetvalue(res->pg, (int)row, (int)col);
+    const PGresult *pg;
+    int at;
+
+    if (agdb_result_is_null(res, row, col))
+        return NULL;
+    pg = find(res, row, &at);
+    return PQgetvalue(pg, at, (int)col);
 }
 
 size_t agdb_result_length(const agdb_result_t *res, size_t row, size_t col)
 {
-    return agdb_result_is_null(res, row, col) ? 0
-                                              : (size_t)PQgetlength(res->pg, (int)row, (int)col);
+    const PGresult *pg;
+    int at;
+
+    if (agdb_result_is_null(res, row, col))
+        return 0;
+    pg = find(res, row, &at);
+    return (size_t)PQgetlength(pg, at, (int)col);
 }
 
 static agdb_status_t at_result_stage(agdb_status_t st, agdb_error_t **reterr)
@@ -185,16 +217,14 @@ agdb_status_t agdb_result_bytes(const agdb_result_t *res, size_t row, size_t col
 
 uint64_t agdb_result_affected(const agdb_result_t *res)
 {
-    uint64_t count = 0;
-
-    if (res == NULL || !agdb__decode_uint64(PQcmdTuples(res->pg), &count))
+    if (res == NULL)
         return 0;
-    return count;
+    return res->merged != NULL ? res->merged->affected : agdb__result_affected(res);
 }
 
 const char *agdb_result_tag(const agdb_result_t *res)
 {
-    return res != NULL ? PQcmdStatus(res->pg) : "";
+    return res != NULL && res->pg != NULL ? PQcmdStatus(res->pg) : "";
 }
 
 const char *agdb_result_shard(const agdb_result_t *res)
@@ -237,7 +267,45 @@ void agdb_result_free(agdb_result_t *res)
     agdb__result_free(res);
 }
 
+/* --- several shards ----------------------------------------------------------------------------
+ */
+
+size_t agdb_result_leg_count(const agdb_result_t *res)
+{
+    if (res == NULL)
+        return 0;
+    return res->merged != NULL ? res->merged->nlegs : 1;
+}
+
+const agdb_result_t *agdb_result_leg(const agdb_result_t *res, size_t index)
+{
+    if (index >= agdb_result_leg_count(res))
+        return NULL;
+    return res->merged != NULL ? res->merged->leg[index] : res;
+}
+
+const char *agdb_result_row_shard(const agdb_result_t *res, size_t row)
+{
+    if (row >= agdb_result_rows(res))
+        return "";
+    if (res->merged == NULL)
+        return res->shard;
+    return res->merged->row != NULL ? res->merged->leg[res->merged->row[row].leg]->shard : "";
+}
+
+size_t agdb_result_failure_count(const agdb_result_t *res)
+{
+    return res != NULL && res->merged != NULL ? res->merged->nfailures : 0;
+}
+
+const agdb_error_t *agdb_result_failure(const agdb_result_t *res, size_t index)
+{
+    return index < agdb_result_failure_count(res) ? res->merged->failure[index] : NULL;
+}
+
 const PGresult *agdb_result_pgresult(const agdb_result_t *res)
 {
-    return res != NULL ? res->pg : NULL;
+    if (res == NULL || (res->merged != NULL && res->merged->combined == NULL))
+        return NULL;
+    return res->pg;
 }

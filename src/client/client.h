@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sync.h"
 #include "client/topology.h"
+#include "exec/scatter.h"
 
 /* Outlives the client, for the one who waits for its end. */
 typedef struct agdb__ending {
@@ -59,6 +60,11 @@ void agdb__client_unwatch(agdb_t *db, agdb__watcher_t *w);
  * bad key, a frozen agency. */
 agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agdb__shard_t **ret,
                                   agdb_error_t **reterr);
+
+/* The same for a request that may be for several shards. *ret is freed with
+ * agdb__free(ret->shards), which holds the rest, too. */
+agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
+                                   agdb_error_t **reterr);
 
 agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
                                       agdb_error_t **reterr);

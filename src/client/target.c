@@ -1,6 +1,7 @@
 /* From a request to its shard. */
 #include "client/client.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "map/quote.h"
 #include "map/route.h"
@@ -30,13 +31,13 @@ static agdb_status_t find_keyspace(const agdb_map_t *map, const char *name, size
                       reterr);
 }
 
-static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, const agdb_request_t *request,
-                                   size_t *ret, agdb_error_t **reterr)
+static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key,
+                                   agdb_access_t access, size_t *ret, agdb_error_t **reterr)
 {
-    agdb__route_t route = agdb__map_route(db->map, keyspace, request->key);
+    agdb__route_t route = agdb__map_route(db->map, keyspace, key);
 
-    if (route.frozen && request->access == AGDB_WRITE) {
-        agdb__map_agency_t agency = {.key = request->key.data, .key_len = request->key.len};
+    if (route.frozen && access == AGDB_WRITE) {
+        agdb__map_agency_t agency = {.key = key.data, .key_len = key.len};
         char text[AGDB__KEY_TEXT];
         agdb_status_t st = agdb__fail(
             reterr, AGDB_E_FROZEN,
@@ -88,12 +89,134 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
     if (st != AGDB_OK)
         return st;
     if (request->key.data != NULL)
-        st = target_by_key(db, keyspace, request, &shard, reterr);
+        st = target_by_key(db, keyspace, request->key, request->access, &shard, reterr);
     else if (request->shard != NULL)
         st = target_by_name(db, keyspace, request->shard, &shard, reterr);
     else
         st = target_only_shard(db, keyspace, &shard, reterr);
     if (st == AGDB_OK)
         *ret = agdb__topology_shard(&db->topology, keyspace, shard);
+    return st;
+}
+
+/* --- several -----------------------------------------------------------------------------------
+ */
+
+/* Shards of a keyspace, by their numbers. */
+typedef struct marked {
+    size_t keyspace;
+    bool *is_wanted;
+    size_t *shard_of; /* of each of the request's keys */
+    size_t count;
+} marked_t;
+
+static void mark(marked_t *m, size_t shard)
+{
+    m->count += m->is_wanted[shard] ? 0 : 1;
+    m->is_wanted[shard] = true;
+}
+
+static agdb_status_t mark_keys(agdb_t *db, const agdb_request_t *request, marked_t *m,
+                               agdb_error_t **reterr)
+{
+    size_t i;
+
+    for (i = 0; i < request->nkeys; i++) {
+        agdb_status_t st = target_by_key(db, m->keyspace, request->keys[i], request->access,
+                                         &m->shard_of[i], reterr);
+
+        if (st != AGDB_OK)
+            return st;
+        mark(m, m->shard_of[i]);
+    }
+    return AGDB_OK;
+}
+
+static agdb_status_t mark_region(agdb_t *db, const agdb_request_t *request, marked_t *m,
+                                 agdb_error_t **reterr)
+{
+    const agdb__map_keyspace_t *ks = &db->map->keyspaces[m->keyspace];
+    size_t i;
+
+    for (i = 0; i < ks->nshards; i++)
+        if (request->region == NULL || strcmp(ks->shards[i].region, request->region) == 0)
+            mark(m, i);
+    if (m->count > 0)
+        return AGDB_OK;
+    return fail_check(agdb__fail(reterr, AGDB_E_INVAL, "keyspace '%s' has no shard of region '%s'",
+                                 ks->name, request->region),
+                      reterr);
+}
+
+static agdb_status_t mark_shards(agdb_t *db, const agdb_request_t *request, marked_t *m,
+                                 agdb_error_t **reterr)
+{
+    size_t shard = 0;
+    agdb_status_t st;
+
+    if (request->keys != NULL)
+        return mark_keys(db, request, m, reterr);
+    if (request->region != NULL || request->scope == AGDB_ALL)
+        return mark_region(db, request, m, reterr);
+    if (request->key.data != NULL)
+        st = target_by_key(db, m->keyspace, request->key, request->access, &shard, reterr);
+    else if (request->shard != NULL)
+        st = target_by_name(db, m->keyspace, request->shard, &shard, reterr);
+    else
+        st = target_only_shard(db, m->keyspace, &shard, reterr);
+    if (st == AGDB_OK)
+        mark(m, shard);
+    return st;
+}
+
+/* One block: the shards, and the keys' places among them. */
+static agdb_status_t list_targets(agdb_t *db, const agdb_request_t *request, const marked_t *m,
+                                  agdb__targets_t *ret, agdb_error_t **reterr)
+{
+    const size_t nshards = db->map->keyspaces[m->keyspace].nshards;
+    uint32_t *number = agdb__calloc(nshards, sizeof *number);
+    agdb__shard_t **shards =
+        agdb__malloc(m->count * sizeof *shards + request->nkeys * sizeof(uint32_t));
+    uint32_t *place;
+    size_t i;
+
+    *ret = (agdb__targets_t){.shards = shards};
+    if (number == NULL || shards == NULL) {
+        agdb__free(number);
+        agdb__free(shards);
+        return agdb__fail_nomem(reterr);
+    }
+    for (i = 0; i < nshards; i++) {
+        if (!m->is_wanted[i])
+            continue;
+        number[i] = (uint32_t)ret->count;
+        shards[ret->count++] = agdb__topology_shard(&db->topology, m->keyspace, i);
+    }
+    place = (uint32_t *)(void *)(shards + ret->count);
+    for (i = 0; i < request->nkeys; i++)
+        place[i] = number[m->shard_of[i]];
+    ret->place = request->keys != NULL ? place : NULL;
+    agdb__free(number);
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
+                                   agdb_error_t **reterr)
+{
+    marked_t m = {.count = 0};
+    agdb_status_t st = find_keyspace(db->map, request->keyspace, &m.keyspace, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    m.is_wanted = agdb__calloc(db->map->keyspaces[m.keyspace].nshards, sizeof *m.is_wanted);
+    m.shard_of = agdb__calloc(request->nkeys + 1, sizeof *m.shard_of);
+    if (m.is_wanted == NULL || m.shard_of == NULL)
+        st = agdb__fail_nomem(reterr);
+    if (st == AGDB_OK)
+        st = mark_shards(db, request, &m, reterr);
+    if (st == AGDB_OK)
+        st = list_targets(db, request, &m, ret, reterr);
+    agdb__free(m.is_wanted);
+    agdb__free(m.shard_of);
     return st;
 }

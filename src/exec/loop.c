@@ -11,7 +11,8 @@
 enum { SPARE_MAX = 1024, SPARE_ROOM = 512, SPARE_ROOM_MAX = 65536 };
 
 typedef struct agdb__submission {
-    agdb__task_t task;
+    agdb__task_t task; /* of a scatter: its end only, the legs have tasks of their own */
+    agdb__scatter_t *scatter;
     agdb_done_fn done;
     void *user;
     uint64_t id;
@@ -99,31 +100,50 @@ static agdb_status_t fail_busy(const agdb__loop_t *loop, agdb_error_t **reterr)
     return AGDB_E_BUSY;
 }
 
-static agdb_status_t reserve(agdb__loop_t *loop, const agdb_request_t *request, submission_t **ret,
+/* For so many tasks, and a copy of that size. */
+static agdb_status_t reserve(agdb__loop_t *loop, size_t tasks, size_t room, submission_t **ret,
                              agdb_error_t **reterr)
 {
     submission_t *s = NULL;
-    size_t scratch;
-    agdb_status_t st = agdb__params_check(request->params, request->nparams, &scratch, reterr);
 
-    if (st != AGDB_OK) {
-        agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-        return st;
-    }
     if (loop->outstanding >= loop->max)
         return fail_busy(loop, reterr);
-    if (!agdb__driver_reserve(&loop->driver, 1))
+    if (!agdb__driver_reserve(&loop->driver, tasks))
         return agdb__fail_nomem(reterr);
-    s = take_block(loop, agdb__copy_size(request));
+    s = take_block(loop, room);
     if (s != NULL)
         s->id = agdb__handles_add(&loop->ids, s);
     if (s == NULL || s->id == 0) {
-        agdb__driver_unreserve(&loop->driver, 1);
+        agdb__driver_unreserve(&loop->driver, tasks);
         agdb__free(s);
         return agdb__fail_nomem(reterr);
     }
     *ret = s;
     return AGDB_OK;
+}
+
+static agdb_status_t reserve_one(agdb__loop_t *loop, const agdb_request_t *request,
+                                 submission_t **ret, agdb_error_t **reterr)
+{
+    size_t scratch;
+    agdb_status_t st = agdb__params_check(request->params, request->nparams, &scratch, reterr);
+
+    if (st == AGDB_OK)
+        return reserve(loop, 1, agdb__copy_size(request), ret, reterr);
+    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
+    return st;
+}
+
+static void register_submission(agdb__loop_t *loop, submission_t *s, agdb_done_fn done, void *user,
+                                uint64_t *ret_id)
+{
+    s->done = done;
+    s->user = user;
+    loop->outstanding++;
+    if (ret_id != NULL)
+        *ret_id = s->id;
+    if (!loop->calling)
+        agdb__bell_ring(&loop->bell);
 }
 
 agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
@@ -132,21 +152,35 @@ agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
 {
     submission_t *s = NULL;
     agdb_request_t copy;
-    agdb_status_t st = reserve(loop, request, &s, reterr);
+    agdb_status_t st = reserve_one(loop, request, &s, reterr);
 
     if (st != AGDB_OK) {
         agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
         return st;
     }
-    s->done = done;
-    s->user = user;
+    s->scatter = NULL;
     agdb__copy_request(request, s->copy, &copy);
     agdb__driver_add(&loop->driver, &s->task, shard, &copy, agdb__now_us());
-    loop->outstanding++;
-    if (ret_id != NULL)
-        *ret_id = s->id;
-    if (!loop->calling)
-        agdb__bell_ring(&loop->bell);
+    register_submission(loop, s, done, user, ret_id);
+    return AGDB_OK;
+}
+
+agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatter,
+                                 agdb_done_fn done, void *user, uint64_t *ret_id,
+                                 agdb_error_t **reterr)
+{
+    submission_t *s = NULL;
+    agdb_status_t st = reserve(loop, agdb__scatter_legs(take_scatter), 0, &s, reterr);
+
+    if (st != AGDB_OK) {
+        agdb__scatter_free(take_scatter);
+        agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+        return st;
+    }
+    s->task = (agdb__task_t){.state = AGDB__TASK_OUT};
+    s->scatter = take_scatter;
+    agdb__scatter_begin(take_scatter, &loop->driver, s, agdb__now_us());
+    register_submission(loop, s, done, user, ret_id);
     return AGDB_OK;
 }
 
@@ -159,12 +193,16 @@ static agdb_outcome_t outcome_of_due(const agdb__task_t *task)
 }
 
 /* Takes a task out of wherever it is; it ends with this status. */
-static void give_up(agdb__loop_t *loop, agdb__task_t *task, agdb_status_t status, const char *why)
+static void give_up(agdb__loop_t *loop, submission_t *s, agdb_status_t status, const char *why)
 {
+    agdb__task_t *task = &s->task;
     agdb_outcome_t outcome;
 
     if (task->list == &loop->due || task->list == &loop->ended) {
         outcome = outcome_of_due(task);
+    } else if (s->scatter != NULL) {
+        outcome = agdb__scatter_give_up(s->scatter, &loop->driver);
+        agdb__tasks_append(&loop->ended, task);
     } else if (task->state == AGDB__TASK_DONE) {
         outcome = outcome_of_due(task);
         (void)agdb__driver_drop(&loop->driver, task);
@@ -177,7 +215,8 @@ static void give_up(agdb__loop_t *loop, agdb__task_t *task, agdb_status_t status
     agdb__result_free(task->result);
     task->result = NULL;
     task->status = agdb__fail(&task->error, status, "%s", why);
-    agdb__error_place(&task->error, task->call.shard->name, NULL);
+    if (s->scatter == NULL)
+        agdb__error_place(&task->error, task->call.shard->name, NULL);
     agdb__error_outcome(&task->error, outcome);
 }
 
@@ -187,10 +226,17 @@ bool agdb__loop_cancel(agdb__loop_t *loop, uint64_t id)
 
     if (s == NULL)
         return false;
-    give_up(loop, &s->task, AGDB_E_CANCELLED, "the request was cancelled");
+    give_up(loop, s, AGDB_E_CANCELLED, "the request was cancelled");
     if (!loop->calling)
         agdb__bell_ring(&loop->bell);
     return true;
+}
+
+/* Its answer is there already, and will be told. */
+static bool is_answered(const submission_t *s)
+{
+    return s->scatter != NULL ? agdb__scatter_is_answered(s->scatter)
+                              : s->task.state == AGDB__TASK_DONE;
 }
 
 void agdb__loop_end_all(agdb__loop_t *loop, const char *why)
@@ -202,8 +248,8 @@ void agdb__loop_end_all(agdb__loop_t *loop, const char *why)
     for (i = 0; i < loop->ids.count; i++) {
         submission_t *s = loop->ids.place[i].object;
 
-        if (s != NULL && s->task.list != &loop->ended && s->task.state != AGDB__TASK_DONE)
-            give_up(loop, &s->task, AGDB_E_CLOSING, why);
+        if (s != NULL && s->task.list != &loop->ended && !is_answered(s))
+            give_up(loop, s, AGDB_E_CLOSING, why);
     }
 }
 
@@ -215,6 +261,21 @@ void agdb__loop_step(agdb__loop_t *loop, uint64_t until_us)
     agdb__driver_step(&loop->driver, loop->ended.count > 0 ? 0 : until_us);
 }
 
+/* A leg may be the last of its scatter. */
+static agdb__task_t *whole_of(agdb__loop_t *loop, agdb__task_t *task)
+{
+    agdb__scatter_t *scatter = task->scatter;
+    submission_t *s;
+
+    if (scatter == NULL)
+        return task;
+    if (!agdb__scatter_took(scatter, &loop->driver, task))
+        return NULL;
+    s = agdb__scatter_owner(scatter);
+    s->task.status = agdb__scatter_conclude(scatter, &s->task.result, &s->task.error);
+    return &s->task;
+}
+
 void agdb__loop_collect(agdb__loop_t *loop)
 {
     agdb__task_t *task;
@@ -223,8 +284,11 @@ void agdb__loop_collect(agdb__loop_t *loop)
         agdb__tasks_remove(task);
         agdb__tasks_append(&loop->due, task);
     }
-    while ((task = agdb__driver_take_done(&loop->driver)) != NULL)
-        agdb__tasks_append(&loop->due, task);
+    while ((task = agdb__driver_take_done(&loop->driver)) != NULL) {
+        task = whole_of(loop, task);
+        if (task != NULL)
+            agdb__tasks_append(&loop->due, task);
+    }
 }
 
 bool agdb__loop_next_due(agdb__loop_t *loop, agdb__loop_end_t *ret)
@@ -237,6 +301,7 @@ bool agdb__loop_next_due(agdb__loop_t *loop, agdb__loop_end_t *ret)
     s = submission_of(task);
     *ret = (agdb__loop_end_t){s->done, s->user, task->status, task->result, task->error};
     agdb__tasks_remove(task);
+    agdb__scatter_free(s->scatter);
     agdb__error_free(task->call.error); /* of an attempt before one that was given up */
     agdb__handles_remove(&loop->ids, s->id);
     loop->outstanding--;

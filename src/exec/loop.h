@@ -7,6 +7,7 @@
 #include "agencydb/loop.h"
 #include "exec/driver.h"
 #include "exec/handles.h"
+#include "exec/scatter.h"
 
 struct agdb__submission;
 
@@ -41,6 +42,10 @@ void agdb__loop_fini(agdb__loop_t *loop);
 agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
                                 const agdb_request_t *request, agdb_done_fn done, void *user,
                                 uint64_t *ret_id, agdb_error_t **reterr);
+/* The same for several shards; takes the scatter also on failure. */
+agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatter,
+                                 agdb_done_fn done, void *user, uint64_t *ret_id,
+                                 agdb_error_t **reterr);
 /* Ends one that is outstanding with CANCELLED. False: there is none. */
 bool agdb__loop_cancel(agdb__loop_t *loop, uint64_t id);
 /* Sends nothing any more. Takes the answers that are there, and ends all others with CLOSING. */

@@ -8,6 +8,7 @@
 
 struct agdb__carrier;
 struct agdb__feed;
+struct agdb__scatter;
 struct agdb__task;
 
 typedef enum agdb__task_state {
@@ -46,6 +47,7 @@ typedef struct agdb__task {
     size_t place;
     agdb__learnt_t *learnt; /* at its node; NULL: never rides */
     uint64_t queued_us;
+    struct agdb__scatter *scatter; /* whose leg it is; NULL: a request by itself */
 
     /* DONE */
     agdb_status_t status;

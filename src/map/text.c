@@ -34,6 +34,22 @@ static size_t decode(const unsigned char *s, size_t len, uint32_t *ret)
     return n;
 }
 
+bool agdb__text_is_utf8(const void *text, size_t len)
+{
+    const unsigned char *at = text;
+    uint32_t code = 0;
+
+    while (len > 0) {
+        const size_t n = decode(at, len, &code);
+
+        if (n == 0 || code == 0)
+            return false;
+        at += n;
+        len -= n;
+    }
+    return true;
+}
+
 static bool is_control(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 ||

@@ -10,6 +10,8 @@
 size_t agdb__text_printable(const char *text, size_t len);
 /* Whether all of it is. */
 bool agdb__text_is_printable(const char *text, size_t len);
+/* Whether all of it is UTF-8, control characters or not, but no NUL. */
+bool agdb__text_is_utf8(const void *text, size_t len);
 /* Where the first byte is that may not stand in a map file, and why; -1: nowhere. */
 long agdb__text_find_bad(const char *text, size_t len, const char **ret_why);
 /* 1 to 63 of A-Z a-z 0-9 _ . -, with no . or - in front */

@@ -95,6 +95,9 @@ static agdb_status_t check_value(const agdb_value_t *v, size_t number, agdb_erro
             return agdb__fail(reterr, AGDB_E_INVAL, "parameter $%zu is not a valid value", number);
         return AGDB_OK;
     }
+    if (v->kind == AGDB_VALUE_SHARD_KEYS)
+        return agdb__fail(reterr, AGDB_E_INVAL,
+                          "parameter $%zu: agdb_shard_keys() needs a request with .keys", number);
     if (v->kind > AGDB_VALUE_INT8_ARRAY)
         return agdb__fail(reterr, AGDB_E_INVAL,
                           "parameter $%zu is not a valid value: make it with agdb_text() and such",

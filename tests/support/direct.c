@@ -23,17 +23,19 @@ static void ignore_notice(void *user, const PGresult *notice)
     (void)notice;
 }
 
-/* `how`: the keyword of `secret`. */
-static PGconn *open_as(const cluster_node_t *node, const char *host, const char *user,
-                       const char *how, const char *secret)
+static const char *database_of(const cluster_node_t *node)
 {
-    const bool core = strcmp(node->keyspace, "core") == 0;
+    return strcmp(node->keyspace, "core") == 0 ? cluster_env("AGDB_TEST_DBNAME") : node->keyspace;
+}
+
+/* `how`: the keyword of `secret`. */
+static PGconn *open_as(const cluster_node_t *node, const char *database, const char *host,
+                       const char *user, const char *how, const char *secret)
+{
     char port[16];
     const char *const keys[] = {
         "host", "port", "user", how, "dbname", "sslmode", "application_name", NULL};
-    const char *const values[] = {
-        host,      port,     user, secret, core ? cluster_env("AGDB_TEST_DBNAME") : node->keyspace,
-        "disable", "direct", NULL};
+    const char *const values[] = {host, port, user, secret, database, "disable", "direct", NULL};
     PGconn *pg;
 
     snprintf(port, sizeof port, "%d", node->port);
@@ -46,16 +48,21 @@ static PGconn *open_as(const cluster_node_t *node, const char *host, const char 
 
 PGconn *direct_open(const cluster_node_t *node)
 {
+    return direct_open_database(node, database_of(node));
+}
+
+PGconn *direct_open_database(const cluster_node_t *node, const char *database)
+{
     char password[256];
 
     read_password(password, sizeof password);
-    return open_as(node, node->host, cluster_env("AGDB_TEST_USER"), "password", password);
+    return open_as(node, database, node->host, cluster_env("AGDB_TEST_USER"), "password", password);
 }
 
 PGconn *direct_open_admin(const cluster_node_t *node)
 {
-    return open_as(node, node->socket, cluster_env("AGDB_TEST_ADMIN"), "passfile",
-                   cluster_env("AGDB_TEST_PGPASS"));
+    return open_as(node, database_of(node), node->socket, cluster_env("AGDB_TEST_ADMIN"),
+                   "passfile", cluster_env("AGDB_TEST_PGPASS"));
 }
 
 static PGresult *run(PGconn *pg, const char *format, va_list args) AGDB_PRINTF(2, 0);

@@ -9,6 +9,8 @@
 
 /* Of the application's role. All of these fail the test when something does not succeed. */
 PGconn *direct_open(const cluster_node_t *node);
+/* The same in another database. */
+PGconn *direct_open_database(const cluster_node_t *node, const char *database);
 /* Of the superuser. */
 PGconn *direct_open_admin(const cluster_node_t *node);
 
