@@ -50,6 +50,7 @@
 #include "agencydb/map.h"
 #include "agencydb/client.h"
 #include "agencydb/loop.h"
+#include "agencydb/stream.h"
 #include "agencydb/status.h"
 /* clang-format on */
 

@@ -379,3 +379,14 @@ agdb__member_fate_t agdb__conn_group_receive(agdb__conn_t *conn, size_t i,
     conn->failed = fate != AGDB__MEMBER_ANSWERED;
     return fate;
 }
+
+struct pg_result *agdb__conn_take_row(agdb__conn_t *conn)
+{
+    return g_fake.take_row != NULL ? g_fake.take_row(conn) : NULL;
+}
+
+void agdb__conn_drop_rows(agdb__conn_t *conn)
+{
+    (void)conn;
+    g_fake.dropped++;
+}

@@ -26,6 +26,8 @@ typedef struct fake_script {
     /* What becomes of a group's member; NULL: answered, with no rows. After one that is not
      * answered the fake does as a server does: the rest is not executed. */
     agdb__member_fate_t (*member)(const char *sql, agdb_error_t **reterr);
+    struct pg_result *(*take_row)(agdb__conn_t *conn); /* NULL: no rows ever */
+    unsigned dropped;   /* streams that were left; counted by the fake */
     atomic_uint groups; /* counted by the fake */
     atomic_uint members;
     bool never_answers;        /* what is sent stays in flight, until fake_answer_held */
