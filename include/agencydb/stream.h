@@ -50,7 +50,9 @@ typedef struct agdb_stream agdb_stream_t;
  * AGDB_E_TOO_BIG max_bytes   of a batch, which is made smaller; a row over it is AGDB_E_TOO_BIG
  * @param ret      set on success; close with agdb_stream_close
  * @param reterr   may be NULL
- * @return AGDB_OK; AGDB_E_UNSUPPORTED (a write, AGDB_COMBINE, AGDB_PARTIAL_OK); as agdb_query
+ * @return AGDB_OK; AGDB_E_UNSUPPORTED (a write, AGDB_COMBINE, AGDB_PARTIAL_OK, a cursor without
+ *         order); AGDB_E_INVAL (the cursor is of a request with another order, keyspace, and tag
+ * or, without a tag, statement); as agdb_query
  * @threads any */
 AGDB_API AGDB_CHECKED agdb_status_t agdb_stream_open(agdb_t *db, const agdb_request_t *request,
                                                      agdb_stream_t **ret, agdb_error_t **reterr);
@@ -79,6 +81,68 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_stream_next(agdb_stream_t *stream, size
  * @return AGDB_OK; AGDB_E_FORKED (in a child of the process that opened it: nothing was touched)
  * @threads one */
 AGDB_API agdb_status_t agdb_stream_close(agdb_stream_t *stream);
+
+/* --- cursors: going on where a stream has ended, also in another process -------------------------
+ *
+ * A cursor is a text: the last row's values of the columns of an AGDB_ORDERED merge. The statement
+ * takes them as parameters and asks for what is behind them; the library changes no SQL, and checks
+ * that the rows which come are behind the cursor.
+ *
+ *     const char *sql = "SELECT at, id, v FROM reading WHERE $1::timestamptz IS NULL"
+ *                       " OR (at, id) > ($1, $2::bigint) ORDER BY at, id LIMIT 100";
+ *     agdb_cursor_t *from = NULL;
+ *     char to[AGDB_CURSOR_TEXT_MAX];
+ *
+ *     agdb_cursor_read(text, strlen(text), &from, &err);           // "" is the beginning
+ *     agdb_stream_open(db, AGDB_REQUEST(.scope = AGDB_ALL, .merge = &by_at_and_id, .sql = sql,
+ *                                       .access = AGDB_READ, .cursor = from,
+ *                                       AGDB_PARAMS(agdb_cursor_value(from, 0),
+ *                                                   agdb_cursor_value(from, 1))),
+ *                      &stream, &err);
+ *     ...                                                          // 100 rows: .limit of the merge
+ *     agdb_stream_cursor(stream, to, sizeof to, &err);
+ *
+ * The columns of the order together have to be unique and not NULL: of equal rows those behind the
+ * cursor would be left out. */
+
+/* Room that a cursor's text needs at most, the NUL included. */
+#define AGDB_CURSOR_TEXT_MAX 4096
+
+/* The place behind the last row that was given, also after a failure and at the end.
+ * @param stream  of an AGDB_ORDERED merge
+ * @param buf     receives printable ASCII without spaces, quotes or commas, and a NUL: "" when no
+ *                row was given and the stream had no cursor of its own, else that one
+ * @param size    room in buf; AGDB_CURSOR_TEXT_MAX is always enough
+ * @param reterr  may be NULL
+ * @return AGDB_OK; AGDB_E_TOO_BIG (no room in buf, or the values are longer than a cursor may be),
+ *         AGDB_E_UNSUPPORTED (the stream has no order), AGDB_E_MISUSE, AGDB_E_FORKED
+ * @threads one */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_stream_cursor(const agdb_stream_t *stream, char *buf,
+                                                       size_t size, agdb_error_t **reterr);
+
+/* Reads a cursor. The text may come from anywhere: what is no cursor is refused. It is not signed:
+ * whoever can send one can name any place in the rows that the statement shows, as with any other
+ * parameter; what a caller may see is for the statement's own conditions to say.
+ * @param text    of agdb_stream_cursor; may be NULL when len is 0
+ * @param len     bytes; 0 is the beginning
+ * @param ret     set on success, to NULL for the beginning; free with agdb_cursor_free
+ * @param reterr  may be NULL
+ * @return AGDB_OK, AGDB_E_INVAL, AGDB_E_NOMEM, AGDB_E_MISUSE
+ * @threads any */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_cursor_read(const char *text, size_t len,
+                                                     agdb_cursor_t **ret, agdb_error_t **reterr);
+
+/* One of its values, as a parameter without a type: the statement has to cast it ($1::date) where
+ * the server cannot infer it.
+ * @param cursor  NULL, the beginning, has NULLs only
+ * @param index   of the column of the merge's order, from 0
+ * @return borrowed from the cursor: the value; SQL NULL past the end
+ * @threads any */
+AGDB_API agdb_value_t agdb_cursor_value(const agdb_cursor_t *cursor, size_t index);
+
+/* @param cursor  owned by the caller until now; NULL is fine
+ * @threads one */
+AGDB_API void agdb_cursor_free(agdb_cursor_t *cursor);
 
 #ifdef __cplusplus
 }

@@ -29,6 +29,10 @@ typedef struct agdb__goal {
 agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
                                 agdb__goal_t *ret, agdb_error_t **reterr);
 
+/* And for a stream, which may begin behind a cursor. */
+agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                  agdb__goal_t *ret, agdb_error_t **reterr);
+
 /* The thread is inside a loop's callback, where it must not wait; they may nest. */
 void agdb__callback_begin(void);
 void agdb__callback_end(void);

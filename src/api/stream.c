@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "exec/copy.h"
+#include "exec/fingerprint.h"
 #include "exec/stream.h"
+#include "pg/params.h"
 
 struct agdb_stream {
     agdb_t *db;
@@ -54,35 +56,53 @@ static void stream_free(agdb_stream_t *stream)
     agdb__free(stream);
 }
 
-static bool fill_one(agdb_stream_t *stream, const agdb_request_t *request, agdb__shard_t *shard,
-                     uint64_t now_us)
+static agdb_status_t fill_one(agdb_stream_t *stream, const agdb_request_t *request,
+                              agdb__shard_t *shard, uint64_t now_us, agdb_error_t **reterr)
 {
     agdb__source_t source = {shard, &stream->request};
+    size_t scratch;
 
+    if (agdb__params_check(request->params, request->nparams, &scratch, reterr) != AGDB_OK)
+        return AGDB_E_INVAL;
     stream->block = agdb__malloc(agdb__copy_size(request));
     if (stream->block == NULL)
-        return false;
+        return agdb__fail_nomem(reterr);
     agdb__copy_request(request, stream->block, &stream->request);
     stream->ms = request->timeout_ms != 0 ? request->timeout_ms : shard->call_ms;
     stream->inner = agdb__stream_new(&source, 1, NULL, now_us);
-    return stream->inner != NULL;
+    return stream->inner != NULL ? AGDB_OK : agdb__fail_nomem(reterr);
 }
 
-static bool fill_several(agdb_stream_t *stream, uint64_t now_us)
+static agdb_status_t fill_several(agdb_stream_t *stream, uint64_t now_us, agdb_error_t **reterr)
 {
     const size_t count = agdb__scatter_legs(stream->scatter);
     agdb__source_t *sources = agdb__calloc(count, sizeof *sources);
     size_t i;
 
     if (sources == NULL)
-        return false;
+        return agdb__fail_nomem(reterr);
     for (i = 0; i < count; i++)
         sources[i] = (agdb__source_t){agdb__scatter_shard(stream->scatter, i),
                                       agdb__scatter_request(stream->scatter, i)};
     stream->ms = sources[0].request->timeout_ms;
     stream->inner = agdb__stream_new(sources, count, agdb__scatter_merge(stream->scatter), now_us);
     agdb__free(sources);
-    return stream->inner != NULL;
+    return stream->inner != NULL ? AGDB_OK : agdb__fail_nomem(reterr);
+}
+
+static agdb_status_t start(agdb_stream_t *stream, const agdb_request_t *request, uint64_t start_us,
+                           agdb_error_t **reterr)
+{
+    static const agdb_merge_t none = {.kind = AGDB_CONCAT};
+    const agdb_merge_t *merge =
+        stream->scatter != NULL ? agdb__scatter_merge(stream->scatter) : &none;
+    agdb_status_t st = agdb__stream_begin_behind(
+        stream->inner, agdb__fingerprint_order(request, merge), request->cursor, reterr);
+
+    if (st != AGDB_OK)
+        return not_sent(st, reterr);
+    return agdb__stream_start(stream->inner, start_us, agdb__after_ms(start_us, stream->ms),
+                              reterr);
 }
 
 /* Takes the goal, also on failure. */
@@ -90,7 +110,7 @@ static agdb_status_t open_to(agdb_t *db, const agdb_request_t *request, agdb__go
                              uint64_t start_us, agdb_stream_t **ret, agdb_error_t **reterr)
 {
     agdb_stream_t *stream = agdb__calloc(1, sizeof *stream);
-    agdb_status_t st = AGDB_OK;
+    agdb_status_t st;
 
     if (stream == NULL) {
         agdb__scatter_free(take_goal.scatter);
@@ -99,12 +119,12 @@ static agdb_status_t open_to(agdb_t *db, const agdb_request_t *request, agdb__go
     stream->db = db;
     stream->fork_generation = agdb__fork_generation();
     stream->scatter = take_goal.scatter;
-    if (stream->scatter != NULL ? !fill_several(stream, start_us)
-                                : !fill_one(stream, request, take_goal.shard, start_us))
-        st = not_sent(agdb__fail_nomem(reterr), reterr);
+    st = stream->scatter != NULL ? fill_several(stream, start_us, reterr)
+                                 : fill_one(stream, request, take_goal.shard, start_us, reterr);
+    if (st != AGDB_OK)
+        (void)not_sent(st, reterr);
     else
-        st = agdb__stream_start(stream->inner, start_us, agdb__after_ms(start_us, stream->ms),
-                                reterr);
+        st = start(stream, request, start_us, reterr);
     if (st == AGDB_OK)
         *ret = stream;
     else
@@ -117,7 +137,7 @@ static agdb_status_t open_stream(agdb_t *db, const agdb_request_t *request, uint
 {
     agdb_request_t ours;
     agdb__goal_t goal;
-    agdb_status_t st = agdb__border_goal(db, request, &ours, &goal, reterr);
+    agdb_status_t st = agdb__border_stream(db, request, &ours, &goal, reterr);
 
     if (st != AGDB_OK)
         return st;
@@ -158,18 +178,26 @@ static bool is_forked(const agdb_stream_t *stream)
     return stream->fork_generation != agdb__fork_generation();
 }
 
+static agdb_status_t check_fork(const agdb_stream_t *stream, agdb_error_t **reterr)
+{
+    if (!is_forked(stream))
+        return AGDB_OK;
+    return agdb__fail(reterr, AGDB_E_FORKED,
+                      "this stream belongs to the parent process: open a client and a stream of "
+                      "your own after fork");
+}
+
 static agdb_status_t check_next(const agdb_stream_t *stream, agdb_result_t **ret,
                                 agdb_error_t **reterr)
 {
+    agdb_status_t st;
+
     if (stream == NULL || ret == NULL)
         return agdb__fail(reterr, AGDB_E_MISUSE,
                           "agdb_stream_next needs a stream and a place for the rows");
     *ret = NULL;
-    if (is_forked(stream))
-        return agdb__fail(reterr, AGDB_E_FORKED,
-                          "this stream belongs to the parent process: open a client and a stream "
-                          "of your own after fork");
-    return agdb__border_may_wait(reterr);
+    st = check_fork(stream, reterr);
+    return st == AGDB_OK ? agdb__border_may_wait(reterr) : st;
 }
 
 static void fail_closing(agdb_stream_t *stream)
@@ -197,6 +225,24 @@ agdb_status_t agdb_stream_next(agdb_stream_t *stream, size_t rows, agdb_result_t
         fail_closing(stream);
     st = agdb__stream_next(stream->inner, rows != 0 ? rows : AGDB_STREAM_ROWS, start_us,
                            agdb__after_ms(start_us, stream->ms), ret, reterr);
+    (void)agdb__alloc_enter(outer);
+    return st;
+}
+
+agdb_status_t agdb_stream_cursor(const agdb_stream_t *stream, char *buf, size_t size,
+                                 agdb_error_t **reterr)
+{
+    const agdb_allocator_t *outer;
+    agdb_status_t st;
+
+    if (stream == NULL || (buf == NULL && size != 0))
+        return agdb__fail(reterr, AGDB_E_MISUSE,
+                          "agdb_stream_cursor needs a stream and a place for the text");
+    st = check_fork(stream, reterr);
+    if (st != AGDB_OK)
+        return st;
+    outer = agdb__alloc_enter(stream->db->allocator);
+    st = agdb__stream_cursor(stream->inner, buf, size, reterr);
     (void)agdb__alloc_enter(outer);
     return st;
 }

@@ -6,5 +6,8 @@
 #include "agencydb/request.h"
 
 uint64_t agdb__fingerprint(const agdb_request_t *request);
+/* What a cursor belongs to: keyspace, order, and the call site's tag or else the statement. Not the
+ * parameters, which the cursor's values are among. The same everywhere, too. */
+uint64_t agdb__fingerprint_order(const agdb_request_t *request, const agdb_merge_t *merge);
 
 #endif

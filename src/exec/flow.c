@@ -120,12 +120,13 @@ static agdb__flow_step_t fail(agdb__flow_t *flow)
 /* The first row has come, or the end instead. */
 static bool begin(agdb__flow_t *flow)
 {
-    const uint64_t now_us = agdb__now_us();
+    uint64_t now_us;
 
-    if (!flow->begun && agdb__call_begun(&flow->call, now_us - flow->sent_us, now_us) != AGDB_OK)
-        return false;
-    flow->begun = true;
-    return true;
+    if (flow->begun)
+        return true;
+    now_us = agdb__now_us();
+    flow->begun = agdb__call_begun(&flow->call, now_us - flow->sent_us, now_us) == AGDB_OK;
+    return flow->begun;
 }
 
 /* The connection is READY or DEAD. */

@@ -63,6 +63,8 @@ void agdb__stream_free(agdb__stream_t *s)
     for (i = 0; i < s->nflows; i++)
         agdb__flow_fini(&s->flow[i], now_us);
     agdb__rows_free(s->columns);
+    agdb__rows_free(s->start);
+    agdb__free(s->behind);
     agdb__error_free(s->error);
     agdb__free(s->flow);
     agdb__free(s->origin);
@@ -313,7 +315,7 @@ static agdb_status_t give_batch(agdb__stream_t *s, agdb__batch_t *batch, uint64_
     agdb__error_free(s->error); /* its rows are lost: whatever came behind them is not told */
     s->error = NULL;
     s->failed = false;
-    s->latest = NULL;
+    s->rows_lost = true;
     fail_nomem(s);
     return tell_failure(s, reterr);
 }

@@ -31,6 +31,14 @@ agdb__stream_t *agdb__stream_new(const agdb__source_t *sources, size_t count,
                                  const agdb_merge_t *merge, uint64_t now_us);
 void agdb__stream_free(agdb__stream_t *stream);
 
+/* Ahead of start: its cursors have this fingerprint, and so has `cursor` (copied; NULL: none),
+ * which all rows have to be behind. AGDB_E_INVAL, AGDB_E_UNSUPPORTED, AGDB_E_NOMEM. */
+agdb_status_t agdb__stream_begin_behind(agdb__stream_t *stream, uint64_t fingerprint,
+                                        const agdb_cursor_t *cursor, agdb_error_t **reterr);
+/* The place behind the last row that was given, as a text. */
+agdb_status_t agdb__stream_cursor(const agdb__stream_t *stream, char *buf, size_t size,
+                                  agdb_error_t **reterr);
+
 /* Once, ahead of next. Waits at most until the deadline. */
 agdb_status_t agdb__stream_start(agdb__stream_t *stream, uint64_t start_us, uint64_t deadline_us,
                                  agdb_error_t **reterr);

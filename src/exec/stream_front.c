@@ -14,6 +14,7 @@ void agdb__stream_front_reset(agdb__stream_t *s)
 static agdb_status_t learn_columns(agdb__stream_t *s, agdb__flow_t *flow)
 {
     agdb_error_t **error = &flow->call.error;
+    agdb_status_t st;
 
     if (agdb__rows_cols(flow->row) == 0)
         return agdb__fail(error, AGDB_E_UNSUPPORTED, "rows without columns cannot be streamed");
@@ -21,7 +22,10 @@ static agdb_status_t learn_columns(agdb__stream_t *s, agdb__flow_t *flow)
     if (s->columns == NULL)
         return agdb__fail_nomem(error);
     s->columns_of = (size_t)(flow - s->flow);
-    return s->key != NULL ? agdb__sort_find(&s->merge, s->columns, s->key, error) : AGDB_OK;
+    if (s->key == NULL)
+        return AGDB_OK;
+    st = agdb__sort_find(&s->merge, s->columns, s->key, error);
+    return st == AGDB_OK ? agdb__stream_find_start(s, error) : st;
 }
 
 /* The first row of a flow has to have the columns of the others, and each has to be where the
@@ -38,6 +42,8 @@ static agdb_status_t check_row(agdb__stream_t *s, agdb__flow_t *flow)
             agdb__sort_alike(s->columns, s->flow[s->columns_of].call.shard->name, flow->row, error);
     if (st == AGDB_OK && s->key != NULL)
         st = agdb__sort_check(s->key, s->merge.norder, flow->last, flow->row, flow->passed, error);
+    if (st == AGDB_OK && flow->last == NULL)
+        st = agdb__stream_check_start(s, flow->row, error);
     if (st != AGDB_OK)
         agdb__error_stage(error, AGDB_STAGE_RESULT);
     return st;

@@ -3,6 +3,7 @@
 #define AGDB_EXEC_STREAM_IMPL_H
 
 #include "exec/batch.h"
+#include "exec/cursor.h"
 #include "exec/flow.h"
 #include "exec/sort.h"
 #include "exec/stream.h"
@@ -24,9 +25,14 @@ struct agdb__stream {
     bool racing; /* the heap is made */
     size_t at;   /* AGDB_CONCAT: the flow */
 
+    uint64_t fingerprint;    /* of its cursors */
+    agdb_cursor_t *behind;   /* the rows have to be behind it; NULL: any */
+    struct pg_result *start; /* the same as a row, found with the columns */
+
     uint64_t skipped; /* for the merge's offset */
     uint64_t given;
     agdb__flow_t *latest; /* whose row was given last */
+    bool rows_lost;       /* that a batch would have had */
     bool over;
     agdb_error_t *error; /* why it has failed */
     bool failed;
@@ -38,5 +44,12 @@ struct agdb__stream {
 agdb__flow_step_t agdb__stream_front(agdb__stream_t *stream, bool wait, agdb__flow_t **ret);
 /* The flows are begun anew. */
 void agdb__stream_front_reset(agdb__stream_t *stream);
+
+/* --- stream_cursor.c --- */
+/* The columns are known. */
+agdb_status_t agdb__stream_find_start(agdb__stream_t *stream, agdb_error_t **reterr);
+/* Whether a shard's first row is behind the cursor. */
+agdb_status_t agdb__stream_check_start(const agdb__stream_t *stream, const struct pg_result *row,
+                                       agdb_error_t **reterr);
 
 #endif

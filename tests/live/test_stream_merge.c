@@ -268,6 +268,153 @@ static void shards_with_other_columns_are_refused(void **state)
                      LEGS * ROWS);
 }
 
+/* --- cursors -------------------------------------------------------------------------------------
+ */
+
+#define PAGED                                                                                      \
+    "SELECT n, leg FROM flow WHERE $1::int8 IS NULL OR n > $1 OR (n = $1 AND leg < $2::int4)"      \
+    " ORDER BY n, leg DESC LIMIT 500"
+
+/* A page; `text` is its cursor before, and behind it afterwards. */
+static seen_t take_page(char *text, const agdb_merge_t *merge, const char *sql, const char *tag,
+                        agdb_error_t **ret_error)
+{
+    agdb_cursor_t *from = NULL;
+    agdb_stream_t *stream = NULL;
+    seen_t seen = {0};
+
+    if (agdb_cursor_read(text, strlen(text), &from, ret_error) != AGDB_OK)
+        return seen;
+    if (agdb_stream_open(
+            g_db,
+            AGDB_REQUEST(ALL, .merge = merge, .sql = sql, .tag = tag, .cursor = from,
+                         AGDB_PARAMS(agdb_cursor_value(from, 0), agdb_cursor_value(from, 1))),
+            &stream, ret_error) == AGDB_OK) {
+        agdb_cursor_free(from); /* it was copied */
+        from = NULL;
+        seen = take(stream, true, UINT64_MAX, ret_error);
+        if (*ret_error == NULL)
+            assert_int_equal(agdb_stream_cursor(stream, text, AGDB_CURSOR_TEXT_MAX, ret_error),
+                             AGDB_OK);
+    }
+    agdb_cursor_free(from);
+    assert_int_equal(agdb_stream_close(stream), AGDB_OK);
+    return seen;
+}
+
+static void pages_by_cursor_are_all_rows_once(void **state)
+{
+    char text[AGDB_CURSOR_TEXT_MAX] = "";
+    agdb_merge_t merge = k_ordered;
+    agdb_error_t *error = NULL;
+    uint64_t rows = 0;
+    uint64_t sum = 0;
+    int64_t n = -1;
+    seen_t page;
+
+    (void)state;
+    merge.limit = 500;
+    do {
+        page = take_page(text, &merge, PAGED, NULL, &error);
+        if (error != NULL)
+            fail_msg("%s", agdb_error_message(error));
+        assert_true(page.rows == 0 || page.n >= n);
+        n = page.n;
+        rows += page.rows;
+        sum += page.sum;
+    } while (page.rows > 0);
+    assert_int_equal(rows, LEGS * ROWS);
+    assert_int_equal(sum, sum_of_all());
+    /* behind the end it stays where it is */
+    assert_non_null(strstr(text, "c1."));
+}
+
+static void expect_refused(const char *cursor, const agdb_merge_t *merge, const char *sql,
+                           const char *tag, const char *part)
+{
+    char text[AGDB_CURSOR_TEXT_MAX];
+    agdb_error_t *error = NULL;
+
+    snprintf(text, sizeof text, "%s", cursor);
+    (void)take_page(text, merge, sql, tag, &error);
+    if (agdb_error_status(error) != AGDB_E_INVAL || strstr(agdb_error_message(error), part) == NULL)
+        fail_msg("%s: %s", cursor, agdb_error_message(error));
+    agdb_error_free(error);
+}
+
+static void cursors_of_other_requests_are_refused(void **state)
+{
+    static const agdb_order_by_t by_n[] = {{.name = "n"}, {.name = "leg"}};
+    static const agdb_merge_t other = {
+        .struct_size = sizeof other, .kind = AGDB_ORDERED, .order = by_n, .norder = 2};
+    char text[AGDB_CURSOR_TEXT_MAX] = "";
+    char tagged[AGDB_CURSOR_TEXT_MAX] = "";
+    char bent[AGDB_CURSOR_TEXT_MAX];
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    (void)take_page(text, &k_ordered, PAGED, NULL, &error);
+    (void)take_page(tagged, &k_ordered, PAGED, "flow.list", &error);
+    assert_null(error);
+    assert_int_equal(take_page(tagged, &k_ordered, PAGED " OFFSET 0", "flow.list", &error).rows,
+                     LEGS * ROWS - LEGS * 500 > 0 ? LEGS * 500 : 0);
+    assert_null(error);
+    expect_refused(text, &k_ordered, PAGED " OFFSET 0", NULL, "of another request");
+    expect_refused(text, &k_ordered, PAGED, "flow.list", "of another request");
+    expect_refused(text, &other, PAGED, NULL, "of another request");
+    expect_refused("nonsense", &k_ordered, PAGED, NULL, "no cursor");
+    snprintf(bent, sizeof bent, "%.19s.v78.v31",
+             text); /* x is no number: the server says so, too */
+    (void)take_page(bent, &k_ordered, PAGED, NULL, &error);
+    assert_string_equal(agdb_error_sqlstate(error), "22P02");
+    agdb_error_clear(&error);
+    snprintf(bent, sizeof bent, "%.19s.v31", text);
+    expect_refused(bent, &k_ordered, PAGED, NULL, "of another request");
+}
+
+static void a_statement_that_forgets_its_cursor_is_refused(void **state)
+{
+    static const char forgets[] = "SELECT n, leg FROM flow WHERE $1::int8 IS NULL OR $2::int4 < 99"
+                                  " ORDER BY n, leg DESC LIMIT 500";
+    char text[AGDB_CURSOR_TEXT_MAX] = "";
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    (void)take_page(text, &k_ordered, forgets, NULL, &error);
+    assert_null(error);
+    expect_refused(text, &k_ordered, forgets, NULL, "not behind the cursor");
+}
+
+static void cursors_have_their_place(void **state)
+{
+    char text[AGDB_CURSOR_TEXT_MAX] = "";
+    agdb_cursor_t *cursor = NULL;
+    agdb_stream_t *stream;
+    agdb_error_t *error = NULL;
+    char small[10];
+
+    (void)state;
+    stream = open_on(g_db, AGDB_REQUEST(ALL, .sql = "SELECT n, leg FROM flow"));
+    assert_int_equal(agdb_stream_cursor(stream, text, sizeof text, &error), AGDB_E_UNSUPPORTED);
+    assert_int_equal(agdb_stream_close(stream), AGDB_OK);
+    stream = open_on(g_db, AGDB_REQUEST(ALL, .merge = &k_ordered, .sql = ORDERED));
+    assert_int_equal(agdb_stream_cursor(stream, text, sizeof text, &error), AGDB_OK);
+    assert_string_equal(text, ""); /* nothing was given */
+    (void)take(stream, true, 1, &error);
+    assert_int_equal(agdb_stream_cursor(stream, small, sizeof small, &error), AGDB_E_TOO_BIG);
+    assert_int_equal(agdb_stream_cursor(stream, text, sizeof text, &error), AGDB_OK);
+    assert_int_equal(agdb_stream_close(stream), AGDB_OK);
+    assert_int_equal(agdb_cursor_read(text, strlen(text), &cursor, &error), AGDB_OK);
+    assert_int_equal(
+        agdb_query(g_db, AGDB_REQUEST(ALL, .sql = ORDERED, .cursor = cursor), NULL, &error),
+        AGDB_E_INVAL);
+    assert_int_equal(agdb_query(g_db, AGDB_REQUEST(.shard = "s0", .sql = ORDERED, .cursor = cursor),
+                                NULL, &error),
+                     AGDB_E_INVAL);
+    agdb_cursor_free(cursor);
+    agdb_error_free(error);
+}
+
 /* --- failures ------------------------------------------------------------------------------------
  */
 
@@ -431,7 +578,8 @@ static figures_t measure(const agdb_request_t *request)
     figures_t f = {0};
     int64_t last = -1;
 
-    while (agdb_stream_next(stream, 0, &batch, &error) == AGDB_OK && batch != NULL) {
+    while (agdb_stream_next(stream, f.rows == 0 ? 1 : 0, &batch, &error) == AGDB_OK &&
+           batch != NULL) {
         size_t i;
 
         if (f.rows == 0)
@@ -483,7 +631,28 @@ static void drop_measured(void)
     legs_do(LEGS, "DROP TABLE sorted, whole");
 }
 
-static void merged_streams_are_small_and_begin_at_once(void **state)
+/* Each shard's first row takes its time, all of them at once. */
+static void the_first_row_comes_with_the_slowest_shard_s(void **state)
+{
+    static const char late[] = "SELECT n, leg FROM (SELECT pg_sleep(0.2) OFFSET 0) s, flow"
+                               " WHERE n < 100 ORDER BY n, leg DESC";
+    const uint64_t start_us = agdb__now_us();
+    uint64_t one_us;
+    uint64_t all_us;
+
+    (void)state;
+    (void)take_ok(AGDB_REQUEST(.shard = "s0", .access = AGDB_READ, .timeout_ms = PATIENCE_MS,
+                               .merge = &k_ordered, .sql = late),
+                  true);
+    one_us = agdb__now_us() - start_us;
+    (void)take_ok(AGDB_REQUEST(ALL, .merge = &k_ordered, .sql = late), true);
+    all_us = agdb__now_us() - start_us - one_us;
+    print_message("one shard %llu ms, %d shards %llu ms\n", (unsigned long long)one_us / 1000, LEGS,
+                  (unsigned long long)all_us / 1000);
+    assert_in_range(all_us, 200000, 2 * one_us);
+}
+
+static void merged_streams_are_small_and_fast(void **state)
 {
     static const agdb_order_by_t by_n[] = {{.name = "n"}};
     static const agdb_merge_t merge = {
@@ -512,7 +681,7 @@ static void merged_streams_are_small_and_begin_at_once(void **state)
                                .sql = "SELECT n, v FROM sorted ORDER BY n LIMIT 2000"));
     before = peak_kib();
     f_all = measure(all);
-    grown = peak_kib() - before;
+    grown = peak_kib() > before ? peak_kib() - before : 0;
     f_whole = measure(whole);
     for (i = 0; i < 3; i++) {
         first_one = least(first_one, measure(one).first_us);
@@ -541,12 +710,17 @@ int main(void)
         cmocka_unit_test(some_shards_by_keys_and_by_region),
         cmocka_unit_test(what_cannot_be_merged_as_it_comes_is_refused),
         cmocka_unit_test(shards_with_other_columns_are_refused),
+        cmocka_unit_test(pages_by_cursor_are_all_rows_once),
+        cmocka_unit_test(cursors_of_other_requests_are_refused),
+        cmocka_unit_test(a_statement_that_forgets_its_cursor_is_refused),
+        cmocka_unit_test(cursors_have_their_place),
         cmocka_unit_test(an_error_in_the_last_row_of_one_shard_is_an_error),
         cmocka_unit_test(a_backend_lost_before_the_first_row_is_not_noticed),
         cmocka_unit_test(a_backend_lost_in_the_middle_is_an_error),
         cmocka_unit_test(closed_early_it_gives_all_connections_back),
         cmocka_unit_test(streams_that_need_all_connections_wait_for_each_other_in_turn),
-        cmocka_unit_test(merged_streams_are_small_and_begin_at_once),
+        cmocka_unit_test(the_first_row_comes_with_the_slowest_shard_s),
+        cmocka_unit_test(merged_streams_are_small_and_fast),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
