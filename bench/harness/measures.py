@@ -12,6 +12,7 @@ from .servers import ROWS, Cluster
 
 ONE = {"core": {"main": ([0], "agency")}}
 BASE = ONE | {"routed": {"r-0": ([0], "routed_0"), "r-1": ([0], "routed_1")}}
+SCATTERED = {"core": {f"s-{at}": ([0], f"scattered_{at}") for at in range(8)}}
 COPIED = {"core": {"main": ([0, 1], "agency")}}
 MEDIUM = {"core": {"main": ([0, 1, 2], "agency")}}
 LARGE = {"core": {f"core-{at}": ([2 * at, 2 * at + 1], "agency") for at in range(4)}}
@@ -436,18 +437,27 @@ def soaked(context):
     return row.take([soak["growth"]])
 
 
-# --- what the interface cannot do yet -------------------------------------------------------------
-def coming(_context):
-    """What the interface cannot do yet."""
-    shards = "the interface has no requests to several shards"
-    return [Row("scatter-8-slow", "agdb", "agdb one shard", 1.05, 1.02, less=True).later(shards),
-            Row("scatter-8-trivial", "agdb", "agdb one shard", 2.8, 2, less=True).later(shards)]
+# --- several shards -------------------------------------------------------------------------------
+def scatter(context):
+    """One statement on eight shards of one server, to the same on one of them: medians of one thread."""
+    rows = [Row("scatter-8-slow", "agdb scatter", "agdb one shard", 1.05, 1.02, less=True),
+            Row("scatter-8-trivial", "agdb scatter", "agdb one shard", 2.8, 2, less=True)]
+    statements = ("SELECT $1::bigint AS id, pg_sleep(0.01)", "SELECT $1::bigint AS id")
+    try:
+        with context.cluster("scattered", SCATTERED) as cluster:
+            for row, sql in zip(rows, statements):
+                args = ["--sql", sql]
+                context.pair(row, [context.agdb(cluster, args=args, name="agdb one shard"),
+                                   context.agdb(cluster, args=args, name="agdb scatter", way="scatter")], 1, "p50_us")
+    except Failure as failure:
+        rows = [row if row.state == "measured" else row.fail(str(failure)) for row in rows]
+    return rows
 
 
 GROUPS = {"route": route, "claim": claim, "instructions": instructions, "latency": latency, "reads": reads,
           "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "width": width,
           "results": results, "writes": writes, "topologies": topologies, "delay": delay, "memory": memory,
-          "coming": coming}
+          "scatter": scatter}
 
 # Runs of bench_load in one round, or what takes as long.
 RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda plan: 2, "latency": lambda plan: 2,
@@ -455,9 +465,9 @@ RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda
         "routed": lambda plan: 4 if plan.quick else 2 * len(plan.threads),
         "distinct": lambda plan: 2, "tcp": lambda plan: 2, "mixed": lambda plan: 2, "slow": lambda plan: 2,
         "width": lambda plan: 5, "results": lambda plan: 6, "writes": lambda plan: 8, "topologies": lambda plan: 6,
-        "delay": lambda plan: 6, "memory": lambda plan: 2, "coming": lambda plan: 0}
+        "delay": lambda plan: 6, "memory": lambda plan: 2, "scatter": lambda plan: 4}
 STARTING_S = 0.3  # of a program, with its connections
-BOOTING_S = {"writes": 20, "topologies": 40}
+BOOTING_S = {"writes": 20, "topologies": 40, "scatter": 10}
 
 
 def seconds(name, plan):

@@ -85,6 +85,7 @@ extern const side_t k_side_mutexpool;
 extern const side_t k_side_agdb;
 extern const side_t k_side_submit;
 extern const side_t k_side_many;
+extern const side_t k_side_scatter;
 
 const side_t *side_named(const char *name);
 /* Says it once for each program run, not a million times. */

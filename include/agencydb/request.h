@@ -265,7 +265,8 @@ typedef struct agdb_request {
                                     asked every second: below 1000 the primary answers most of the time */
 
     /* Several shards: agencydb/scatter.h. Limits (timeout_ms, max_rows, max_bytes) are for all of
-     * them together; access, session and idempotency_key are each shard's. */
+     * them together, but what is on its way may be as much for each until it is noticed; access,
+     * session and idempotency_key are each shard's. */
     const agdb_bytes_t *keys;  /* the shards of these agencies; see agdb_shard_keys() */
     size_t nkeys;              /* 1 or more with keys */
     const char *region;        /* the keyspace's shards of this region */

@@ -154,18 +154,19 @@ AGDB_API const char *agdb_result_shard(const agdb_result_t *res);
 AGDB_API const char *agdb_result_node(const agdb_result_t *res);
 
 /* Whether a write with an idempotency key had happened before: it was not executed again, and there
- * are no rows.
+ * are no rows. Of a merged result: whether that is so on one of the shards.
  * @param res  may be NULL
  * @return true or false
  * @threads any */
 AGDB_API bool agdb_result_replayed(const agdb_result_t *res);
 
 /* @param res  may be NULL
- * @return the role in which the node answered
+ * @return the role in which the node answered; of a merged result AGDB_ROLE_PRIMARY if all were one
  * @threads any */
 AGDB_API agdb_role_t agdb_result_role(const agdb_result_t *res);
 
-/* @param res  may be NULL
+/* Of a merged result it is the longest of the shards'.
+ * @param res  may be NULL
  * @param ret  struct_size set by the caller; the rest is filled
  * @threads any */
 AGDB_API void agdb_result_timing(const agdb_result_t *res, agdb_timing_t *ret);

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 PLAIN = ["--side", "raw"], ["--side", "mutexpool"], ["--side", "raw", "--unnamed"]
-OURS = ["--side", "agdb"], ["--side", "submit"], ["--side", "many"]
+OURS = ["--side", "agdb"], ["--side", "submit"], ["--side", "many"], ["--side", "scatter"]
 
 
 def conninfo():

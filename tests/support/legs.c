@@ -38,9 +38,11 @@ void legs_do(size_t count, const char *sql)
     }
 }
 
-agdb_t *legs_open_moved(size_t count, const char *defaults, size_t leg, int port)
+agdb_t *legs_open_moved(size_t count, const char *defaults, size_t leg, int port,
+                        const agdb_allocator_t *allocator)
 {
-    const agdb_options_t options = {.struct_size = sizeof options, .allow_unstamped = true};
+    const agdb_options_t options = {
+        .struct_size = sizeof options, .allow_unstamped = true, .allocator = allocator};
     cluster_node_t node = cluster_node("core", "east-1", "primary");
     agdb_error_t *error = NULL;
     agdb_t *db = NULL;
@@ -70,7 +72,7 @@ agdb_t *legs_open_moved(size_t count, const char *defaults, size_t leg, int port
 
 agdb_t *legs_open(size_t count, const char *defaults)
 {
-    agdb_t *db = legs_open_moved(count, defaults, count, 0);
+    agdb_t *db = legs_open_moved(count, defaults, count, 0, NULL);
     agdb_error_t *error = NULL;
 
     if (agdb_wait_ready(db, AGDB_READY_ALL, 20000, &error) != AGDB_OK)
