@@ -52,6 +52,7 @@
 #include "agencydb/tx.h"
 #include "agencydb/loop.h"
 #include "agencydb/listen.h"
+#include "agencydb/stream.h"
 #include "agencydb/status.h"
 /* clang-format on */
 

@@ -237,6 +237,9 @@ static inline agdb_value_t agdb_shard_keys(void)
     return value;
 }
 
+/* A place in ordered rows: see agdb_cursor_read. @threads frozen */
+typedef struct agdb_cursor agdb_cursor_t;
+
 /* What a caller asks. All pointers are borrowed until the call returns. The target is exactly one
  * of `key`, `shard`, `keys`, `region` and `scope`; none is allowed in a keyspace with one shard
  * only. */
@@ -275,6 +278,8 @@ typedef struct agdb_request {
     agdb_scope_t scope;        /* AGDB_ALL: all of the keyspace */
     agdb_partial_t partial;    /* when some shards fail */
     const agdb_merge_t *merge; /* NULL: AGDB_CONCAT */
+
+    const agdb_cursor_t *cursor; /* of agdb_stream_open: the rows have to be behind it; NULL: any */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

@@ -219,24 +219,17 @@ static agdb_status_t take_free(const agdb_request_t *theirs, agdb_request_t *our
     return fail_check(st, reterr);
 }
 
+static agdb_status_t refuse_cursor(const agdb_request_t *r, agdb_error_t **reterr)
+{
+    if (r->cursor == NULL)
+        return AGDB_OK;
+    return fail_check(agdb__fail(reterr, AGDB_E_INVAL, ".cursor is of agdb_stream_open only"),
+                      reterr);
+}
+
 static bool is_for_one(const agdb_request_t *r)
 {
     return r->keys == NULL && r->region == NULL && r->scope == AGDB_ONE && r->merge == NULL;
-}
-
-agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                   agdb__shard_t **ret_shard, agdb_error_t **reterr)
-{
-    agdb_status_t st = take_free(theirs, ours, reterr);
-
-    if (st != AGDB_OK)
-        return st;
-    if (!is_for_one(ours))
-        return fail_check(agdb__fail(reterr, AGDB_E_INVAL,
-                                     "this call is about one shard: .keys, .region, .scope and "
-                                     ".merge have no place in it"),
-                          reterr);
-    return agdb__client_target(db, ours, ret_shard, reterr);
 }
 
 static agdb_status_t copy_merge(const agdb_request_t *request, agdb_merge_t *ours,
@@ -267,8 +260,8 @@ static agdb_status_t choose_way(const agdb_request_t *request, const agdb__targe
     return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
 }
 
-agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                agdb__goal_t *ret, agdb_error_t **reterr)
+agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                  agdb__goal_t *ret, agdb_error_t **reterr)
 {
     agdb__targets_t targets = {.shards = NULL};
     agdb_merge_t merge;
@@ -288,6 +281,17 @@ agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_r
     ours->merge = NULL; /* copied, or not needed */
     agdb__free(targets.shards);
     return st;
+}
+
+agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                agdb__goal_t *ret, agdb_error_t **reterr)
+{
+    agdb_status_t st = agdb__border_stream(db, theirs, ours, ret, reterr);
+
+    if (st != AGDB_OK || ours->cursor == NULL)
+        return st;
+    agdb__scatter_free(ret->scatter);
+    return refuse_cursor(ours, reterr);
 }
 
 static _Thread_local unsigned t_callbacks;

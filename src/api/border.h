@@ -21,10 +21,6 @@ agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ou
 /* Checks one of our own making, and finds its shard. */
 agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__shard_t **ret_shard,
                                  agdb_error_t **reterr);
-/* Copies and checks a request of no transaction, and finds its shard: for calls that are about one
- * shard. */
-agdb_status_t agdb__border_request(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                   agdb__shard_t **ret_shard, agdb_error_t **reterr);
 
 /* Where a request goes: to one shard, or to several. */
 typedef struct agdb__goal {
@@ -32,9 +28,13 @@ typedef struct agdb__goal {
     agdb__scatter_t *scatter; /* owned; also for one shard whose answer is to be merged */
 } agdb__goal_t;
 
-/* The same for calls that take requests for several shards. */
+/* Copies and checks a request of no transaction, and finds its shard or shards. */
 agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
                                 agdb__goal_t *ret, agdb_error_t **reterr);
+
+/* And for a stream, which may begin behind a cursor. */
+agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
+                                  agdb__goal_t *ret, agdb_error_t **reterr);
 
 /* The thread is inside a loop's callback, where it must not wait; they may nest. */
 void agdb__callback_begin(void);

@@ -219,6 +219,8 @@ static agdb_status_t check_fields(const agdb_tx_t *tx, const agdb_request_t *r,
         return agdb__fail(reterr, AGDB_E_CROSS_SHARD,
                           "a transaction runs on one shard: .keys, .region, .scope and .merge have "
                           "no place in it");
+    if (r->cursor != NULL)
+        return agdb__fail(reterr, AGDB_E_INVAL, ".cursor is of agdb_stream_open only");
     if (r->idempotency_key != NULL)
         return agdb__fail(reterr, AGDB_E_INVAL,
                           ".idempotency_key is said for a whole transaction: in the options of "

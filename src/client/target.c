@@ -180,12 +180,12 @@ static agdb_status_t list_targets(agdb_t *db, const agdb_request_t *request, con
     uint32_t *place;
     size_t i;
 
-    *ret = (agdb__targets_t){.shards = shards};
     if (number == NULL || shards == NULL) {
         agdb__free(number);
         agdb__free(shards);
         return agdb__fail_nomem(reterr);
     }
+    *ret = (agdb__targets_t){.shards = shards};
     for (i = 0; i < nshards; i++) {
         if (!m->is_wanted[i])
             continue;

@@ -287,6 +287,15 @@ agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us)
     return st == AGDB_OK ? check_fresh(call, read_us) : st;
 }
 
+/* The attempt was good. */
+static void settle(agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
+{
+    if (!call->on_primary)
+        agdb__grade_good(&call->shard->nodes[call->node].grade, exec_us, now_us);
+    agdb__error_free(call->error);
+    call->error = NULL;
+}
+
 /* A read that the node answered when it was the primary no more is asked again. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret)
@@ -300,14 +309,20 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
         agdb__result_free(res);
         return st;
     }
-    if (!call->on_primary)
-        agdb__grade_good(&call->shard->nodes[call->node].grade, answer->exec_us, now_us);
+    settle(call, answer->exec_us, now_us);
     if (call->statement.wants_position)
         agdb__session_wrote(call->session, call->shard->id, &answer->position);
-    agdb__error_free(call->error);
-    call->error = NULL;
     *ret = res;
     return AGDB_OK;
+}
+
+agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
+{
+    agdb_status_t st = agdb__call_check_answer(call, now_us - exec_us);
+
+    if (st == AGDB_OK)
+        settle(call, exec_us, now_us);
+    return st;
 }
 
 static agdb__retry_t judge(agdb__call_t *call)

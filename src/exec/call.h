@@ -44,7 +44,7 @@ typedef struct agdb__call {
     bool alone;     /* never in a group */
     bool is_parked; /* counted among the shard's */
     bool may_have_happened;
-    bool is_last;          /* nobody could repeat this attempt */
+    bool is_last;          /* nobody could repeat this attempt, or its rows are given already */
     bool patient;          /* conflicts with others are tried until the deadline */
     bool over;             /* the last failure was final */
     bool on_primary;       /* `node` was chosen as the primary */
@@ -98,6 +98,9 @@ typedef struct agdb__answer {
  * has failed with the call's error. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret);
+/* The same for a read whose first row has come, or the end instead, `exec_us` after it was sent:
+ * its rows may be given out, unless that fails. */
+agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t exec_us, uint64_t now_us);
 /* The attempt failed with the call's error: decides whether it is tried again. `next` tells. */
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
 /* Nobody waits for it any more; `sent`: it may happen yet. */

@@ -44,6 +44,27 @@ static uint64_t add_value(uint64_t so_far, const agdb_value_t *v)
     }
 }
 
+static uint64_t add_text(uint64_t so_far, const char *text)
+{
+    return text != NULL ? mix(so_far, agdb__hash_key(text, strlen(text))) : mix(so_far, 1);
+}
+
+uint64_t agdb__fingerprint_order(const agdb_request_t *request, const agdb_merge_t *merge)
+{
+    uint64_t sum = mix(0, request->tag != NULL ? 1 : 0);
+    size_t i;
+
+    sum = add_text(sum, request->tag != NULL ? request->tag : request->sql);
+    sum = add_text(sum, request->keyspace);
+    for (i = 0; i < merge->norder; i++) {
+        const agdb_order_by_t *by = &merge->order[i];
+
+        sum = by->name != NULL ? add_text(sum, by->name) : mix(sum, by->column);
+        sum = mix(mix(sum, by->descending ? 1 : 0), (uint64_t)by->nulls);
+    }
+    return sum;
+}
+
 static uint64_t add_request(uint64_t so_far, const agdb_request_t *request)
 {
     uint64_t sum = mix(so_far, agdb__hash_key(request->sql, strlen(request->sql)));

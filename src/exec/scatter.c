@@ -210,6 +210,21 @@ size_t agdb__scatter_legs(const agdb__scatter_t *s)
     return s->nlegs;
 }
 
+agdb__shard_t *agdb__scatter_shard(const agdb__scatter_t *s, size_t leg)
+{
+    return s->leg[leg].task.call.shard;
+}
+
+const agdb_request_t *agdb__scatter_request(const agdb__scatter_t *s, size_t leg)
+{
+    return &s->leg[leg].request;
+}
+
+const agdb_merge_t *agdb__scatter_merge(const agdb__scatter_t *s)
+{
+    return &s->merge;
+}
+
 void agdb__scatter_limit(agdb__scatter_t *s, uint32_t timeout_ms)
 {
     size_t i;

@@ -26,6 +26,11 @@ agdb_status_t agdb__scatter_new(const agdb_request_t *request, const agdb__targe
 void agdb__scatter_free(agdb__scatter_t *scatter);
 
 size_t agdb__scatter_legs(const agdb__scatter_t *scatter);
+/* What it holds, for who runs it otherwise (exec/stream.h): a leg's shard and request, and how the
+ * rows are merged. */
+agdb__shard_t *agdb__scatter_shard(const agdb__scatter_t *scatter, size_t leg);
+const agdb_request_t *agdb__scatter_request(const agdb__scatter_t *scatter, size_t leg);
+const agdb_merge_t *agdb__scatter_merge(const agdb__scatter_t *scatter);
 /* Before it is begun: no longer than that for all of it. */
 void agdb__scatter_limit(agdb__scatter_t *scatter, uint32_t timeout_ms);
 /* The driver has room for its legs. `owner` is whoever's it is. */

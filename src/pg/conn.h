@@ -105,6 +105,18 @@ void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us);
  * left; what cannot be left is DEAD then. */
 bool agdb__conn_wait(agdb__conn_t *conn, uint64_t now_us, uint64_t deadline_us);
 
+/* --- streams ------------------------------------------------------------------------------------
+ *
+ * The rows of a `streamed` statement are taken while it is IN_FLIGHT, and the socket is not read
+ * further as long as one is there to be taken: who is slow slows the server down. A row that has
+ * come is the caller's also when the connection has failed since. When there are no more it is
+ * READY or DEAD, and agdb__conn_receive tells which: an answer without rows is the end. */
+
+/* The next row that has come, in a PGresult of its own; NULL: none yet, step the connection. */
+struct pg_result *agdb__conn_take_row(agdb__conn_t *conn);
+/* Nobody takes rows any more: what comes is dropped. For a connection that is to be left. */
+void agdb__conn_drop_rows(agdb__conn_t *conn);
+
 /* --- leaving what is under way ------------------------------------------------------------------
  *
  * Who cannot wait any longer may leave an IN_FLIGHT connection to somebody who can: it is stepped

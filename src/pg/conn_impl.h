@@ -114,11 +114,16 @@ struct agdb__conn {
     agdb__position_t position;
     bool read_only; /* of the statements */
     agdb__statement_class_t kind;
-    uint64_t arrived; /* of the member that is coming; lower bound, see conn_receive.c */
+    bool streaming;        /* the rows of the answer come one by one */
+    bool single_rows;      /* libpq was told so */
+    bool dropping;         /* nobody takes them any more */
+    struct pg_result *row; /* that has come, and is to be taken */
+    uint64_t arrived;      /* of the member that is coming; lower bound, see conn_receive.c */
     unsigned reads;
 
     /* the session */
     bool mode_read_only;   /* false: as the server has started it */
+    bool mode_unhurried;   /* of these: without a statement_timeout, for a stream */
     uint32_t mode_lock_ms; /* lock_timeout; 0: as the server has started it */
     uint32_t lock_ms;      /* the one that groups of writes shall have */
     bool knows_tx;         /* BEGIN and the COMMITs of groups are prepared */
@@ -277,7 +282,15 @@ bool agdb__conn_tx_must_roll_back(const agdb__conn_t *conn);
 /* READY: whether the transaction's state is what it should be. */
 bool agdb__conn_tx_is_sound(agdb__conn_t *conn);
 
+/* --- conn_stream.c --- */
+/* Ahead of whatever libpq is asked for next: whether it may be asked. Not while a row is there. */
+bool agdb__conn_stream_goes_on(agdb__conn_t *conn);
+/* Whether it is a row of a stream; it is taken then, and the connection DEAD if it is too big. */
+bool agdb__conn_keep_row(agdb__conn_t *conn, agdb__step_t step, struct pg_result *take_row);
+
 /* --- conn_receive.c --- */
+/* Takes what has been read from the socket. */
+void agdb__conn_drain(agdb__conn_t *conn);
 /* Reads and checks what has come. True when all steps are done. */
 bool agdb__conn_read(agdb__conn_t *conn);
 /* Of the member whose answer is being read. */

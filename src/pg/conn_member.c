@@ -32,6 +32,8 @@ void agdb__conn_drop_members(agdb__conn_t *conn)
         PQclear(conn->member[i].answer);
         agdb__stmt_free(conn->member[i].pending);
     }
+    PQclear(conn->row);
+    conn->row = NULL;
     conn->nmembers = 0;
     conn->failed_member = AGDB__GROUP_MAX;
 }

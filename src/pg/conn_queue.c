@@ -29,6 +29,9 @@ void agdb__conn_begin_work(agdb__conn_t *conn, agdb__work_t work)
     conn->reused = false;
     conn->position = (agdb__position_t){0, 0, 0};
     conn->read_only = work != AGDB__WORK_STATEMENT;
+    conn->streaming = false;
+    conn->single_rows = false;
+    conn->dropping = false;
     conn->kind = AGDB__ST_PLAIN;
     conn->arrived = 0;
     conn->reads = 0;
@@ -88,14 +91,21 @@ static bool queue_victims(agdb__conn_t *conn)
     return conn->nvictims == 0 || agdb__conn_queue_sync(conn);
 }
 
+/* A stream lasts as long as its caller takes. */
+static unsigned timeout_ms(const agdb__conn_t *conn)
+{
+    return conn->streaming ? 0 : (unsigned)conn->login->server_ms;
+}
+
 /* RESET, not "off": it brings back what the server's administrator has set for the role or the
  * database, who may fence writes that way. */
 static bool queue_access(agdb__conn_t *conn, bool read_only)
 {
     char sql[64];
 
-    snprintf(sql, sizeof sql, "SET statement_timeout = %u", (unsigned)conn->login->server_ms);
+    snprintf(sql, sizeof sql, "SET statement_timeout = %u", timeout_ms(conn));
     conn->mode_read_only = read_only;
+    conn->mode_unhurried = conn->streaming;
     return agdb__conn_queue_sql(conn,
                                 read_only ? "SET default_transaction_read_only = on"
                                           : "RESET default_transaction_read_only",
@@ -116,7 +126,8 @@ static bool queue_lock_timeout(agdb__conn_t *conn, uint32_t lock_ms)
 
 static bool queue_mode(agdb__conn_t *conn, bool read_only, uint32_t lock_ms)
 {
-    const bool access = read_only != conn->mode_read_only;
+    const bool access =
+        read_only != conn->mode_read_only || (read_only && conn->streaming != conn->mode_unhurried);
     const bool lock = lock_ms != conn->mode_lock_ms;
 
     if (!access && !lock)
@@ -190,7 +201,7 @@ bool agdb__conn_queue_read_begin(agdb__conn_t *conn)
 {
     char sql[64];
 
-    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %u", (unsigned)conn->login->server_ms);
+    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %u", timeout_ms(conn));
     return agdb__conn_queue_sql(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
                                 AGDB__STEP_REQUIRED) &&
            agdb__conn_queue_sql(conn, sql, AGDB__STEP_REQUIRED);

@@ -272,16 +272,17 @@ static void take(agdb__conn_t *conn, PGresult *take_rows)
         die_unexpected(conn, "no result");
     } else if (step.kind == AGDB__STEP_SYNC) {
         take_at_sync(conn, take_rows);
-    } else {
+    } else if (!agdb__conn_keep_row(conn, step, take_rows)) {
         take_result(conn, step, take_rows);
     }
 }
 
-/* Bounded: a step takes two results at most, and only a Sync may take more, from input that has
- * come. */
-static void drain(agdb__conn_t *conn)
+/* Bounded: a step takes two results at most, and only a Sync may take more, or a stream's answer,
+ * from input that has come. */
+void agdb__conn_drain(agdb__conn_t *conn)
 {
-    while (conn->pg != NULL && conn->at_step < conn->nsteps && PQisBusy(conn->pg) == 0)
+    while (conn->pg != NULL && conn->at_step < conn->nsteps && agdb__conn_stream_goes_on(conn) &&
+           PQisBusy(conn->pg) == 0)
         take(conn, PQgetResult(conn->pg));
 }
 
@@ -316,6 +317,11 @@ size_t agdb__conn_at_member(const agdb__conn_t *conn)
                : 0;
 }
 
+static bool wants_more(const agdb__conn_t *conn)
+{
+    return conn->pg != NULL && conn->at_step < conn->nsteps && conn->row == NULL;
+}
+
 /* One read. False: no more for now. */
 static bool read_once(agdb__conn_t *conn)
 {
@@ -328,14 +334,14 @@ static bool read_once(agdb__conn_t *conn)
     rc = PQconsumeInput(conn->pg);
     if (counted && rc == 1)
         after = waiting_bytes(conn);
-    drain(conn);
-    if (conn->pg == NULL || conn->at_step == conn->nsteps)
+    agdb__conn_drain(conn);
+    if (!wants_more(conn))
         return false;
     if (rc != 1 || PQstatus(conn->pg) != CONNECTION_OK) {
         die_lost(conn);
         return false;
     }
-    if (agdb__conn_at_member(conn) != member)
+    if (agdb__conn_at_member(conn) != member || conn->dropping)
         conn->arrived = 0;
     else if (counted)
         count_read(conn, &conn->member[member], before, after);
@@ -348,7 +354,9 @@ bool agdb__conn_read(agdb__conn_t *conn)
 
     if (!conn->flushed)
         agdb__conn_flush(conn);
-    for (i = 0; i < READS_PER_STEP && read_once(conn); i++)
+    if (conn->streaming) /* libpq may have a row and the end of the connection behind it */
+        agdb__conn_drain(conn);
+    for (i = 0; i < READS_PER_STEP && wants_more(conn) && read_once(conn); i++)
         ;
     return conn->pg != NULL && conn->at_step == conn->nsteps;
 }

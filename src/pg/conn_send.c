@@ -120,6 +120,7 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
         conn->work = AGDB__WORK_GROUP; /* of one, with a COMMIT of its own */
     conn->read_only = statement->read_only;
     conn->wants_position = statement->wants_position;
+    conn->streaming = statement->streamed;
     member = &conn->member[0];
     member->max_rows = statement->max_rows;
     member->max_bytes = statement->max_bytes;

@@ -28,6 +28,8 @@ typedef struct agdb__statement {
      * timeline must be the server's, which is the caller's business. */
     agdb__position_t at_least;
     agdb__once_t once; /* a write */
+    bool streamed;     /* a read: its rows are taken one by one (agdb__conn_take_row), each of
+                          max_bytes at most, in any number; run it alone */
     uint64_t hash;     /* of sql, by agdb__statement_hash; 0: compute it where it is needed */
 } agdb__statement_t;
 

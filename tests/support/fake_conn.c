@@ -611,3 +611,16 @@ size_t agdb__conn_hear(agdb__conn_t *conn, agdb__notified_fn each, void *user)
         die(conn, AGDB_E_LOST, "");
     return count;
 }
+
+/* --- streams --- */
+
+struct pg_result *agdb__conn_take_row(agdb__conn_t *conn)
+{
+    return g_fake.take_row != NULL ? g_fake.take_row(conn) : NULL;
+}
+
+void agdb__conn_drop_rows(agdb__conn_t *conn)
+{
+    (void)conn;
+    g_fake.dropped++;
+}

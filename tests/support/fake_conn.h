@@ -30,7 +30,9 @@ typedef struct fake_script {
     /* Transactions: the same for each statement, and for "COMMIT"; what was sent is noted in `tx`:
      * "BEGIN a b | c COMMIT | ", and "ROLLBACK | ". */
     char tx[2048];
-    bool key_is_there;  /* of a transaction's `once` */
+    bool key_is_there;                                 /* of a transaction's `once` */
+    struct pg_result *(*take_row)(agdb__conn_t *conn); /* NULL: no rows ever */
+    unsigned dropped;   /* streams that were left; counted by the fake */
     atomic_uint groups; /* counted by the fake */
     atomic_uint members;
     bool never_answers;        /* what is sent stays in flight, until fake_answer_held */
