@@ -132,8 +132,9 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_submit_tx(agdb_loop_t *loop,
                                                    uint64_t *ret_id, agdb_error_t **reterr);
 
 /* Gives a request up: its callback gets AGDB_E_CANCELLED, in the next dispatch at the latest, with
- * the outcome not sent or unknown. What runs alone on a server is cancelled there, soon afterwards;
- * what shares a connection is not, and is over soon. A write that was sent may happen all the same.
+ * the outcome not sent or unknown, of a transaction without its COMMIT rejected. What runs alone on
+ * a server is cancelled there, soon afterwards; what shares a connection is not, and is over soon.
+ * A write that was sent may happen all the same.
  * @param loop  the loop
  * @param id    from agdb_submit
  * @return whether it was still outstanding

@@ -46,7 +46,8 @@ typedef struct agdb_tx_options {
     bool *replayed;              /* agdb_run with a key: set to whether it had happened before */
     agdb_session_t *session;     /* advanced by its commit, obeyed by AGDB_READ_SESSION */
     uint32_t max_lag_ms;         /* of AGDB_READ_BOUNDED */
-    const char *tag;             /* name of the call site, for logs; never a value */
+    const char *tag; /* name of the call site, for logs; never a value. A key of agdb_run
+                        belongs to it: with another tag it is another transaction's */
 } agdb_tx_options_t;
 
 /* An empty set of options with its size set.
@@ -69,9 +70,14 @@ static inline agdb_tx_options_t agdb_tx_options_init(void)
 
 /* Begins a transaction: nothing is sent before its first statement, which chooses the node, waits
  * for a connection, and is repeated as a request would be. From then on the transaction holds that
- * connection. A statement that fails leaves nothing but agdb_rollback, or agdb_rollback_to a
- * savepoint; one that runs out of time (`timeout_ms` of either) or loses its connection ends the
- * transaction, which is rolled back.
+ * connection. A statement that fails at the server leaves nothing but agdb_rollback, or
+ * agdb_rollback_to a savepoint; one that runs out of time (`timeout_ms` of either) or loses its
+ * connection ends the transaction, which is rolled back. One that was not sent because of what it
+ * is (AGDB_E_INVAL, CROSS_SHARD, UNSUPPORTED, NOMEM) changes nothing. Between two calls nobody
+ * looks at the clock: a transaction that is left lying holds its locks and its connection.
+ *
+ * A read-only one (`access`) on a replica shows at its first statement what its session wrote
+ * before, or is not older than `max_lag_ms` then; at READ COMMITTED that bound holds for each.
  *
  * Inside: agdb_query with `.tx`, without a target or with a `.key` of the same shard (another
  * shard's is AGDB_E_CROSS_SHARD), without `.access` and `.session`, which are the transaction's.
@@ -85,9 +91,9 @@ static inline agdb_tx_options_t agdb_tx_options_init(void)
 AGDB_API AGDB_CHECKED agdb_status_t agdb_begin(agdb_t *db, const agdb_tx_options_t *options,
                                                agdb_tx_t **ret, agdb_error_t **reterr);
 
-/* Commits and frees the handle, whatever comes of it. AGDB_OK: the server has confirmed it, now or
- * with the last statement. Outcomes of errors: REJECTED, it is rolled back; UNKNOWN, the answer was
- * lost and it may have happened.
+/* Commits and frees the handle, whatever comes of it but FORKED and MISUSE. AGDB_OK: the server has
+ * confirmed it, now or with the last statement. Outcomes of errors: REJECTED, it is rolled back;
+ * UNKNOWN, the answer was lost and it may have happened.
  * @param tx      NULL is MISUSE
  * @param reterr  may be NULL
  * @return AGDB_OK; the error of an earlier statement that was not gone back from; AGDB_E_SERVER (a
@@ -105,10 +111,11 @@ AGDB_API void agdb_rollback(agdb_tx_t *tx);
 
 /* Sets a savepoint. Travels with the next statement, as the two below.
  * @param tx      the transaction
- * @param name    1 to 63 bytes, any characters; a name that is set already is set anew
+ * @param name    1 to 63 bytes of UTF-8; a name that is set already is set anew
  * @param reterr  may be NULL
  * @return AGDB_OK, AGDB_E_INVAL, AGDB_E_MISUSE (it is over, or a statement has failed),
- *         AGDB_E_TOO_BIG (AGDB_SAVEPOINTS are set), AGDB_E_NOMEM, AGDB_E_FORKED
+ *         AGDB_E_TOO_BIG (AGDB_SAVEPOINTS are set, or 16 such commands wait for a statement),
+ *         AGDB_E_NOMEM, AGDB_E_FORKED
  * @threads one */
 AGDB_API AGDB_CHECKED agdb_status_t agdb_savepoint(agdb_tx_t *tx, const char *name,
                                                    agdb_error_t **reterr);
@@ -164,7 +171,7 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_run(agdb_t *db, const agdb_tx_options_t
  * @param db        the client
  * @param options   see agdb_tx_options_t
  * @param requests  array of `count` pointers; of each count sql, params, nparams, max_rows,
- *                  max_bytes, and a key that must be of the same shard
+ *                  max_bytes, and a key that must be of the same shard; its time is the options'
  * @param count     1 to AGDB_TX_STATEMENTS
  * @param results   array of `count`, or NULL; each is set to its statement's result when all is
  *                  committed, else to NULL; free each. Without rows when it had happened before

@@ -130,8 +130,10 @@ agdb_status_t agdb__tx_take_array(agdb_tx_t *tx, const agdb_request_t *const *re
     agdb_status_t st = AGDB_OK;
     size_t i;
 
-    for (i = 0; st == AGDB_OK && i < count; i++)
+    for (i = 0; st == AGDB_OK && i < count; i++) {
         st = agdb__tx_request(tx, requests[i], &ret->request[i], reterr);
+        ret->request[i].timeout_ms = 0; /* the options say it */
+    }
     if (st != AGDB_OK)
         agdb__error_prefix(reterr, "statement %zu of %zu: ", i, count);
     ret->count = count;

@@ -70,7 +70,13 @@ agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, 
 
     if (st != AGDB_OK)
         return st;
-    st = agdb__tx_request(tx, request, &ours, reterr);
+    if (tx->is_run)
+        st = not_sent(agdb__fail(reterr, AGDB_E_MISUSE,
+                                 "the transaction of agdb_run ends with its function: use "
+                                 "agdb_query in it"),
+                      reterr);
+    if (st == AGDB_OK)
+        st = agdb__tx_request(tx, request, &ours, reterr);
     if (st == AGDB_OK)
         st = agdb__tx_check(&tx->inner, reterr);
     if (st == AGDB_OK)

@@ -135,6 +135,10 @@ bool agdb__driver_pause(agdb__driver_t *driver, agdb__task_t *task, uint64_t unt
 /* Brings a task to where it waits next. */
 static void place(agdb__driver_t *driver, agdb__task_t *task, uint64_t now_us)
 {
+    if (task->tx_call != NULL && driver->ending) {
+        agdb__tasks_append(&driver->paused, task); /* until it is given up */
+        return;
+    }
     if (task->tx_call != NULL) {
         agdb__rider_go(agdb__rider_of(task), now_us);
         return;

@@ -236,6 +236,8 @@ static void give_up(agdb__loop_t *loop, submission_t *s, agdb_status_t status, c
 
     if (task->list == &loop->due || task->list == &loop->ended) {
         outcome = outcome_of_due(task);
+        if (s->rider != NULL)
+            agdb__rider_drop_results(s->rider);
     } else if (s->scatter != NULL) {
         outcome = agdb__scatter_give_up(s->scatter, &loop->driver);
         agdb__tasks_append(&loop->ended, task);
@@ -307,6 +309,7 @@ static agdb__task_t *ended_flight(agdb__rider_t *rider)
 
     s->task.status = rider->task.status;
     s->task.error = rider->task.error;
+    rider->task.error = NULL;
     if (s->tx_done == NULL && rider->flight.count == 1) {
         s->task.result = rider->result[0];
         rider->result[0] = NULL;

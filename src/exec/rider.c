@@ -89,14 +89,22 @@ agdb_status_t agdb__rider_new(agdb__tx_t *tx, const agdb_request_t *requests, si
     return AGDB_OK;
 }
 
-void agdb__rider_free(agdb__rider_t *rider)
+void agdb__rider_drop_results(agdb__rider_t *rider)
 {
     size_t i;
 
+    for (i = 0; i < rider->flight.count; i++) {
+        agdb__result_free(rider->result[i]);
+        rider->result[i] = NULL;
+    }
+}
+
+void agdb__rider_free(agdb__rider_t *rider)
+{
     if (rider == NULL)
         return;
-    for (i = 0; i < rider->flight.count; i++)
-        agdb__result_free(rider->result[i]);
+    agdb__rider_drop_results(rider);
+    agdb__error_free(rider->task.error);
     agdb__free(rider);
 }
 
@@ -268,7 +276,7 @@ void agdb__rider_go(agdb__rider_t *rider, uint64_t now_us)
     finish(rider);
 }
 
-void agdb__rider_hear(agdb__rider_t *rider, uint64_t now_us)
+static void hear(agdb__rider_t *rider, uint64_t now_us)
 {
     agdb__lease_t lease = {.conn = NULL};
     agdb__wanted_t wanted =
@@ -279,6 +287,12 @@ void agdb__rider_hear(agdb__rider_t *rider, uint64_t now_us)
     unqueue(rider);
     if (act_on(rider, wanted, &lease, now_us))
         agdb__rider_go(rider, now_us);
+}
+
+void agdb__rider_hear(agdb__rider_t *rider, uint64_t now_us)
+{
+    if (!rider->driver->ending)
+        hear(rider, now_us);
 }
 
 /* --- time --------------------------------------------------------------------------------------
@@ -304,9 +318,9 @@ static void ring_in_flight(agdb__rider_t *rider, uint64_t now_us)
 {
     agdb__conn_t *conn = rider->tx->lease.conn;
 
+    alight(rider); /* as long as the socket is open: a forked child may hold it, too */
     if (!agdb__conn_can_be_left(conn))
         agdb__conn_expire(conn, now_us - rider->tx->sent_us);
-    alight(rider);
     agdb__tx_expire(rider->tx, &rider->flight, now_us);
     after(rider, now_us);
 }
@@ -329,6 +343,8 @@ void agdb__rider_begin(agdb__rider_t *rider, agdb__driver_t *driver, void *owner
     rider->driver = driver;
     rider->owner = owner;
     agdb__driver_add_rider(driver, &rider->task, &rider->tx->call);
+    if (rider->flight.count == 0)
+        agdb__tx_skip_empty(rider->tx);
     if (rider->tx->stand == AGDB__TX_FRESH || rider->tx->stand == AGDB__TX_RUNNING) {
         agdb__tx_prepare(rider->tx, &rider->flight);
         agdb__rider_go(rider, now_us);
@@ -348,10 +364,13 @@ agdb_outcome_t agdb__rider_give_up(agdb__rider_t *rider)
         outcome = rider->task.status == AGDB_OK ? AGDB_OUTCOME_UNKNOWN : rider->task.error->outcome;
     if (state == AGDB__TASK_QUEUED)
         agdb__pool_unwant(pool_of(rider), &rider->want, now_us);
+    if (state == AGDB__TASK_QUEUED || state == AGDB__TASK_PAUSED)
+        outcome = agdb__tx_withdraw(rider->tx);
     if (state == AGDB__TASK_IN_FLIGHT) {
         alight(rider);
         outcome = agdb__tx_cancel(rider->tx, &rider->flight, now_us);
     }
+    agdb__rider_drop_results(rider);
     (void)agdb__driver_drop(rider->driver, &rider->task);
     return outcome;
 }

@@ -26,6 +26,9 @@ agdb_status_t agdb__rider_new(agdb__tx_t *tx, const agdb_request_t *requests, si
 /* Out of the driver. Results that nobody took are freed. NULL is fine. */
 void agdb__rider_free(agdb__rider_t *rider);
 
+/* Nobody is to have them. */
+void agdb__rider_drop_results(agdb__rider_t *rider);
+
 /* The driver has room for it. */
 void agdb__rider_begin(agdb__rider_t *rider, agdb__driver_t *driver, void *owner);
 /* Ends it wherever it is. What became of it: not sent, rejected, or unknown. */

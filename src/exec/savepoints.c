@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "map/text.h"
 
 enum { SQL_MAX = 32 + 2 * AGDB__SAVEPOINT_NAME, NOT_SET = AGDB_SAVEPOINTS };
 
@@ -10,6 +11,8 @@ static agdb_status_t check_name(const char *name, agdb_error_t **reterr)
 {
     const size_t len = name != NULL ? strlen(name) : 0;
 
+    if (len >= 1 && !agdb__text_is_utf8(name, len))
+        return agdb__fail(reterr, AGDB_E_INVAL, "a savepoint's name is UTF-8");
     if (len >= 1 && len < AGDB__SAVEPOINT_NAME)
         return AGDB_OK;
     return agdb__fail(reterr, AGDB_E_INVAL, "a savepoint's name has 1 to %d bytes, not %zu",

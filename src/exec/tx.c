@@ -34,6 +34,7 @@ void agdb__tx_init(agdb__tx_t *tx, agdb__shard_t *shard, const agdb_tx_options_t
 
 void agdb__tx_fini(agdb__tx_t *tx)
 {
+    agdb__call_abandon(&tx->call, false);
     agdb__savepoints_clear(&tx->savepoints);
     agdb__error_free(tx->error);
     agdb__error_free(tx->call.error);
@@ -74,6 +75,12 @@ agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr)
     return not_sent(AGDB_E_MISUSE, reterr);
 }
 
+void agdb__tx_skip_empty(agdb__tx_t *tx)
+{
+    if (tx->stand == AGDB__TX_FRESH && tx->mode.once.key == NULL)
+        tx->stand = AGDB__TX_COMMITTED;
+}
+
 agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr)
 {
     if (tx->stand == AGDB__TX_COMMITTED)
@@ -89,6 +96,9 @@ void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight)
     flight->deadline_us =
         agdb__min_us(tx->deadline_us, flight->deadline_us != 0 ? flight->deadline_us : AGDB__NEVER);
     tx->call.deadline_us = flight->deadline_us;
+    tx->call.park_end_us = 0; /* an earlier flight's */
+    if (tx->call.pause != AGDB__PAUSE_NONE)
+        tx->call.until_us = agdb__min_us(tx->call.until_us, flight->deadline_us);
     flight->was_first = tx->stand == AGDB__TX_FRESH;
     flight->again = false;
 }
@@ -156,7 +166,10 @@ static void fail(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t stand,
     agdb__call_t *call = &tx->call;
 
     call->is_last = !flight->was_first && !tx->is_repeated;
+    if (tx->is_repeated)
+        call->deadline_us = tx->deadline_us; /* for all of it, not for one statement */
     agdb__call_failed(call, now_us);
+    call->deadline_us = flight->deadline_us;
     tx->may_repeat = !call->over;
     flight->again = flight->was_first && !call->over;
     tx->stand = flight->again ? AGDB__TX_FRESH : stand;
@@ -205,8 +218,11 @@ static agdb_status_t wrap(agdb__tx_t *tx, agdb__flight_t *flight, size_t i,
         return AGDB_OK;
     }
     res = agdb__result_new(take_rows, call->shard->name, node);
-    if (res == NULL)
-        return agdb__fail(&call->error, AGDB_E_NOMEM, "out of memory for the result");
+    if (res == NULL) {
+        (void)agdb__fail(&call->error, AGDB_E_NOMEM, "out of memory for the result");
+        agdb__error_outcome(&call->error, AGDB_OUTCOME_REJECTED);
+        return AGDB_E_NOMEM;
+    }
     res->replayed = tx->replayed;
     res->role = agdb__conn_in_recovery(tx->lease.conn) ? AGDB_ROLE_REPLICA : AGDB_ROLE_PRIMARY;
     res->timing =
@@ -259,6 +275,14 @@ static agdb_status_t replay(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now
     return st;
 }
 
+static void tell_session(agdb__tx_t *tx)
+{
+    const agdb__position_t at = agdb__conn_position(tx->lease.conn);
+
+    if (tx->call.statement.wants_position)
+        agdb__session_wrote(tx->call.session, tx->call.shard->id, &at);
+}
+
 static void land_committed(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
     succeed(tx, flight, AGDB__TX_COMMITTED);
@@ -276,18 +300,30 @@ static void land_failed(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t
 static void land_known(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
     if (tx->call.error == NULL && replay(tx, flight, now_us) == AGDB_OK &&
-        agdb__call_check_answer(&tx->call, tx->sent_us) == AGDB_OK)
+        agdb__call_check_answer(&tx->call, tx->sent_us) == AGDB_OK) {
+        tell_session(tx);
         land_committed(tx, flight, now_us);
-    else
+    } else {
+        tx->replayed = false;
         land_failed(tx, flight, AGDB__TX_UNDONE, now_us);
+    }
 }
 
-static void tell_session(agdb__tx_t *tx)
+/* What a snapshot of its own has shown was fresh enough when that was taken, or was not: later
+ * statements of it show nothing newer. */
+static bool sees_anew(const agdb__tx_t *tx, const agdb__flight_t *flight)
 {
-    const agdb__position_t at = agdb__conn_position(tx->lease.conn);
+    return flight->was_first || tx->mode.isolation <= AGDB_READ_COMMITTED;
+}
 
-    if (tx->call.statement.wants_position)
-        agdb__session_wrote(tx->call.session, tx->call.shard->id, &at);
+/* Whether the answers can be believed. Of writes only the COMMIT has to be. */
+static agdb_status_t check_reads(agdb__tx_t *tx, const agdb__flight_t *flight, uint64_t now_us)
+{
+    if (!tx->mode.read_only)
+        return flight->commit ? agdb__call_check_answer(&tx->call, tx->sent_us) : AGDB_OK;
+    if (flight->count == 0 || !sees_anew(tx, flight))
+        return AGDB_OK;
+    return agdb__call_begun(&tx->call, now_us - tx->sent_us, now_us);
 }
 
 /* The COMMIT is confirmed; `st` is what the statements have come to. */
@@ -299,8 +335,8 @@ static void land_confirmed(agdb__tx_t *tx, agdb__flight_t *flight, agdb_status_t
         land_failed(tx, flight, AGDB__TX_COMMITTED, now_us);
         return;
     }
-    if (agdb__call_check_answer(&tx->call, tx->sent_us) != AGDB_OK) {
-        land_failed(tx, flight, AGDB__TX_IN_DOUBT, now_us);
+    if (check_reads(tx, flight, now_us) != AGDB_OK) {
+        land_failed(tx, flight, tx->mode.read_only ? AGDB__TX_UNDONE : AGDB__TX_IN_DOUBT, now_us);
         return;
     }
     tell_session(tx);
@@ -335,8 +371,8 @@ void agdb__tx_land(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
         land_confirmed(tx, flight, st, now_us);
         return;
     }
-    if (st == AGDB_OK && tx->mode.read_only)
-        st = agdb__call_check_answer(&tx->call, tx->sent_us);
+    if (st == AGDB_OK)
+        st = check_reads(tx, flight, now_us);
     if (st == AGDB_OK)
         succeed(tx, flight, AGDB__TX_RUNNING);
     else if (agdb__conn_tx_is_open(conn))
@@ -357,9 +393,15 @@ void agdb__tx_expire(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
     fail(tx, flight, in_doubt ? AGDB__TX_IN_DOUBT : AGDB__TX_UNDONE, now_us);
 }
 
+agdb_outcome_t agdb__tx_withdraw(agdb__tx_t *tx)
+{
+    agdb__call_abandon(&tx->call, tx->call.may_have_happened);
+    return tx->call.may_have_happened ? AGDB_OUTCOME_UNKNOWN : AGDB_OUTCOME_NOT_SENT;
+}
+
 agdb_outcome_t agdb__tx_cancel(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
-    const bool in_doubt = flight->commit && !tx->mode.read_only;
+    const bool in_doubt = (flight->commit && !tx->mode.read_only) || tx->call.may_have_happened;
 
     tx->stand = in_doubt ? AGDB__TX_IN_DOUBT : AGDB__TX_UNDONE;
     agdb__call_abandon(&tx->call, in_doubt);
@@ -431,6 +473,8 @@ static agdb_status_t queue_all(agdb__tx_t *tx, const agdb__flight_t *flight, agd
 static void turn_down(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
     agdb__conn_tx_take_back(tx->lease.conn);
+    if (tx->call.may_have_happened)
+        agdb__error_outcome(&tx->call.error, AGDB_OUTCOME_UNKNOWN);
     flight->error = tx->call.error;
     flight->status = flight->error != NULL ? flight->error->status : AGDB_E_NOMEM;
     tx->call.error = NULL;

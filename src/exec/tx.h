@@ -63,6 +63,8 @@ void agdb__tx_fini(agdb__tx_t *tx);
 agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr);
 /* Of one that is neither FRESH nor RUNNING: what its commit has come to, or why it cannot be. */
 agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr);
+/* Ahead of a COMMIT alone: nothing to commit needs no server. */
+void agdb__tx_skip_empty(agdb__tx_t *tx);
 /* Before a flight that needs a connection is driven. */
 void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight);
 /* The connection is the transaction's. */
@@ -82,6 +84,8 @@ void agdb__tx_expire(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
 
 /* Nobody waits any more for what is in flight: it is rolled back, if it can be. The outcome. */
 agdb_outcome_t agdb__tx_cancel(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
+/* The same when nothing of it is in flight: it may be sent again later. */
+agdb_outcome_t agdb__tx_withdraw(agdb__tx_t *tx);
 /* A savepoint will be gone back to ahead of the next statement: what had failed is forgotten. */
 void agdb__tx_mend(agdb__tx_t *tx);
 /* What is not committed begins to be rolled back, and the connection goes back, to the keeper when

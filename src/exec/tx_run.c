@@ -72,8 +72,7 @@ agdb_status_t agdb__tx_commit(agdb__tx_t *tx, agdb_error_t **reterr)
 {
     agdb__flight_t flight = {.commit = true};
 
-    if (tx->stand == AGDB__TX_FRESH && tx->mode.once.key == NULL)
-        tx->stand = AGDB__TX_COMMITTED; /* there is nothing to commit */
+    agdb__tx_skip_empty(tx);
     if (tx->stand != AGDB__TX_FRESH && tx->stand != AGDB__TX_RUNNING)
         return agdb__tx_verdict(tx, reterr);
     (void)agdb__tx_fly(tx, &flight);
@@ -111,6 +110,26 @@ static bool put_key(agdb__tx_t *tx, agdb_status_t *ret, agdb_error_t **reterr)
     return *ret == AGDB_OK && tx->stand == AGDB__TX_RUNNING;
 }
 
+/* Whether something of it may be there although its function wants it undone, or has failed. A key
+ * would have told. */
+static bool may_be_done(const agdb__tx_t *tx)
+{
+    return tx->stand == AGDB__TX_COMMITTED || tx->stand == AGDB__TX_IN_DOUBT ||
+           (tx->call.may_have_happened && tx->mode.once.key == NULL);
+}
+
+static agdb_status_t fail_if_done(const agdb__tx_t *tx, agdb_error_t **reterr)
+{
+    if (!may_be_done(tx))
+        return AGDB_OK;
+    if (tx->stand == AGDB__TX_IN_DOUBT)
+        return agdb__tx_verdict(tx, reterr);
+    return agdb__fail(reterr, AGDB_E_MISUSE,
+                      tx->stand == AGDB__TX_COMMITTED
+                          ? "AGDB_ROLLBACK behind a statement with .commit: it is committed"
+                          : "AGDB_ROLLBACK, but an earlier attempt may have been committed");
+}
+
 /* One attempt to its end. */
 static agdb_status_t attempt(agdb__tx_t *tx, agdb_tx_fn fn, agdb_tx_t *handle, unsigned number,
                              void *user, agdb_error_t **reterr)
@@ -126,8 +145,10 @@ static agdb_status_t attempt(agdb__tx_t *tx, agdb_tx_fn fn, agdb_tx_t *handle, u
         return AGDB_OK; /* it has rolled back itself */
     if (st == AGDB_OK)
         st = agdb__tx_commit(tx, reterr);
+    else if (st == AGDB_ROLLBACK)
+        st = fail_if_done(tx, reterr);
     agdb__tx_undo(tx, true);
-    return st == AGDB_ROLLBACK ? AGDB_OK : st;
+    return st;
 }
 
 static agdb_status_t check_told(agdb_status_t st, agdb_error_t **reterr)
@@ -157,6 +178,8 @@ agdb_status_t agdb__tx_repeat(agdb__tx_t *tx, agdb_tx_fn fn, agdb_tx_t *handle, 
         st = attempt(tx, fn, handle, ++number, user, &error);
     }
     (void)check_told(st, &error);
+    if (st != AGDB_OK && may_be_done(tx))
+        agdb__error_outcome(&error, AGDB_OUTCOME_UNKNOWN);
     if (st == AGDB_OK) {
         agdb__error_free(error);
         error = NULL;

@@ -158,6 +158,21 @@ static agdb_status_t fail_add(agdb__conn_t *conn, agdb_status_t st)
     return st;
 }
 
+/* What would end the transaction, or let it write, behind the library's back: EXECUTE runs what is
+ * prepared, BEGIN and COMMIT among it. */
+static agdb_status_t check_class(const agdb__conn_t *conn, agdb__statement_class_t kind,
+                                 const agdb__statement_t *statement, agdb_error_t **reterr)
+{
+    const char *why = kind == AGDB__ST_SESSION
+                          ? agdb__statement_refusal_in_tx(statement->sql, statement->read_only)
+                          : NULL;
+
+    if (why == NULL)
+        return agdb__conn_check_class(conn, kind, statement->sql, reterr);
+    return agdb__conn_not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
+                               reterr);
+}
+
 agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *statement,
                                 agdb_error_t **reterr)
 {
@@ -175,7 +190,7 @@ agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *sta
         return fail_add(conn, agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr));
     key = agdb__conn_key_of(statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &stmt);
-    st = agdb__conn_check_class(conn, conn->kind, statement->sql, reterr);
+    st = check_class(conn, conn->kind, statement, reterr);
     if (st != AGDB_OK)
         st = fail_add(conn, st);
     else if (!queue_statement(conn, statement, stmt, &key, &params))
@@ -192,8 +207,7 @@ agdb_status_t agdb__conn_tx_check(const agdb__conn_t *conn, const agdb__statemen
 
     if (st != AGDB_OK)
         return agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr);
-    return agdb__conn_check_class(conn, agdb__statement_classify(statement->sql), statement->sql,
-                                  reterr);
+    return check_class(conn, agdb__statement_classify(statement->sql), statement, reterr);
 }
 
 void agdb__conn_tx_take_back(agdb__conn_t *conn)
@@ -248,6 +262,12 @@ static agdb__member_fate_t fail_lost(agdb__conn_t *conn, agdb_error_t **reterr)
 {
     const agdb_outcome_t outcome = outcome_when_dead(conn);
 
+    if (conn->error == NULL) { /* READY, but not in the state that it must be in */
+        (void)agdb__fail(reterr, AGDB_E_LOST, "the transaction has ended by itself");
+        agdb__error_stage(reterr, AGDB_STAGE_EXECUTE);
+        agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+        return AGDB__MEMBER_LOST;
+    }
     agdb__conn_fail_dead(conn, outcome, reterr);
     agdb__error_retriable(
         reterr, conn->error->status == AGDB_E_LOST && outcome == AGDB_OUTCOME_REJECTED, 0);
@@ -313,13 +333,15 @@ agdb__member_fate_t agdb__conn_tx_finish(agdb__conn_t *conn, agdb_error_t **rete
     if (tail->answer != NULL)
         return take(conn, tail, NULL, reterr);
     tail->received = true;
+    if (was_behind(conn))
+        return AGDB__MEMBER_NOT_EXECUTED;
     if (tail->commit == AGDB__COMMIT_CONFIRMED)
         return AGDB__MEMBER_ANSWERED;
     if (tail->commit == AGDB__COMMIT_ROLLED_BACK) {
         agdb__conn_fail_rolled_back(reterr);
         return AGDB__MEMBER_FAILED;
     }
-    if (conn->failed_member < last || was_behind(conn) || conn->replayed || conn->reused)
+    if (conn->failed_member < last || conn->replayed || conn->reused)
         return AGDB__MEMBER_NOT_EXECUTED;
     if (agdb__conn_tx_is_open(conn))
         return AGDB__MEMBER_ANSWERED;

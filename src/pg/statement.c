@@ -422,3 +422,32 @@ const char *agdb__statement_refusal(const char *sql)
         return k_first[row].refusal;
     return k_refuse_tx; /* PREPARE TRANSACTION */
 }
+
+static bool has_word(lexer_t *x, const char *const *words, size_t count)
+{
+    token_kind_t kind;
+
+    while ((kind = next_token(x)) != TOKEN_END)
+        if (kind != TOKEN_OTHER && is_any_of(x->word, words, count))
+            return true;
+    return false;
+}
+
+const char *agdb__statement_refusal_in_tx(const char *sql, bool read_only)
+{
+    static const char *const mode[] = {"transaction", "transaction_read_only", "write"};
+    static const char *const executes[] = {"execute"};
+    lexer_t x = {.at = sql};
+    bool sets;
+
+    if (!first_word(&x))
+        return NULL;
+    sets = strcmp(x.word, "set") == 0 || strcmp(x.word, "reset") == 0;
+    if (strcmp(x.word, "execute") == 0 ||
+        (strcmp(x.word, "explain") == 0 && has_word(&x, executes, 1)))
+        return "EXECUTE may end the transaction: give the statement itself, it is prepared behind "
+               "the call";
+    if (read_only && sets && has_word(&x, mode, sizeof mode / sizeof mode[0]))
+        return "the transaction only reads: .access = AGDB_WRITE in its options lets it write";
+    return NULL;
+}

@@ -58,6 +58,8 @@ typedef enum agdb__statement_class {
 } agdb__statement_class_t;
 
 agdb__statement_class_t agdb__statement_classify(const char *sql);
+/* Of class SESSION: why it has no place in a transaction; NULL: it has. */
+const char *agdb__statement_refusal_in_tx(const char *sql, bool read_only);
 /* Why a refused statement is refused and what to use instead; static text. */
 const char *agdb__statement_refusal(const char *sql);
 

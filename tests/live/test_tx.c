@@ -301,6 +301,43 @@ static void what_has_no_place_in_a_transaction_changes_nothing(void **state)
                      AGDB_E_INVAL);
 }
 
+/* Prepared under names that anybody can guess. */
+static void nothing_ends_a_transaction_or_lets_it_write_behind_its_back(void **state)
+{
+    static const char *const ends[] = {"EXECUTE agdb_commit", "EXPLAIN EXECUTE agdb_commit",
+                                       "/* x */ execute agdb_chain"};
+    static const char *const writes[] = {"SET TRANSACTION READ WRITE",
+                                         "SET LOCAL transaction_read_only = off",
+                                         "SET transaction_read_only TO 'off'"};
+    const agdb_request_t *all[] = {
+        AGDB_REQUEST(.sql = "UPDATE account SET sum = 0"),
+        AGDB_REQUEST(.sql = "EXECUTE agdb_commit"),
+    };
+    int i;
+
+    (void)state;
+    BEGIN();
+    must(IN(.sql = "UPDATE account SET sum = 1 WHERE id = 1"));
+    for (i = 0; i < 3; i++)
+        assert_int_equal(IN(.sql = ends[i]), AGDB_E_UNSUPPORTED);
+    agdb_rollback(g_tx);
+    assert_int_equal(agdb_query_tx(g_db, AGDB_TX(.shard = "east-1"), all, 2, NULL, &g_err),
+                     AGDB_E_UNSUPPORTED);
+    expect_sum(1, "100");
+    for (i = 0; i < 3; i++) {
+        BEGIN(.access = AGDB_READ);
+        assert_int_equal(IN(.sql = writes[i]), AGDB_E_UNSUPPORTED);
+        must(IN(.sql = "SET LOCAL work_mem = '8MB'"));
+        assert_int_equal(IN(.sql = "DELETE FROM account"), AGDB_E_SERVER);
+        agdb_rollback(g_tx);
+    }
+    BEGIN();
+    must(IN(.sql = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"));
+    expect_in("SHOW transaction_isolation", "serializable");
+    assert_int_equal(agdb_savepoint(g_tx, "\xff\xfe", &g_err), AGDB_E_INVAL);
+    agdb_rollback(g_tx);
+}
+
 static void session_state_ends_with_its_connection(void **state)
 {
     int i;
@@ -423,6 +460,11 @@ static void an_array_that_fails_is_not_done_and_says_where(void **state)
     expect_sum(1, "100");
     assert_int_equal(agdb_query_tx(g_db, AGDB_TX(.shard = "east-1"), all, 64, res, &g_err),
                      AGDB_E_INVAL);
+    all[1] = AGDB_REQUEST(.sql = "SELECT 1", .shard = "west-1");
+    assert_int_equal(agdb_query_tx(g_db, AGDB_TX(.shard = "east-1"), all, 3, res, &g_err),
+                     AGDB_E_CROSS_SHARD);
+    assert_non_null(strstr(agdb_error_message(g_err), "statement 2 of 3"));
+    all[1] = AGDB_REQUEST(.sql = "SELECT 1");
     all[2] = AGDB_REQUEST(.sql = "COMMIT");
     assert_int_equal(agdb_query_tx(g_db, AGDB_TX(.shard = "east-1"), all, 3, res, &g_err),
                      AGDB_E_UNSUPPORTED);
@@ -578,6 +620,33 @@ static agdb_status_t ends_itself(agdb_tx_t *tx, unsigned attempt, void *user, ag
     return AGDB_OK;
 }
 
+static agdb_status_t commits_and_fails(agdb_tx_t *tx, unsigned attempt, void *user,
+                                       agdb_error_t **reterr)
+{
+    agdb_status_t st = agdb_query(
+        g_db,
+        AGDB_REQUEST(.tx = tx, .sql = "UPDATE account SET sum = 77 WHERE id = 1", .commit = true),
+        NULL, reterr);
+
+    (void)attempt;
+    return st == AGDB_OK ? *(agdb_status_t *)user : st;
+}
+
+static void what_is_committed_is_never_called_undone(void **state)
+{
+    agdb_status_t end = AGDB_E_BUSY;
+
+    (void)state;
+    assert_int_equal(agdb_run(g_db, AGDB_TX(.shard = "east-1"), commits_and_fails, &end, &g_err),
+                     AGDB_E_BUSY);
+    assert_int_equal(agdb_error_outcome(g_err), AGDB_OUTCOME_UNKNOWN);
+    expect_sum(1, "77");
+    end = AGDB_ROLLBACK;
+    assert_int_equal(agdb_run(g_db, AGDB_TX(.shard = "east-1"), commits_and_fails, &end, &g_err),
+                     AGDB_E_MISUSE);
+    assert_int_equal(agdb_error_outcome(g_err), AGDB_OUTCOME_UNKNOWN);
+}
+
 static void a_function_may_not_commit_by_itself(void **state)
 {
     agdb_error_t *inner = NULL;
@@ -686,6 +755,7 @@ int main(void)
         CASE(one_snapshot_is_seen_by_all_of_a_repeatable_read),
         CASE(another_shards_key_is_refused_and_both_are_named),
         CASE(what_has_no_place_in_a_transaction_changes_nothing),
+        CASE(nothing_ends_a_transaction_or_lets_it_write_behind_its_back),
         CASE(session_state_ends_with_its_connection),
         CASE(a_late_statement_ends_the_transaction_and_its_locks),
         CASE(the_transactions_time_counts_between_statements),
@@ -696,6 +766,7 @@ int main(void)
         CASE(a_function_is_committed_undone_or_fails),
         CASE(a_function_with_a_key_is_run_once),
         CASE(a_function_whose_connection_is_lost_is_run_again),
+        CASE(what_is_committed_is_never_called_undone),
         CASE(a_function_may_not_commit_by_itself),
         CASE(transfers_of_many_threads_keep_the_sum),
         CASE(a_client_that_is_closed_waits_for_its_transactions),

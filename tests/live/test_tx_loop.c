@@ -290,6 +290,32 @@ static void a_commit_of_nothing_and_of_what_is_broken(void **state)
     expect_nobody_in_a_transaction();
 }
 
+static void forget(void *user, agdb_status_t status, agdb_result_t *result, agdb_error_t *error)
+{
+    (void)user;
+    (void)status;
+    agdb_result_free(result);
+    agdb_error_free(error);
+}
+
+static agdb_status_t submits(agdb_tx_t *tx, unsigned attempt, void *user, agdb_error_t **reterr)
+{
+    (void)attempt;
+    *(agdb_status_t *)user =
+        agdb_submit(g_loop, AGDB_REQUEST(.tx = tx, .sql = "SELECT 1"), forget, NULL, NULL, reterr);
+    agdb_error_clear(reterr);
+    return AGDB_OK;
+}
+
+static void a_function_of_agdb_run_submits_nothing(void **state)
+{
+    agdb_status_t st = AGDB_OK;
+
+    (void)state;
+    must(agdb_run(g_db, AGDB_TX(.shard = "east-1"), submits, &st, &g_err));
+    assert_int_equal(st, AGDB_E_MISUSE);
+}
+
 /* --- arrays ------------------------------------------------------------------------------------
  */
 
@@ -360,6 +386,7 @@ int main(void)
         CASE(what_is_late_or_cancelled_ends_the_transaction),
         CASE(a_loop_that_is_closed_ends_what_is_under_way),
         CASE(a_commit_of_nothing_and_of_what_is_broken),
+        CASE(a_function_of_agdb_run_submits_nothing),
         CASE(arrays_are_transactions),
     };
 

@@ -315,7 +315,10 @@ static void an_error_that_it_keeps_to_itself_counts_all_the_same(void **state)
 
 static agdb_status_t only_a(agdb_tx_t *tx, unsigned attempt, void *user, agdb_error_t **reterr)
 {
-    agdb_status_t st = fly("a", false);
+    agdb_status_t st;
+
+    tend(); /* a connection is lost with each loss */
+    st = fly("a", false);
 
     (void)tx;
     *(unsigned *)user = attempt;
@@ -339,6 +342,57 @@ static void an_unknown_end_is_repeated_only_when_that_is_harmless(void **state)
     begin((agdb_tx_options_t){.idempotent = true});
     assert_int_equal(repeat(only_a, &attempts), AGDB_OK);
     assert_int_equal(attempts, 2);
+}
+
+static agdb_status_t a_then_undo(agdb_tx_t *tx, unsigned attempt, void *user, agdb_error_t **reterr)
+{
+    agdb_status_t st = only_a(tx, attempt, user, reterr);
+
+    return st == AGDB_OK && attempt > 1 ? AGDB_ROLLBACK : st;
+}
+
+static void what_an_earlier_attempt_may_have_done_is_not_forgotten(void **state)
+{
+    unsigned attempts = 0;
+
+    (void)state;
+    g_fake.member = lose_commit;
+    begin((agdb_tx_options_t){.idempotent = true});
+    assert_int_equal(repeat(a_then_undo, &attempts), AGDB_E_MISUSE);
+    assert_int_equal(attempts, 2);
+    assert_int_equal(g_err->outcome, AGDB_OUTCOME_UNKNOWN);
+}
+
+/* Each statement waits by its own time. */
+static agdb_status_t fly_for(const char *sql, uint64_t ms)
+{
+    const agdb_request_t as = {.struct_size = sizeof as, .sql = sql};
+    const agdb__statement_t statement = agdb__statement_of(&as, false);
+    agdb__flight_t flight = {
+        .statement = &statement, .count = 1, .deadline_us = agdb__now_us() + ms * 1000};
+    agdb_status_t st = agdb__tx_fly(&g_tx, &flight);
+
+    agdb__error_free(g_err);
+    g_err = flight.error;
+    return st;
+}
+
+static void an_earlier_park_does_not_shorten_a_later_one(void **state)
+{
+    uint64_t start_us;
+
+    (void)state;
+    g_shard.park_ms = 150;
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 2);
+    begin((agdb_tx_options_t){0});
+    g_tx.is_repeated = true;
+    assert_int_equal(fly_for("a", 30), AGDB_E_NO_PRIMARY);
+    agdb__tx_restart(&g_tx);
+    start_us = agdb__now_us();
+    g_tx.call.over = false;
+    assert_int_equal(fly_for("a", 100), AGDB_E_NO_PRIMARY);
+    assert_in_range(agdb__now_us() - start_us, 90000, 400000);
+    assert_int_equal(g_shard.parked, 0);
 }
 
 static void a_key_that_is_there_ends_it_before_it_begins(void **state)
@@ -402,6 +456,8 @@ int main(void)
         TX(not_for_its_own_mistakes),
         TX(an_error_that_it_keeps_to_itself_counts_all_the_same),
         TX(an_unknown_end_is_repeated_only_when_that_is_harmless),
+        TX(what_an_earlier_attempt_may_have_done_is_not_forgotten),
+        TX(an_earlier_park_does_not_shorten_a_later_one),
         TX(a_key_that_is_there_ends_it_before_it_begins),
         TX(a_function_may_undo_it_without_an_error),
     };
