@@ -23,7 +23,8 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-enum { READS_PER_STEP = 32, LEAST_READ = 16384 };
+/* Rows that nobody takes are many, and who drops them has other connections, too. */
+enum { READS_PER_STEP = 32, DROPS_PER_STEP = 4, LEAST_READ = 16384 };
 
 static agdb_stage_t stage_of(const agdb__conn_t *conn)
 {
@@ -350,13 +351,14 @@ static bool read_once(agdb__conn_t *conn)
 
 bool agdb__conn_read(agdb__conn_t *conn)
 {
+    const int most = conn->dropping ? DROPS_PER_STEP : READS_PER_STEP;
     int i;
 
     if (!conn->flushed)
         agdb__conn_flush(conn);
     if (conn->streaming) /* libpq may have a row and the end of the connection behind it */
         agdb__conn_drain(conn);
-    for (i = 0; i < READS_PER_STEP && wants_more(conn) && read_once(conn); i++)
+    for (i = 0; i < most && wants_more(conn) && read_once(conn); i++)
         ;
     return conn->pg != NULL && conn->at_step == conn->nsteps;
 }

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, CALL_MS = 300, SLACK_MS = 50 };
+enum { PATIENCE_MS = 30000, CALL_MS = 300, SLACK_MS = 50 };
 
 /* In FROM the server would first make all of them. */
 #define NUMBERS   "SELECT generate_series(1, $1::int) AS g"
@@ -30,7 +30,7 @@ static int open_all(void **state)
 
     (void)state;
     g_judge = cluster_open(NULL);
-    g_db = cluster_open_core("pool: { min: 1, max: 1 }", "", &options);
+    g_db = cluster_open_core("pool: { min: 1, max: 1 }\n  timeouts: { queue: 30s }", "", &options);
     return 0;
 }
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LEGS = 8, ROWS = 3000, PATIENCE_MS = 10000, MEASURED = 20000 };
+enum { LEGS = 8, ROWS = 3000, PATIENCE_MS = 30000, MEASURED = 20000 };
 
 #define ALL .scope = AGDB_ALL, .access = AGDB_READ, .timeout_ms = PATIENCE_MS
 
@@ -29,7 +29,7 @@ static int open_all(void **state)
     size_t i;
 
     (void)state;
-    g_db = legs_open(LEGS, "pool: { min: 1, max: 1 }");
+    g_db = legs_open(LEGS, "pool: { min: 1, max: 1 }\n  timeouts: { queue: 30s }");
     for (i = 0; i < LEGS; i++) {
         PGconn *pg = legs_direct(i);
 
