@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,7 +99,7 @@ class Shards:
 
     def wait_for(self, shard, sql, expected="1", database="agency"):
         """Until a statement of one value gives this one."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.psql(shard, sql, database) != expected:
             if time.monotonic() > end:
                 sys.exit(f"{sql} on {shard} was never {expected}")
@@ -120,6 +121,17 @@ class Shards:
         if done.returncode != 0:
             sys.exit(f"psql on {shard}: {sql}: {done.stderr}")
         return done.stdout.strip()
+
+    def kill_server(self, shard):
+        """It is dead, or nobody's child any more, when this returns."""
+        pid = self.nodes[shard]["pid"]
+        os.kill(pid, signal.SIGQUIT)
+        while True:
+            try:
+                os.readlink(f"/proc/{pid}/cwd")
+            except OSError:
+                return
+            time.sleep(0.02)
 
     def write(self, name, text):
         path = pathlib.Path(name)
