@@ -49,6 +49,7 @@
 #include "agencydb/map.h"
 #include "agencydb/client.h"
 #include "agencydb/loop.h"
+#include "agencydb/copy.h"
 #include "agencydb/status.h"
 /* clang-format on */
 

@@ -12,10 +12,10 @@ static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
     return st;
 }
 
-static agdb_status_t find_keyspace(const agdb_map_t *map, const char *name, size_t *ret,
-                                   agdb_error_t **reterr)
+agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
+                                    agdb_error_t **reterr)
 {
-    int keyspace = agdb__map_keyspace(map, name);
+    int keyspace = agdb__map_keyspace(db->map, name);
 
     if (keyspace >= 0) {
         *ret = (size_t)keyspace;
@@ -50,8 +50,8 @@ static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, const agdb_reque
     return AGDB_OK;
 }
 
-static agdb_status_t target_by_name(agdb_t *db, size_t keyspace, const char *name, size_t *ret,
-                                    agdb_error_t **reterr)
+agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const char *name,
+                                       size_t *ret, agdb_error_t **reterr)
 {
     const agdb__map_keyspace_t *ks = &db->map->keyspaces[keyspace];
     int shard = agdb__map_shard(ks, name);
@@ -83,14 +83,14 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
 {
     size_t keyspace = 0;
     size_t shard = 0;
-    agdb_status_t st = find_keyspace(db->map, request->keyspace, &keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(db, request->keyspace, &keyspace, reterr);
 
     if (st != AGDB_OK)
         return st;
     if (request->key.data != NULL)
         st = target_by_key(db, keyspace, request, &shard, reterr);
     else if (request->shard != NULL)
-        st = target_by_name(db, keyspace, request->shard, &shard, reterr);
+        st = agdb__client_shard_named(db, keyspace, request->shard, &shard, reterr);
     else
         st = target_only_shard(db, keyspace, &shard, reterr);
     if (st == AGDB_OK)

@@ -76,6 +76,10 @@ agdb_status_t agdb__call_check_chosen(agdb__call_t *call);
  * still the primary, so that the attempt goes on by the new view. */
 bool agdb__call_stands(agdb__call_t *call);
 
+/* A write that was confirmed after another primary was seen may be undone with its node: UNKNOWN.
+ */
+agdb_status_t agdb__call_check_confirmed(agdb__call_t *call);
+
 /* How an attempt was answered. */
 typedef struct agdb__answer {
     struct pg_result *rows;

@@ -62,8 +62,23 @@ typedef enum agdb__work {
     AGDB__WORK_GROUP,
     AGDB__WORK_HELLO,
     AGDB__WORK_IDENTITY,
-    AGDB__WORK_WAY /* a Sync with nothing to do */
+    AGDB__WORK_WAY, /* a Sync with nothing to do */
+    AGDB__WORK_COPY /* conn_copy.c */
 } agdb__work_t;
+
+/* A COPY: at what, and what came of it. */
+typedef struct agdb__copying {
+    agdb__copy_phase_t phase;
+    const char *sql; /* borrowed until it is OPEN */
+    bool out;
+    bool told;        /* in: its end has been put into the buffers */
+    bool over;        /* the server has answered it to its end */
+    bool done;        /* it has succeeded; in: it is committed */
+    unsigned notices; /* heard while it is OPEN */
+    uint64_t rows;
+    agdb__copy_mark_t mark;
+    struct pg_result *failure; /* the server's error */
+} agdb__copying_t;
 
 struct agdb__conn {
     agdb__conn_state_t state;
@@ -119,6 +134,7 @@ struct agdb__conn {
     bool tainted;          /* a statement may have left session state */
     bool farewell;         /* a FATAL notice came while nothing was asked */
     agdb__stmt_cache_t cache;
+    agdb__copying_t copy;
     uint64_t victim[AGDB__VICTIMS_MAX]; /* numbers of statements to be dropped on the server; 0:
                                            is dropped */
     size_t nvictims;
@@ -239,6 +255,11 @@ bool agdb__conn_queue_commit(agdb__conn_t *conn, size_t of);
 /* All was answered: sends a ROLLBACK when a group of writes has left its transaction open. True:
  * there is more to wait for, or the connection is DEAD. */
 bool agdb__conn_roll_back(agdb__conn_t *conn);
+
+/* --- conn_copy.c --- */
+/* Goes on with a COPY. True: it is over, and the connection as ready for a statement as before. */
+bool agdb__conn_copy_step(agdb__conn_t *conn);
+void agdb__conn_copy_drop(agdb__conn_t *conn);
 
 /* --- conn_receive.c --- */
 /* Reads and checks what has come. True when all steps are done. */
