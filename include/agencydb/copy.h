@@ -92,7 +92,7 @@ typedef struct agdb_copy_options {
 } agdb_copy_options_t;
 
 #define AGDB_COPY_COMMIT_EVERY 10000u
-#define AGDB_COPY_BUFFER       (1u << 20)
+#define AGDB_COPY_BUFFER       (128u << 10)
 #define AGDB_COPY_TIMEOUT_MS   30000u
 
 /* Options with their size set.

@@ -13,7 +13,7 @@ static const unsigned char k_binary_header[] = {
 
 void agdb__leg_init(agdb__leg_t *leg, const agdb__bulk_way_t *way, agdb__shard_t *shard)
 {
-    *leg = (agdb__leg_t){.way = way, .shard = shard};
+    *leg = (agdb__leg_t){.way = way, .shard = shard, .due = CHUNK};
     leg->watcher = (agdb__watcher_t){.tell = agdb__bell_ring, .user = way->bell};
 }
 
@@ -69,7 +69,7 @@ bool agdb__leg_add(agdb__leg_t *leg, const agdb__bulk_row_t *row)
 
 bool agdb__leg_is_due(const agdb__leg_t *leg)
 {
-    return leg->len >= CHUNK || agdb__leg_is_full(leg);
+    return leg->len >= leg->due || agdb__leg_is_full(leg);
 }
 
 static bool has_work(const agdb__leg_t *leg)
@@ -255,6 +255,7 @@ void agdb__leg_step(agdb__leg_t *leg, uint64_t now_us)
 
     for (i = 0; i < AGDB__LEG_FAILED && step_once(leg, now_us); i++)
         ;
+    leg->due = leg->len + CHUNK;
 }
 
 void agdb__leg_poll(const agdb__leg_t *leg, agdb__pollset_t *set)

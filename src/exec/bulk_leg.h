@@ -74,6 +74,7 @@ typedef struct agdb__leg {
     unsigned char *data; /* of `buffered` */
     size_t len;
     size_t room;
+    size_t due; /* so much is worth a step */
     agdb__leg_rows_t buffered;
     agdb__leg_rows_t open;   /* given to the connection */
     agdb__leg_rows_t ending; /* and asked to be committed */
@@ -98,7 +99,9 @@ void agdb__leg_fini(agdb__leg_t *leg, uint64_t now_us);
 bool agdb__leg_has_room(const agdb__leg_t *leg, size_t len);
 /* There is room. False: no memory. */
 bool agdb__leg_add(agdb__leg_t *leg, const agdb__bulk_row_t *row) AGDB_CHECKED;
-/* Rows that it must send, now that it has so many, or its transaction is full. */
+/* Whether a step is worth it: so many rows have come since the last one, or its transaction is
+ * full.
+ */
 bool agdb__leg_is_due(const agdb__leg_t *leg);
 
 void agdb__leg_step(agdb__leg_t *leg, uint64_t now_us);

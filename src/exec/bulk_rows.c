@@ -10,6 +10,7 @@ void agdb__bulk_rows_init(agdb__bulk_rows_t *rows, const agdb__bulk_shape_t *sha
     *rows = (agdb__bulk_rows_t){.shape = *shape};
     rows->had_header = shape->format == AGDB_COPY_BINARY ? shape->bare : !shape->header;
     rows->part = shape->bare ? AGDB__PART_COUNT : AGDB__PART_HEADER;
+    rows->null_len = shape->null_text != NULL ? strlen(shape->null_text) : 0;
 }
 
 void agdb__bulk_rows_fini(agdb__bulk_rows_t *rows)
@@ -248,6 +249,17 @@ static agdb__bulk_got_t past_the_end(agdb__bulk_rows_t *rows)
     return AGDB__BULK_MORE;
 }
 
+static bool take_plain(agdb__bulk_rows_t *rows, agdb__bulk_row_t *ret)
+{
+    if (rows->shape.format != AGDB_COPY_TEXT || rows->ended || !agdb__bulk_text_plain(rows, ret))
+        return false;
+    rows->at += ret->len;
+    rows->offset += ret->len;
+    ret->end = rows->offset;
+    ret->number = ++rows->number;
+    return true;
+}
+
 agdb__bulk_got_t agdb__bulk_rows_next(agdb__bulk_rows_t *rows, agdb__bulk_row_t *ret)
 {
     agdb__bulk_got_t got;
@@ -256,6 +268,8 @@ agdb__bulk_got_t agdb__bulk_rows_next(agdb__bulk_rows_t *rows, agdb__bulk_row_t 
         if (rows->given)
             rows->carried = 0;
         rows->given = false;
+        if (take_plain(rows, ret))
+            return AGDB__BULK_ROW;
         if (rows->ended)
             return past_the_end(rows);
         if (rows->finishing)

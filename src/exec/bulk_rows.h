@@ -83,6 +83,7 @@ typedef struct agdb__bulk_rows {
     const char *why;   /* BAD; NULL: no memory */
     uint64_t bad_row;  /* BAD; 0: the header */
     uint64_t bad_byte; /* where it begins */
+    size_t null_len;
     unsigned char key[AGDB_KEY_MAX];
 } agdb__bulk_rows_t;
 
@@ -118,6 +119,9 @@ const unsigned char *agdb__bulk_csv_scan(agdb__bulk_rows_t *rows, const unsigned
                                          const unsigned char *end);
 const unsigned char *agdb__bulk_binary_scan(agdb__bulk_rows_t *rows, const unsigned char *from,
                                             const unsigned char *end);
+/* Most rows: whole in the chunk, and with nothing in them that wants a second look. Fills all but
+ * number and end; false: look closer. */
+bool agdb__bulk_text_plain(const agdb__bulk_rows_t *rows, agdb__bulk_row_t *ret);
 /* Field: of a row without its line end. */
 agdb__bulk_field_t agdb__bulk_text_field(const agdb__bulk_shape_t *shape, const unsigned char *row,
                                          size_t len, unsigned field, unsigned char *buf,

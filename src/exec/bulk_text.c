@@ -83,6 +83,47 @@ const unsigned char *agdb__bulk_text_scan(agdb__bulk_rows_t *rows, const unsigne
     return NULL;
 }
 
+static bool is_null(const agdb__bulk_rows_t *rows, const unsigned char *value, size_t len)
+{
+    return len == rows->null_len && memcmp(value, rows->shape.null_text, len) == 0;
+}
+
+/* The key, when nothing in it or ahead of it is escaped. */
+static bool plain_key(const agdb__bulk_rows_t *rows, const unsigned char *p,
+                      const unsigned char *end, agdb_bytes_t *ret)
+{
+    const int delimiter = (unsigned char)rows->shape.delimiter;
+    const unsigned char *stop = memchr(p, delimiter, (size_t)(end - p));
+    int field = rows->shape.key_field;
+    size_t len;
+
+    for (; field > 0; field--) {
+        if (stop == NULL || (stop > p && stop[-1] == '\\'))
+            return false;
+        p = stop + 1;
+        stop = memchr(p, delimiter, (size_t)(end - p));
+    }
+    len = (size_t)((stop != NULL ? stop : end) - p);
+    *ret = agdb_bytes(p, len);
+    return len > 0 && len <= AGDB_KEY_MAX && memchr(p, '\\', len) == NULL && !is_null(rows, p, len);
+}
+
+bool agdb__bulk_text_plain(const agdb__bulk_rows_t *rows, agdb__bulk_row_t *ret)
+{
+    const unsigned char *from = rows->at;
+    const unsigned char *stop;
+
+    if (rows->eol != AGDB__EOL_NL || rows->carried > 0 || !rows->had_header || from == rows->end)
+        return false;
+    stop = memchr(from, '\n', (size_t)(rows->end - from));
+    if (stop == NULL || stop == from || stop[-1] == '\\' || stop[-1] == '\r' || stop[-1] == '.')
+        return false;
+    ret->data = from;
+    ret->len = (size_t)(stop - from) + 1;
+    ret->key = agdb_bytes(NULL, 0);
+    return rows->shape.key_field < 0 || plain_key(rows, from, stop, &ret->key);
+}
+
 /* --- values ------------------------------------------------------------------------------------
  */
 

@@ -20,10 +20,10 @@
 #include "pg/decode.h"
 #include "pg/sqlstate.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 enum { SQL_MAX = 1 << 20, RESULTS_MAX = 16 };
 
@@ -209,27 +209,22 @@ void agdb__conn_copy_end(agdb__conn_t *conn, const char *why)
         agdb__conn_flush(conn);
 }
 
-static bool has_input(const agdb__conn_t *conn)
-{
-    int n = 0;
-
-    return ioctl(PQsocket(conn->pg), FIONREAD, &n) == 0 && n > 0;
-}
-
 /* What the server says amid the rows. */
 static void listen_amid(agdb__conn_t *conn)
 {
-    struct pollfd p = {.fd = PQsocket(conn->pg), .events = POLLIN};
     const unsigned before = conn->copy.notices;
-    const bool heard = poll(&p, 1, 0) > 0;
-    const bool input = heard && has_input(conn);
-    const bool whole = !heard || PQconsumeInput(conn->pg) == 1;
+    char byte;
+    const ssize_t n = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    bool lost;
 
-    if (heard)
-        (void)PQisBusy(conn->pg); /* takes notices out */
-    if (!whole || (input && conn->copy.notices == before))
-        agdb__conn_copy_end(conn, NULL);
-    if (!whole)
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    lost = PQconsumeInput(conn->pg) != 1;
+    (void)PQisBusy(conn->pg); /* takes notices out */
+    if (!lost && conn->copy.notices != before)
+        return;
+    agdb__conn_copy_end(conn, NULL);
+    if (lost)
         conn->copy.told = false; /* nobody heard it */
 }
 
