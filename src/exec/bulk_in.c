@@ -161,7 +161,8 @@ agdb_status_t agdb__bulk_in_init(agdb__bulk_in_t *b, const agdb__bulk_target_t *
                                 .timeout_ms = o->timeout_ms,
                                 .commit_every = o->commit_every,
                                 .buffer_max = o->buffer_bytes,
-                                .binary = o->format == AGDB_COPY_BINARY};
+                                .binary = o->format == AGDB_COPY_BINARY,
+                                .csv = o->format == AGDB_COPY_CSV};
     if (!agdb__bell_init(&b->bell))
         return agdb__fail(reterr, AGDB_E_NOMEM,
                           "no event descriptor: the process has too many open");

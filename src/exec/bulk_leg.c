@@ -50,6 +50,31 @@ static bool grow(agdb__leg_t *leg, size_t len)
     return true;
 }
 
+static bool grow_origin(agdb__leg_t *leg)
+{
+    const size_t room = leg->origin_room != 0 ? 4 * leg->origin_room : 1024;
+    uint64_t *grown =
+        room <= AGDB__LEG_ORIGINS_MAX ? agdb__realloc(leg->origin, room * sizeof *grown) : NULL;
+
+    if (grown == NULL)
+        return false;
+    leg->origin = grown;
+    leg->origin_room = room;
+    return true;
+}
+
+/* For a message only: without memory it says less. While the transaction before is ENDING its own
+ * origins are still needed; those of the next begin when it is over. */
+static void note_origin(agdb__leg_t *leg, const agdb__bulk_row_t *row)
+{
+    const uint64_t at = leg->ending.count + leg->open.count + leg->buffered.count;
+
+    if (leg->way->csv && memchr(row->data, '\n', row->len - 1) != NULL)
+        leg->long_rows = true;
+    if (at < leg->origin_room || (at < AGDB__LEG_ORIGINS_MAX && grow_origin(leg)))
+        leg->origin[at] = row->number;
+}
+
 bool agdb__leg_add(agdb__leg_t *leg, const agdb__bulk_row_t *row)
 {
     if (leg->state == AGDB__LEG_FAILED)
@@ -62,6 +87,7 @@ bool agdb__leg_add(agdb__leg_t *leg, const agdb__bulk_row_t *row)
     }
     memcpy(leg->data + leg->len, row->data, row->len);
     leg->len += row->len;
+    note_origin(leg, row);
     leg->buffered.count++;
     leg->buffered.last = (agdb__bulk_place_t){row->number, row->end};
     return true;
@@ -303,4 +329,5 @@ void agdb__leg_fini(agdb__leg_t *leg, uint64_t now_us)
     agdb__leg_give_back(leg, now_us);
     agdb__error_free(leg->error);
     agdb__free(leg->data);
+    agdb__free(leg->origin);
 }

@@ -23,8 +23,9 @@
 #include "pool/async.h"
 
 enum {
-    AGDB__LEG_QUIET = POLLIN,    /* what a connection waits for that has sent all it had */
-    AGDB__LEG_DRAIN_US = 1000000 /* for the rollback of one that was given up */
+    AGDB__LEG_QUIET = POLLIN,     /* what a connection waits for that has sent all it had */
+    AGDB__LEG_DRAIN_US = 1000000, /* for the rollback of one that was given up */
+    AGDB__LEG_ORIGINS_MAX = 1 << 20
 };
 
 /* What the legs of a load share. */
@@ -35,6 +36,7 @@ typedef struct agdb__bulk_way {
     uint64_t commit_every;
     size_t buffer_max;
     bool binary;
+    bool csv;
 } agdb__bulk_way_t;
 
 typedef enum agdb__leg_state {
@@ -78,6 +80,12 @@ typedef struct agdb__leg {
     agdb__leg_rows_t buffered;
     agdb__leg_rows_t open;   /* given to the connection */
     agdb__leg_rows_t ending; /* and asked to be committed */
+
+    /* Where the rows of the open transaction come from, by their order: the server counts lines of
+     * its own. What does not fit is not told; nor is anything when one row has several lines. */
+    uint64_t *origin;
+    size_t origin_room;
+    bool long_rows;
 
     uint64_t rows;
     uint64_t skipped;

@@ -38,8 +38,16 @@ static void fail_in_doubt(agdb__leg_t *leg, uint64_t now_us)
     agdb__leg_fail(leg, leg->error, now_us);
 }
 
+/* The origins of the rows behind it move to the front. */
 static void add_committed(agdb__leg_t *leg, uint64_t stored)
 {
+    const uint64_t first = leg->ending.count;
+    const uint64_t rest = leg->open.count + leg->buffered.count;
+
+    if (rest == 0)
+        leg->long_rows = false;
+    else if (first + rest <= leg->origin_room)
+        memmove(leg->origin, leg->origin + first, rest * sizeof *leg->origin);
     leg->committed += leg->ending.count;
     leg->stored += stored;
     leg->done = leg->ending.last;
@@ -120,13 +128,26 @@ static void copy_failed(agdb__leg_t *leg, agdb__copy_mark_t mark, uint64_t now_u
 
 static void keep_or_rest(agdb__leg_t *leg, uint64_t now_us)
 {
-    const agdb__pool_t *pool = leg->shard->nodes[leg->call.node].pool;
+    agdb__pool_t *pool = leg->shard->nodes[leg->call.node].pool;
 
     if (leg->yield || leg->buffered.count == 0 ||
-        agdb__pool_wants_back((agdb__pool_t *)(uintptr_t)pool, &leg->lease, 0, now_us))
+        agdb__pool_wants_back(pool, &leg->lease, 0, now_us)) {
         agdb__leg_rest(leg, now_us);
-    else
+    } else {
+        leg->call.start_us = now_us; /* the next transaction has time of its own */
+        leg->call.deadline_us = agdb__after_ms(now_us, leg->way->timeout_ms);
         agdb__leg_go(leg, AGDB__LEG_READY, now_us);
+    }
+}
+
+static void name_row(agdb__leg_t *leg, uint64_t line)
+{
+    if (line == 0 || line > leg->ending.count || line > leg->origin_room || leg->long_rows)
+        agdb__error_prefix(&leg->call.error, "rows up to %llu of the input: ",
+                           (unsigned long long)leg->ending.last.row);
+    else
+        agdb__error_prefix(&leg->call.error,
+                           "row %llu of the input: ", (unsigned long long)leg->origin[line - 1]);
 }
 
 static void step_ending(agdb__leg_t *leg, uint64_t now_us)
@@ -134,11 +155,15 @@ static void step_ending(agdb__leg_t *leg, uint64_t now_us)
     agdb__conn_t *conn = leg->lease.conn;
     const agdb__copy_mark_t mark = agdb__conn_copy_mark(conn);
     uint64_t stored = 0;
+    uint64_t line;
     agdb_status_t st;
 
     if (step_conn(leg, now_us) == AGDB__CONN_IN_FLIGHT)
         return;
+    line = agdb__conn_copy_line(conn);
     st = agdb__conn_copy_receive(conn, &stored, &leg->call.error);
+    if (st != AGDB_OK)
+        name_row(leg, line);
     if (st == AGDB_OK)
         st = agdb__call_check_confirmed(&leg->call);
     if (st != AGDB_OK) {
@@ -213,8 +238,6 @@ static void step_ready(agdb__leg_t *leg, uint64_t now_us)
         agdb__leg_rest(leg, now_us);
         return;
     }
-    leg->call.start_us = now_us;
-    leg->call.deadline_us = agdb__after_ms(now_us, leg->way->timeout_ms);
     if (leg->doubt.mark.xid != 0) {
         if (agdb__conn_copy_ask(conn, &leg->doubt.mark, &leg->call.error) == AGDB_OK)
             agdb__leg_go(leg, AGDB__LEG_ASKING, now_us);

@@ -215,6 +215,9 @@ char *agdb__conn_copy_get(agdb__conn_t *conn, size_t *ret_len);
 void agdb__conn_copy_free(char *row);
 /* In, from OPEN on. */
 agdb__copy_mark_t agdb__conn_copy_mark(const agdb__conn_t *conn);
+/* In, ahead of receive: the line of the rows put so far, from 1, that the server's error is about;
+ * 0: it names none, or not in English. */
+uint64_t agdb__conn_copy_line(const agdb__conn_t *conn);
 /* What became of such a transaction: READY -> ask -> IN_FLIGHT -> step... -> READY or DEAD ->
  * asked. UNKNOWN: the server cannot tell, or is another one, or on another timeline by now. */
 typedef enum agdb__copy_fate {

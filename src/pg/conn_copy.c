@@ -361,6 +361,22 @@ agdb_status_t agdb__conn_copy_receive(agdb__conn_t *conn, uint64_t *ret_rows, ag
     return st;
 }
 
+/* "COPY t, line 7, column n". */
+uint64_t agdb__conn_copy_line(const agdb__conn_t *conn)
+{
+    static const char word[] = ", line ";
+    const char *text = PQresultErrorField(conn->copy.failure, PG_DIAG_CONTEXT);
+    const char *at = text != NULL && strncmp(text, "COPY ", 5) == 0 ? strstr(text, word) : NULL;
+    char number[24];
+    uint64_t line = 0;
+
+    if (at == NULL)
+        return 0;
+    at += sizeof word - 1;
+    snprintf(number, sizeof number, "%.*s", (int)strspn(at, "0123456789"), at);
+    return agdb__decode_uint64(number, &line) ? line : 0;
+}
+
 /* --- asking later -------------------------------------------------------------------------------
  */
 

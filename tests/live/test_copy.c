@@ -481,6 +481,8 @@ static void a_violated_constraint_stops_its_shard_only_and_the_rest_resumes(void
     agdb_error_t *error = NULL;
     agdb_copy_shard_t east, west;
     agdb_copy_t *copy;
+    char name[64];
+    size_t first;
 
     (void)state;
     direct_do(g_pg[1], "ALTER TABLE copy_row ADD CONSTRAINT few CHECK (n < 12000)");
@@ -491,6 +493,10 @@ static void a_violated_constraint_stops_its_shard_only_and_the_rest_resumes(void
     assert_int_equal(agdb_error_child_count(error), 1);
     assert_string_equal(agdb_error_sqlstate(agdb_error_child(error, 0)), "23514");
     assert_string_equal(agdb_error_field(agdb_error_child(error, 0), AGDB_FIELD_CONSTRAINT), "few");
+    for (first = 12000; expected_on(db, 1, first, 1) == 0; first++)
+        ;
+    snprintf(name, sizeof name, ": row %zu of the input: ERROR 23514", first + 1);
+    assert_non_null(strstr(agdb_error_message(agdb_error_child(error, 0)), name));
     east = shard_in(report, 0);
     west = shard_in(report, 1);
     assert_int_equal(east.status, AGDB_OK);

@@ -428,6 +428,12 @@ agdb__copy_mark_t agdb__conn_copy_mark(const agdb__conn_t *conn)
     return (agdb__copy_mark_t){0, 0, 0};
 }
 
+uint64_t agdb__conn_copy_line(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return 0;
+}
+
 agdb_status_t agdb__conn_copy_receive(agdb__conn_t *conn, uint64_t *ret_rows, agdb_error_t **reterr)
 {
     (void)conn;
