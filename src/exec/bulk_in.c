@@ -120,6 +120,7 @@ static agdb_status_t resume_shard(void *user, const char *shard, size_t len,
                           "'%.*s'",
                           (int)len, shard);
     b->legs[i].done = done;
+    b->legs[i].unmet = done.row != 0;
     b->legs[i].doubt = *doubt;
     b->legs[i].doubt_end_us = agdb__after_ms(agdb__now_us(), b->way.timeout_ms);
     return AGDB_OK;
@@ -337,13 +338,12 @@ static agdb_status_t fail_frozen(agdb__bulk_in_t *b, const agdb__bulk_row_t *row
     return AGDB_E_FROZEN;
 }
 
-static agdb_status_t fail_other_input(agdb__bulk_in_t *b, const agdb__leg_t *leg, uint64_t byte)
+static agdb_status_t fail_other_input(agdb__bulk_in_t *b, const agdb__leg_t *leg)
 {
     (void)agdb__fail(&b->error, AGDB_E_INVAL,
-                     "this is not the input that .resume is of: row %llu ended at byte %llu then, "
-                     "and ends at %llu now",
-                     (unsigned long long)leg->done.row, (unsigned long long)leg->done.byte,
-                     (unsigned long long)byte);
+                     "this is not the input that .resume is of: its row %llu is not one of the "
+                     "shard's",
+                     (unsigned long long)leg->done.row);
     agdb__error_place(&b->error, leg->shard->name, NULL);
     return AGDB_E_INVAL;
 }
@@ -358,13 +358,12 @@ static agdb_status_t pass_over(agdb__bulk_in_t *b, agdb__leg_t *leg, const agdb_
         if (st != AGDB_OK)
             return st;
     }
+    leg->unmet = leg->unmet && row->number != leg->done.row;
     *ret = row->number <= leg->done.row;
     if (!*ret)
-        return AGDB_OK;
+        return leg->unmet ? fail_other_input(b, leg) : AGDB_OK;
     leg->skipped++;
-    return row->number == leg->done.row && row->end != leg->done.byte
-               ? fail_other_input(b, leg, row->end)
-               : AGDB_OK;
+    return AGDB_OK;
 }
 
 static agdb_status_t pump(agdb__bulk_in_t *b, agdb__leg_t *leg)
@@ -395,7 +394,7 @@ static agdb_status_t take_row(agdb__bulk_in_t *b, const agdb__bulk_row_t *row)
     bool over = false;
     agdb_status_t st = find_leg(b, row, &leg);
 
-    if (st == AGDB_OK && (row->number <= leg->done.row || leg->doubt.mark.xid != 0))
+    if (st == AGDB_OK && (row->number <= leg->done.row || leg->doubt.mark.xid != 0 || leg->unmet))
         st = pass_over(b, leg, row, &over);
     if (st == AGDB_OK && !over && !agdb__leg_has_room(leg, row->len))
         st = wait_for_room(b, leg, row->len);
@@ -632,7 +631,7 @@ static void check_all_came(agdb__bulk_in_t *b)
 
     for (i = 0; b->error == NULL && i < b->target.nshards; i++)
         if (b->legs[i].done.row > b->last_row)
-            (void)fail_other_input(b, &b->legs[i], b->last_byte);
+            (void)fail_other_input(b, &b->legs[i]);
 }
 
 agdb_status_t agdb__bulk_in_finish(agdb__bulk_in_t *b, agdb_error_t **reterr)

@@ -96,6 +96,7 @@ typedef struct agdb__leg {
     agdb__bulk_place_t done; /* all up to there is committed */
     agdb__bulk_doubt_t doubt;
     bool own_doubt; /* of this run: `ending` */
+    bool unmet;     /* `done` is of an earlier run, and its row has not come yet */
     agdb_error_t *error;
 } agdb__leg_t;
 
