@@ -683,7 +683,7 @@ static void a_server_that_stands_still_holds_nobody_for_long(void **state)
     proxy_t *proxy = proxy_start("127.0.0.1", 0, (uint16_t)node.port, NULL, NULL);
     agdb_t *db = open_through(proxy);
     agdb_copy_options_t o = options();
-    text_t t = rows_of(0, 200000);
+    text_t t = rows_of(0, 60000);
     const text_t half = {t.data, t.len / 2, 0};
     const text_t rest = {t.data + t.len / 2, t.len - t.len / 2, 0};
     agdb_copy_report_t *report = NULL;
@@ -692,15 +692,15 @@ static void a_server_that_stands_still_holds_nobody_for_long(void **state)
     uint64_t start;
 
     (void)state;
-    o.timeout_ms = 500;
+    o.timeout_ms = 2000; /* more than a busy machine takes for the other shard */
     copy = open_copy(db, &o);
     must_write(copy, &half, 100000);
     proxy_hold(proxy, true);
     start = agdb__now_us();
     must_write(copy, &rest, 100000);
     assert_int_equal(agdb_copy_in_finish(copy, &report, &error), AGDB_E_PARTIAL);
-    assert_true(agdb__now_us() - start < 6000000);
-    assert_int_equal(shard_in(report, 0).committed, expected_on(db, 0, 0, 200000));
+    assert_true(agdb__now_us() - start < 15000000);
+    assert_int_equal(shard_in(report, 0).committed, expected_on(db, 0, 0, 60000));
     assert_int_equal(agdb_error_child_count(error), 1);
     assert_string_equal(agdb_error_shard(agdb_error_child(error, 0)), "west-1");
     proxy_hold(proxy, false);
@@ -710,7 +710,7 @@ static void a_server_that_stands_still_holds_nobody_for_long(void **state)
     copy = open_copy(db, &o);
     must_write(copy, &t, 100000);
     must_finish(copy, NULL);
-    expect_rows(db, 0, 200000);
+    expect_rows(db, 0, 60000);
     agdb_copy_report_free(report);
     free(t.data);
     cluster_close(db);
