@@ -53,6 +53,7 @@
 #include "agencydb/loop.h"
 #include "agencydb/listen.h"
 #include "agencydb/stream.h"
+#include "agencydb/copy.h"
 #include "agencydb/status.h"
 /* clang-format on */
 

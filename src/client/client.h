@@ -68,9 +68,11 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
  * agdb__free(ret->shards), which holds the rest, too. */
 agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
                                    agdb_error_t **reterr);
-/* The same for all shards of a keyspace: its number in the map. */
-agdb_status_t agdb__client_keyspace(agdb_t *db, const char *name, size_t *ret,
+/* The parts of it: a keyspace (NULL: the default one), one of its shards by name, one by key. */
+agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
                                     agdb_error_t **reterr);
+agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const char *name,
+                                       size_t *ret, agdb_error_t **reterr);
 
 agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
                                       agdb_error_t **reterr);

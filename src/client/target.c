@@ -13,10 +13,10 @@ static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
     return st;
 }
 
-static agdb_status_t find_keyspace(const agdb_map_t *map, const char *name, size_t *ret,
-                                   agdb_error_t **reterr)
+agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
+                                    agdb_error_t **reterr)
 {
-    int keyspace = agdb__map_keyspace(map, name);
+    int keyspace = agdb__map_keyspace(db->map, name);
 
     if (keyspace >= 0) {
         *ret = (size_t)keyspace;
@@ -51,8 +51,8 @@ static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key
     return AGDB_OK;
 }
 
-static agdb_status_t target_by_name(agdb_t *db, size_t keyspace, const char *name, size_t *ret,
-                                    agdb_error_t **reterr)
+agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const char *name,
+                                       size_t *ret, agdb_error_t **reterr)
 {
     const agdb__map_keyspace_t *ks = &db->map->keyspaces[keyspace];
     int shard = agdb__map_shard(ks, name);
@@ -84,14 +84,14 @@ agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agd
 {
     size_t keyspace = 0;
     size_t shard = 0;
-    agdb_status_t st = find_keyspace(db->map, request->keyspace, &keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(db, request->keyspace, &keyspace, reterr);
 
     if (st != AGDB_OK)
         return st;
     if (request->key.data != NULL)
         st = target_by_key(db, keyspace, request->key, request->access, &shard, reterr);
     else if (request->shard != NULL)
-        st = target_by_name(db, keyspace, request->shard, &shard, reterr);
+        st = agdb__client_shard_named(db, keyspace, request->shard, &shard, reterr);
     else
         st = target_only_shard(db, keyspace, &shard, reterr);
     if (st == AGDB_OK)
@@ -161,7 +161,7 @@ static agdb_status_t mark_shards(agdb_t *db, const agdb_request_t *request, mark
     if (request->key.data != NULL)
         st = target_by_key(db, m->keyspace, request->key, request->access, &shard, reterr);
     else if (request->shard != NULL)
-        st = target_by_name(db, m->keyspace, request->shard, &shard, reterr);
+        st = agdb__client_shard_named(db, m->keyspace, request->shard, &shard, reterr);
     else
         st = target_only_shard(db, m->keyspace, &shard, reterr);
     if (st == AGDB_OK)
@@ -204,7 +204,7 @@ agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, ag
                                    agdb_error_t **reterr)
 {
     marked_t m = {.count = 0};
-    agdb_status_t st = find_keyspace(db->map, request->keyspace, &m.keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(db, request->keyspace, &m.keyspace, reterr);
 
     if (st != AGDB_OK)
         return st;
@@ -219,10 +219,4 @@ agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, ag
     agdb__free(m.is_wanted);
     agdb__free(m.shard_of);
     return st;
-}
-
-agdb_status_t agdb__client_keyspace(agdb_t *db, const char *name, size_t *ret,
-                                    agdb_error_t **reterr)
-{
-    return find_keyspace(db->map, name, ret, reterr);
 }

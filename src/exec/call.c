@@ -221,8 +221,7 @@ bool agdb__call_stands(agdb__call_t *call)
     return true;
 }
 
-/* A write that was confirmed after another primary was seen may be undone with its node. */
-static agdb_status_t check_confirmed(agdb__call_t *call)
+agdb_status_t agdb__call_check_confirmed(agdb__call_t *call)
 {
     agdb__board_t *board = &call->shard->board;
     agdb__view_t view;
@@ -282,7 +281,7 @@ agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us)
     agdb_status_t st;
 
     if (call->access == AGDB_WRITE)
-        return check_confirmed(call);
+        return agdb__call_check_confirmed(call);
     st = agdb__call_check_chosen(call);
     return st == AGDB_OK ? check_fresh(call, read_us) : st;
 }

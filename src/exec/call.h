@@ -84,6 +84,9 @@ bool agdb__call_stands(agdb__call_t *call);
 /* Whether an answer can be believed by what is known of the shard now; `read_us` is when it was
  * sent. On failure the call's error says why not. */
 agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us);
+/* A write that was confirmed after another primary was seen may be undone with its node: UNKNOWN.
+ */
+agdb_status_t agdb__call_check_confirmed(agdb__call_t *call);
 
 /* How an attempt was answered. */
 typedef struct agdb__answer {

@@ -27,6 +27,7 @@ static void on_notice(void *arg, const PGresult *notice)
         conn->farewell = true;
     if (state != NULL && strncmp(state, "57P", 3) == 0)
         conn->farewell = true;
+    conn->copy.notices++;
 }
 
 static void connect_next(agdb__conn_t *conn, uint64_t now_us);
@@ -191,7 +192,7 @@ static bool is_introduction(const agdb__conn_t *conn)
 
 static void step_working(agdb__conn_t *conn)
 {
-    if (!agdb__conn_read(conn))
+    if (conn->work == AGDB__WORK_COPY ? !agdb__conn_copy_step(conn) : !agdb__conn_read(conn))
         return;
     if (conn->work == AGDB__WORK_WAY)
         agdb__conn_take_way(conn);
@@ -280,6 +281,7 @@ void agdb__conn_close(agdb__conn_t *conn)
     if (conn == NULL)
         return;
     agdb__conn_drop_members(conn);
+    agdb__conn_copy_drop(conn);
     agdb__resolve_release(conn->job);
     if (conn->pg != NULL)
         PQfinish(conn->pg);

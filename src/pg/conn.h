@@ -218,6 +218,66 @@ typedef void (*agdb__notified_fn)(void *user, const char *channel, const char *p
  * reads first, within limits, and at the end of the stream the connection is DEAD. */
 size_t agdb__conn_hear(agdb__conn_t *conn, agdb__notified_fn each, void *user);
 
+/* --- COPY: a stream in or out, in a transaction of its own
+ * ----------------------------------------
+ *
+ * READY -> copy_begin -> IN_FLIGHT: STARTING -> OPEN -> ENDING -> READY or DEAD -> copy_receive.
+ * libpq cannot COPY in pipeline mode, which is left for as long. Until all of it is over the
+ * connection is not clean, and cannot be left. */
+typedef enum agdb__copy_phase {
+    AGDB__COPY_NONE = 0,
+    AGDB__COPY_HEAD,     /* statements ahead of it, in pipeline mode */
+    AGDB__COPY_STARTING, /* sent, not answered */
+    AGDB__COPY_OPEN,     /* rows go in, or come out */
+    AGDB__COPY_ENDING,
+    AGDB__COPY_TAIL /* out: its transaction's end, in pipeline mode */
+} agdb__copy_phase_t;
+
+/* Of a COPY's transaction: what the server can be asked for later. */
+typedef struct agdb__copy_mark {
+    uint64_t xid; /* 0: none */
+    uint32_t timeline;
+    uint64_t system_identifier;
+} agdb__copy_mark_t;
+
+/* `sql` is one COPY, FROM STDIN or TO STDOUT, borrowed until it is OPEN. Fails without sending:
+ * AGDB_E_LOST, AGDB_E_NOMEM. */
+agdb_status_t agdb__conn_copy_begin(agdb__conn_t *conn, const char *sql, bool out,
+                                    agdb_error_t **reterr);
+agdb__copy_phase_t agdb__conn_copy_phase(const agdb__conn_t *conn);
+/* In, OPEN: puts whole rows into the buffers and begins to send. False: those before have not left
+ * yet, or it is not OPEN any more. */
+bool agdb__conn_copy_put(agdb__conn_t *conn, const void *data, size_t len);
+/* In, OPEN: no rows follow; it is committed, or with `why` (not NULL) rolled back. A server that
+ * has something to say amid the rows, which is an error most of the time, ends it in a step by
+ * itself: at what was put so far. */
+void agdb__conn_copy_end(agdb__conn_t *conn, const char *why);
+/* Out, OPEN: the next row, to be freed by agdb__conn_copy_free; NULL: none for now. */
+char *agdb__conn_copy_get(agdb__conn_t *conn, size_t *ret_len);
+void agdb__conn_copy_free(char *row);
+/* In, from OPEN on. */
+agdb__copy_mark_t agdb__conn_copy_mark(const agdb__conn_t *conn);
+/* In, ahead of receive: the line of the rows put so far, from 1, that the server's error is about;
+ * 0: it names none, or not in English. */
+uint64_t agdb__conn_copy_line(const agdb__conn_t *conn);
+/* What became of such a transaction: READY -> ask -> IN_FLIGHT -> step... -> READY or DEAD ->
+ * asked. UNKNOWN: the server cannot tell, or is another one, or on another timeline by now. */
+typedef enum agdb__copy_fate {
+    AGDB__FATE_UNKNOWN = 0,
+    AGDB__FATE_COMMITTED,
+    AGDB__FATE_ABORTED,
+    AGDB__FATE_IN_PROGRESS
+} agdb__copy_fate_t;
+agdb_status_t agdb__conn_copy_ask(agdb__conn_t *conn, const agdb__copy_mark_t *mark,
+                                  agdb_error_t **reterr);
+agdb_status_t agdb__conn_copy_asked(agdb__conn_t *conn, agdb__copy_fate_t *ret,
+                                    agdb_error_t **reterr);
+/* READY, or DEAD: what became of it; *ret_rows as the server counts. Outcomes of errors: NOT_SENT:
+ * it did not come to OPEN, for a reason of the connection. REJECTED: certainly not committed, by
+ * the server's error or because its end had not left. UNKNOWN: the answer to its end was lost. */
+agdb_status_t agdb__conn_copy_receive(agdb__conn_t *conn, uint64_t *ret_rows,
+                                      agdb_error_t **reterr);
+
 /* Ends the connection, whatever it is doing: DEAD with the status LOST and this reason. */
 void agdb__conn_abort(agdb__conn_t *conn, const char *why);
 

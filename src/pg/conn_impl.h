@@ -63,8 +63,9 @@ typedef enum agdb__work {
     AGDB__WORK_TX,
     AGDB__WORK_HELLO,
     AGDB__WORK_IDENTITY,
-    AGDB__WORK_WAY,   /* a Sync with nothing to do */
-    AGDB__WORK_LISTEN /* LISTEN and UNLISTEN, each under its Sync */
+    AGDB__WORK_WAY,    /* a Sync with nothing to do */
+    AGDB__WORK_LISTEN, /* LISTEN and UNLISTEN, each under its Sync */
+    AGDB__WORK_COPY    /* conn_copy.c */
 } agdb__work_t;
 
 typedef enum agdb__tx_state {
@@ -72,6 +73,20 @@ typedef enum agdb__tx_state {
     AGDB__TX_OPEN,  /* stays open behind what is in flight */
     AGDB__TX_ENDING /* must be over before READY */
 } agdb__tx_state_t;
+
+/* A COPY: at what, and what came of it. */
+typedef struct agdb__copying {
+    agdb__copy_phase_t phase;
+    const char *sql; /* borrowed until it is OPEN */
+    bool out;
+    bool told;        /* in: its end has been put into the buffers */
+    bool over;        /* the server has answered it to its end */
+    bool done;        /* it has succeeded; in: it is committed */
+    unsigned notices; /* heard while it is OPEN */
+    uint64_t rows;
+    agdb__copy_mark_t mark;
+    struct pg_result *failure; /* the server's error */
+} agdb__copying_t;
 
 struct agdb__conn {
     agdb__conn_state_t state;
@@ -134,6 +149,7 @@ struct agdb__conn {
     bool tainted;          /* a statement may have left session state */
     bool farewell;         /* a FATAL notice came while nothing was asked */
     agdb__stmt_cache_t cache;
+    agdb__copying_t copy;
     uint64_t victim[AGDB__VICTIMS_MAX]; /* numbers of statements to be dropped on the server; 0:
                                            is dropped */
     size_t nvictims;
@@ -287,6 +303,11 @@ bool agdb__conn_tx_is_sound(agdb__conn_t *conn);
 bool agdb__conn_stream_goes_on(agdb__conn_t *conn);
 /* Whether it is a row of a stream; it is taken then, and the connection DEAD if it is too big. */
 bool agdb__conn_keep_row(agdb__conn_t *conn, agdb__step_t step, struct pg_result *take_row);
+
+/* --- conn_copy.c --- */
+/* Goes on with a COPY. True: it is over, and the connection as ready for a statement as before. */
+bool agdb__conn_copy_step(agdb__conn_t *conn);
+void agdb__conn_copy_drop(agdb__conn_t *conn);
 
 /* --- conn_receive.c --- */
 /* Takes what has been read from the socket. */

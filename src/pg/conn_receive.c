@@ -29,7 +29,7 @@ enum { READS_PER_STEP = 32, DROPS_PER_STEP = 4, LEAST_READ = 16384 };
 static agdb_stage_t stage_of(const agdb__conn_t *conn)
 {
     return conn->work == AGDB__WORK_STATEMENT || conn->work == AGDB__WORK_GROUP ||
-                   conn->work == AGDB__WORK_TX
+                   conn->work == AGDB__WORK_TX || conn->work == AGDB__WORK_COPY
                ? AGDB_STAGE_EXECUTE
                : AGDB_STAGE_CONNECT;
 }

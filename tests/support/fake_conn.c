@@ -624,3 +624,80 @@ void agdb__conn_drop_rows(agdb__conn_t *conn)
     (void)conn;
     g_fake.dropped++;
 }
+
+/* No unit test copies: loads and unloads are tested against servers (tests/live/test_copy.c). */
+agdb_status_t agdb__conn_copy_begin(agdb__conn_t *conn, const char *sql, bool out,
+                                    agdb_error_t **reterr)
+{
+    (void)conn;
+    (void)sql;
+    (void)out;
+    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+}
+
+agdb__copy_phase_t agdb__conn_copy_phase(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return AGDB__COPY_NONE;
+}
+
+bool agdb__conn_copy_put(agdb__conn_t *conn, const void *data, size_t len)
+{
+    (void)conn;
+    (void)data;
+    (void)len;
+    return false;
+}
+
+void agdb__conn_copy_end(agdb__conn_t *conn, const char *why)
+{
+    (void)conn;
+    (void)why;
+}
+
+char *agdb__conn_copy_get(agdb__conn_t *conn, size_t *ret_len)
+{
+    (void)conn;
+    (void)ret_len;
+    return NULL;
+}
+
+void agdb__conn_copy_free(char *row)
+{
+    (void)row;
+}
+
+agdb__copy_mark_t agdb__conn_copy_mark(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return (agdb__copy_mark_t){0, 0, 0};
+}
+
+uint64_t agdb__conn_copy_line(const agdb__conn_t *conn)
+{
+    (void)conn;
+    return 0;
+}
+
+agdb_status_t agdb__conn_copy_receive(agdb__conn_t *conn, uint64_t *ret_rows, agdb_error_t **reterr)
+{
+    (void)conn;
+    *ret_rows = 0;
+    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+}
+
+agdb_status_t agdb__conn_copy_ask(agdb__conn_t *conn, const agdb__copy_mark_t *mark,
+                                  agdb_error_t **reterr)
+{
+    (void)conn;
+    (void)mark;
+    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+}
+
+agdb_status_t agdb__conn_copy_asked(agdb__conn_t *conn, agdb__copy_fate_t *ret,
+                                    agdb_error_t **reterr)
+{
+    (void)conn;
+    *ret = AGDB__FATE_UNKNOWN;
+    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+}
