@@ -49,13 +49,13 @@ class Context:
         self.stack.close()
 
     def agdb(self, cluster, keyspace="core", pool="", tcp_port=None, args=(), name="agdb", prefix=(), way="agdb"):
-        """The library; `way` is how bench_load calls it: agdb, submit or many."""
+        """The library; `way` is how bench_load calls it: agdb, submit, many, ..."""
         return load(self.programs, self.plan, name, way,
                     ["--map", cluster.map(keyspace, pool, tcp_port), *args], prefix)
 
-    def raw(self, conninfos, args=(), name="raw", prefix=()):
+    def raw(self, conninfos, args=(), name="raw", prefix=(), way="raw"):
         primaries = [word for conninfo in conninfos for word in ("--primary", conninfo)]
-        return load(self.programs, self.plan, name, "raw", [*primaries, *args], prefix)
+        return load(self.programs, self.plan, name, way, [*primaries, *args], prefix)
 
     def rounds(self, sides, threads, what):
         self.say(f"{what}, {threads} {'thread' if threads == 1 else 'threads'}")
@@ -65,6 +65,13 @@ class Context:
         """Two sides, one row."""
         samples = self.rounds(sides, threads, row.measure)
         return row.compare(samples, field)
+
+    def transactions(self, cluster, conninfo, tcp_port=None, prefix=()):
+        """A read, an update and a read of one row as one transaction: raw, ours, ours as an array."""
+        args = ["--work", "transaction"]
+        return [self.raw([conninfo], args, prefix=prefix, way="raw_tx"),
+                self.agdb(cluster, tcp_port=tcp_port, args=args, prefix=prefix, name="agdb transaction", way="tx"),
+                self.agdb(cluster, tcp_port=tcp_port, args=args, prefix=prefix, name="agdb_query_tx", way="tx_array")]
 
 
 # --- micro ----------------------------------------------------------------------------------------
@@ -347,6 +354,19 @@ def topologies(context):
     return rows
 
 
+# --- transactions ---------------------------------------------------------------------------------
+def transactions(context):
+    """Transactions of three statements, each by itself and as an array."""
+    cluster = context.base()
+    sides = context.transactions(cluster, cluster.primaries("core")[0].conninfo())
+    rows = []
+    for threads in (1, 16):
+        samples = context.rounds(sides, threads, "transactions")
+        rows += [Row(f"transactions-{threads}{suffix}", side.name, "raw").compare(samples)
+                 for side, suffix in zip(sides[1:], ("", "-array"))]
+    return rows
+
+
 # --- a network of half a millisecond --------------------------------------------------------------
 ROUND_TRIP_US = 500
 MANY = 100  # point reads of one call, against as many by one thread one after the other
@@ -370,7 +390,9 @@ def netem(context):
 def delay(context):
     """A network with a round trip of half a millisecond."""
     rows = [Row("delay-reads-1", "agdb", "raw"), Row("delay-reads-64", "agdb", "raw"),
-            Row("delay-many-100", "agdb_query_many", "raw", 20, 50)]
+            Row("delay-many-100", "agdb_query_many", "raw", 20, 50),
+            Row("delay-transaction-3", "agdb transaction", "raw", 1.3, 2),
+            Row("delay-transaction-3-array", "agdb_query_tx", "raw")]
     cluster = context.base()
     node = cluster.primaries("core")[0]
     prefix = netem(context)
@@ -386,8 +408,10 @@ def delay(context):
                             args=["--threads", MANY])
         for row, sides, threads in zip(rows, ([raw, agdb], [raw, agdb], [raw, many]), (1, 64, 1)):
             context.pair(row, sides, threads)
-    return rows + [
-        Row("delay-transaction-3", "agdb transaction", "raw", 1.3, 2).later("the interface has no transactions")]
+        samples = context.rounds(context.transactions(cluster, conninfo, port, prefix or ()), 1, rows[3].measure)
+        for row in rows[3:]:
+            row.compare(samples)
+    return rows
 
 
 # --- memory ---------------------------------------------------------------------------------------
@@ -456,8 +480,8 @@ def scatter(context):
 
 GROUPS = {"route": route, "claim": claim, "instructions": instructions, "latency": latency, "reads": reads,
           "routed": routed, "distinct": distinct, "tcp": tcp, "mixed": mixed, "slow": slow, "width": width,
-          "results": results, "writes": writes, "topologies": topologies, "delay": delay, "memory": memory,
-          "scatter": scatter}
+          "results": results, "writes": writes, "topologies": topologies, "transactions": transactions,
+          "delay": delay, "memory": memory, "scatter": scatter}
 
 # Runs of bench_load in one round, or what takes as long.
 RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda plan: 2, "latency": lambda plan: 2,
@@ -465,7 +489,7 @@ RUNS = {"route": lambda plan: 1, "claim": lambda plan: 3, "instructions": lambda
         "routed": lambda plan: 4 if plan.quick else 2 * len(plan.threads),
         "distinct": lambda plan: 2, "tcp": lambda plan: 2, "mixed": lambda plan: 2, "slow": lambda plan: 2,
         "width": lambda plan: 5, "results": lambda plan: 6, "writes": lambda plan: 8, "topologies": lambda plan: 6,
-        "delay": lambda plan: 6, "memory": lambda plan: 2, "scatter": lambda plan: 4}
+        "transactions": lambda plan: 6, "delay": lambda plan: 9, "memory": lambda plan: 2, "scatter": lambda plan: 4}
 STARTING_S = 0.3  # of a program, with its connections
 BOOTING_S = {"writes": 20, "topologies": 40, "scatter": 10}
 

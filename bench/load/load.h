@@ -8,6 +8,9 @@
 
 enum { MAX_STATEMENTS = 256, MAX_SERVERS = 32, KEY_ROOM = 32 };
 
+/* The statements of a transaction: a read, an update and a read of one row. */
+enum { STEPS = 3 };
+
 /* The application of the topologies: agencies in turn own the rows. */
 enum { AGENCIES = 256 };
 
@@ -63,6 +66,9 @@ void workload_fini(workload_t *work);
 operation_t workload_next(const workload_t *work, uint64_t *seed);
 /* One with this statement, so that each can be prepared before anything is measured. */
 operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed);
+/* The statements of a transaction on the row of `op`. The second is the workload's last, the others
+ * its first: a workload of one statement has it in each place. */
+void workload_steps(const workload_t *work, const operation_t *op, operation_t steps[STEPS]);
 
 typedef struct course course_t;
 
@@ -86,6 +92,9 @@ extern const side_t k_side_agdb;
 extern const side_t k_side_submit;
 extern const side_t k_side_many;
 extern const side_t k_side_scatter;
+extern const side_t k_side_tx;
+extern const side_t k_side_tx_array;
+extern const side_t k_side_raw_tx;
 
 const side_t *side_named(const char *name);
 /* Says it once for each program run, not a million times. */

@@ -48,6 +48,11 @@ agdb_t *ours_client(void)
     return g_ours.db;
 }
 
+const workload_t *ours_work(void)
+{
+    return g_ours.work;
+}
+
 static bool has_row(const agdb_result_t *res, const operation_t *op)
 {
     int64_t id = 0;

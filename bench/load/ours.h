@@ -12,6 +12,7 @@ enum { OURS_CALL_MS = 20000 };
 bool ours_open(const options_t *options, const workload_t *work);
 void ours_close(void);
 agdb_t *ours_client(void);
+const workload_t *ours_work(void);
 /* Takes the error. Returns false. */
 bool ours_failed(agdb_error_t *error);
 bool ours_is_right(const agdb_result_t *res, const operation_t *op);

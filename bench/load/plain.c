@@ -71,6 +71,18 @@ bool plain_run(plain_t *plain, const workload_t *work, const operation_t *op, bo
     return right;
 }
 
+bool plain_command(plain_t *plain, const char *sql, const char *answer, const char *side)
+{
+    PGresult *res = PQexec(plain->conn, sql);
+    bool done = PQresultStatus(res) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(res), answer) == 0;
+
+    if (!done)
+        complain(side, PQresultStatus(res) == PGRES_COMMAND_OK ? PQcmdStatus(res)
+                                                               : PQerrorMessage(plain->conn));
+    PQclear(res);
+    return done;
+}
+
 bool plain_sleep(plain_t *plain, const char *side)
 {
     PGresult *res = execute(plain, "sleep", k_sleep_sql, MAX_STATEMENTS - 1, 1);

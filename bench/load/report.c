@@ -27,7 +27,8 @@ void complain(const char *side, const char *what)
 const side_t *side_named(const char *name)
 {
     static const side_t *const all[] = {&k_side_raw,    &k_side_mutexpool, &k_side_agdb,
-                                        &k_side_submit, &k_side_many,      &k_side_scatter};
+                                        &k_side_submit, &k_side_many,      &k_side_scatter,
+                                        &k_side_tx,     &k_side_tx_array,  &k_side_raw_tx};
     size_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++)

@@ -61,7 +61,7 @@ bool workload_init(workload_t *work, const options_t *options)
         return add(work, k_slow);
     if (strcmp(work->name, "distinct") == 0)
         return add_distinct(work);
-    if (strcmp(work->name, "app") == 0)
+    if (strcmp(work->name, "app") == 0 || strcmp(work->name, "transaction") == 0)
         return add(work, k_read) && add(work, k_write);
     if (strcmp(work->name, "rows") == 0) {
         (void)snprintf(sql, sizeof sql,
@@ -79,19 +79,24 @@ void workload_fini(workload_t *work)
         free(work->sql[--work->statements]);
 }
 
+static void set_statement(const workload_t *work, unsigned statement, operation_t *op)
+{
+    op->statement = statement;
+    op->counts_changes = work->sql[statement][0] == 'U';
+    if (op->counts_changes)
+        op->access = ACCESS_WRITE;
+}
+
 static operation_t make(const workload_t *work, unsigned statement, uint64_t *seed)
 {
     bool is_rows = strcmp(work->name, "rows") == 0;
     int64_t choice = is_rows ? work->rows - (int64_t)work->limit + 1 : work->rows;
-    operation_t op = {.statement = statement, .access = ACCESS_READ, .rows = 1};
+    operation_t op = {.access = ACCESS_READ, .rows = 1};
 
     op.id = 1 + (int64_t)(next_random(seed) % (uint64_t)choice);
     if (is_rows)
         op.rows = (int)work->limit;
-    if (work->sql[statement][0] == 'U') {
-        op.access = ACCESS_WRITE;
-        op.counts_changes = true;
-    }
+    set_statement(work, statement, &op);
     op.key = work->key[op.id % AGENCIES];
     return op;
 }
@@ -99,6 +104,16 @@ static operation_t make(const workload_t *work, unsigned statement, uint64_t *se
 operation_t workload_prime(const workload_t *work, unsigned statement, uint64_t *seed)
 {
     return make(work, statement, seed);
+}
+
+void workload_steps(const workload_t *work, const operation_t *op, operation_t steps[STEPS])
+{
+    unsigned i;
+
+    for (i = 0; i < STEPS; i++) {
+        steps[i] = *op;
+        set_statement(work, i == 1 ? work->statements - 1 : 0, &steps[i]);
+    }
 }
 
 /* Of ten operations of the application eight are reads that may go to a replica, one is a read of
