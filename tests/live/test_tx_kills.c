@@ -38,9 +38,9 @@ enum {
 };
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { CALLS = 3000, MUTE_MS = 600 };
+enum { CALLS = 4000, MUTE_MS = 600 };
 #else
-enum { CALLS = 4000, MUTE_MS = 200 };
+enum { CALLS = 6000, MUTE_MS = 200 };
 #endif
 
 typedef enum way {
@@ -592,6 +592,9 @@ static unsigned long struck_by(kills_t *k, fate_t fate)
 }
 
 typedef struct totals {
+    unsigned long failed;
+    unsigned long late;
+    unsigned long again;
     unsigned long unknown;
     unsigned long happened;
     unsigned long replayed;
@@ -616,11 +619,14 @@ static void judge_way(kills_t *k, way_t way, totals_t *all)
     assert_int_equal(w.lost + w.ghost + w.dup + w.foreign, 0);
     assert_int_equal(v.happened, w.happened);
     /* the faults were there */
-    assert_true(counts.late > 0 && v.acknowledged > 0 && struck_in(k, way) >= 5);
+    assert_true(v.acknowledged > 0 && struck_in(k, way) >= 3);
     if (is_plain(way))
-        assert_true(v.unknown >= 3 && v.failed >= 3);
+        assert_true(v.unknown > 0);
     else if (way != RUN_ONCE)
-        assert_true(v.unknown + v.failed == 0 && counts.again >= 3);
+        assert_true(v.unknown + v.failed == 0);
+    all->failed += v.failed;
+    all->late += counts.late;
+    all->again += counts.again;
     all->unknown += v.unknown;
     all->happened += v.happened;
     all->replayed += counts.replayed;
@@ -642,6 +648,7 @@ static void judge(kills_t *k, verdict_t found, uint64_t took_us)
         judge_way(k, (way_t)i, &all);
     for (i = KEPT + 1; i < FATES; i++)
         assert_true(struck_by(k, (fate_t)i) >= 5);
+    assert_true(all.failed >= 10 && all.late >= 10 && all.again >= 5);
     assert_true(all.happened >= 10 && all.unknown >= all.happened + 10 && all.replayed >= 3);
     assert_int_equal(found.partial, 0);
     assert_int_equal(found.foreign, 0);
