@@ -89,6 +89,8 @@ typedef struct agdb_copy_options {
     agdb_access_t access;  /* out: default: the primary. AGDB_READ_REPLICA_OK: a replica */
     agdb_copy_progress_fn progress;
     void *progress_user;
+    agdb_session_t *session; /* in: advanced behind what is committed, when it is finished or
+                                aborted; it lives until then */
 } agdb_copy_options_t;
 
 #define AGDB_COPY_COMMIT_EVERY 10000u

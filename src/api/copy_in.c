@@ -8,6 +8,7 @@
 #include "base/fork.h"
 #include "exec/bulk_in.h"
 #include "exec/bulk_plan.h"
+#include "exec/bulk_session.h"
 
 struct agdb_copy {
     agdb_t *db;
@@ -187,6 +188,7 @@ static void close_copy(agdb_copy_t *copy, agdb_copy_report_t **ret_report)
     const agdb_allocator_t *outer = copy->outer;
     agdb_t *db = copy->db;
 
+    agdb__bulk_tell_session(&copy->inner);
     if (ret_report != NULL)
         *ret_report = agdb__bulk_in_report(&copy->inner);
     agdb__client_unwatch(db, &copy->closing);

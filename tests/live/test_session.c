@@ -309,6 +309,29 @@ static void a_transaction_that_reads_sees_what_its_session_wrote(void **state)
     assert_in_range(by_replica, 1, 200); /* SERIALIZABLE never is */
 }
 
+static void a_load_advances_its_session(void **state)
+{
+    static const char row[] = "1\t77\n";
+    agdb_copy_options_t options = AGDB_COPY_OPTIONS_INIT;
+    agdb_error_t *error = NULL;
+    agdb_copy_t *copy = NULL;
+    seen_t seen;
+
+    (void)state;
+    pause_replay();
+    options.table = "note";
+    options.shard = "east-1";
+    options.session = g_session;
+    expect_ok(agdb_copy_in_open(g_db, &options, &copy, &error), error);
+    expect_ok(agdb_copy_in_write(copy, row, sizeof row - 1, &error), error);
+    expect_ok(agdb_copy_in_finish(copy, NULL, &error), error);
+    seen = look_with(g_db, AGDB_READ_SESSION, g_session);
+    assert_false(seen.by_replica);
+    assert_int_equal(seen.v, 77);
+    resume_replay();
+    wait_for_replica(g_db, g_session, 77); /* which knows its position */
+}
+
 static void a_division_by_zero_of_the_caller_is_not_taken_for_a_guard(void **state)
 {
     agdb_error_t *error = NULL;
@@ -591,6 +614,7 @@ int main(void)
         CASE(writes_of_many_and_failed_ones_count),
         CASE(a_transactions_commit_advances_its_session),
         CASE(a_transaction_that_reads_sees_what_its_session_wrote),
+        CASE(a_load_advances_its_session),
         CASE(a_division_by_zero_of_the_caller_is_not_taken_for_a_guard),
         CASE(a_bounded_read_leaves_a_replica_that_lags_too_much),
         CASE(a_token_of_a_newer_history_is_not_read_on_an_old_primary),
