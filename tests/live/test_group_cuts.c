@@ -172,9 +172,9 @@ static void cut_everywhere(const char *const sql[MEMBERS])
     up = relay_passed_to_server(s_relay);
     down = relay_passed_to_client(s_relay);
     assert_true(up > 300 && down > 300);
-    for (n = 0; n < down; n += 9)
+    for (n = 0; n < down; n += 5)
         run_and_judge(sql, -1, n);
-    for (n = 0; n < up; n += 19)
+    for (n = 0; n < up; n += 11)
         run_and_judge(sql, n, -1);
     assert_true(s_seen[true][AGDB__MEMBER_ANSWERED] > 10 && s_seen[true][AGDB__MEMBER_LOST] > 10);
 }
