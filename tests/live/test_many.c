@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "cluster.h"
+#include "meter.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MANY = 10000, THREADS = 6 };
+enum { MANY = 10000, THREADS = 6, SLACK_US = 50000 };
 
 /* Requests, and places for their ends, on the heap. */
 typedef struct batch {
@@ -181,6 +182,13 @@ static void warm_up(agdb_t *db, batch_t *b)
         b->request[i].sql = "SELECT $1 || ''";
 }
 
+/* As long as that, and what a sleeping thread is late by on this machine is no fault of the call.
+ */
+static void expect_time(uint64_t start_us, uint64_t us)
+{
+    assert_in_range(agdb__now_us() - start_us, us, us + SLACK_US + meter_worst_us());
+}
+
 static void a_slow_request_does_not_hold_the_others(void **state)
 {
     agdb_t *db = cluster_open(NULL);
@@ -193,7 +201,7 @@ static void a_slow_request_does_not_hold_the_others(void **state)
     b.request[7].sql = "SELECT pg_sleep(5), $1";
     start = agdb__now_us();
     assert_int_equal(run(db, &b, 800, NULL), AGDB_E_PARTIAL);
-    assert_in_range(agdb__now_us() - start, 800000, 850000);
+    expect_time(start, 800000);
     for (i = 0; i < 50; i++)
         if (i != 7 && b.error[i] != NULL)
             fail_msg("%zu: %s", i, agdb_error_message(b.error[i]));
@@ -206,7 +214,7 @@ static void a_slow_request_does_not_hold_the_others(void **state)
     b.request[7].timeout_ms = 400; /* its own; the others have the map's */
     start = agdb__now_us();
     assert_int_equal(run(db, &b, 0, NULL), AGDB_E_PARTIAL);
-    assert_in_range(agdb__now_us() - start, 400000, 400000 + 50000 * SLOWNESS);
+    expect_time(start, 400000);
     batch_free(&b);
     cluster_close(db);
 }
@@ -365,7 +373,7 @@ static void a_dead_shard_fails_its_own_requests_only(void **state)
         (void)poll(NULL, 0, 10);
     start = agdb__now_us();
     assert_int_equal(run(db, &b, 400, NULL), AGDB_E_PARTIAL);
-    assert_true(agdb__now_us() - start < 400000 + 50000 * SLOWNESS);
+    assert_true(agdb__now_us() - start < 400000 + SLACK_US + meter_worst_us());
     for (i = 0; i < 40; i++) {
         assert_true((b.error[i] == NULL) == (i % 2 == 0));
         if (i % 2 != 0)
@@ -441,18 +449,34 @@ static void what_is_wrong_with_the_call_sends_nothing(void **state)
     cluster_close(db);
 }
 
+static int start_meter(void **state)
+{
+    (void)state;
+    meter_start(1);
+    return 0;
+}
+
+static int stop_meter(void **state)
+{
+    (void)state;
+    meter_stop();
+    return 0;
+}
+
+#define TIMED(f) cmocka_unit_test_setup_teardown(f, start_meter, stop_meter)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_request_has_its_own_rows),
         cmocka_unit_test(none_and_one_are_fine),
         cmocka_unit_test(errors_belong_to_their_requests),
-        cmocka_unit_test(a_slow_request_does_not_hold_the_others),
+        TIMED(a_slow_request_does_not_hold_the_others),
         cmocka_unit_test(ten_thousand_are_answered),
         cmocka_unit_test(more_slow_ones_than_connections_take_turns),
         cmocka_unit_test(writes_are_written_once),
         cmocka_unit_test(callers_that_wait_are_served_beside_it),
-        cmocka_unit_test(a_dead_shard_fails_its_own_requests_only),
+        TIMED(a_dead_shard_fails_its_own_requests_only),
         cmocka_unit_test(closing_ends_what_was_not_sent),
         cmocka_unit_test(what_is_wrong_with_the_call_sends_nothing),
     };

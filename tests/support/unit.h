@@ -9,13 +9,6 @@
 
 #include <cmocka.h>
 
-/* How many times longer a test may take that looks at the clock. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOWNESS = 10 };
-#else
-enum { SLOWNESS = 1 };
-#endif
-
 #define AGDB_COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 #endif
