@@ -173,13 +173,6 @@ static agdb_status_t check_request(const agdb_request_t *r, agdb_error_t **reter
     return check_access(r, reterr);
 }
 
-static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ours,
                                 agdb_error_t **reterr)
 {
@@ -190,7 +183,7 @@ agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ou
     st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "request", reterr);
     if (st == AGDB_OK)
         st = check_request(ours, reterr);
-    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+    return st == AGDB_OK ? AGDB_OK : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__shard_t **ret_shard,
@@ -199,7 +192,7 @@ agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__s
     agdb_status_t st = check_request(ours, reterr);
 
     return st == AGDB_OK ? agdb__client_target(db, ours, ret_shard, reterr)
-                         : fail_check(st, reterr);
+                         : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 /* The same, and it is of no transaction. */
@@ -216,15 +209,15 @@ static agdb_status_t take_free(const agdb_request_t *theirs, agdb_request_t *our
                         "have none: use agdb_query, agdb_submit or agdb_query_tx");
     else
         st = agdb__fail(reterr, AGDB_E_INVAL, ".commit is of requests with a .tx");
-    return fail_check(st, reterr);
+    return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 static agdb_status_t refuse_cursor(const agdb_request_t *r, agdb_error_t **reterr)
 {
     if (r->cursor == NULL)
         return AGDB_OK;
-    return fail_check(agdb__fail(reterr, AGDB_E_INVAL, ".cursor is of agdb_stream_open only"),
-                      reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_INVAL, ".cursor is of agdb_stream_open only"),
+                          AGDB_STAGE_CHECK, reterr);
 }
 
 static bool is_for_one(const agdb_request_t *r)
@@ -243,7 +236,7 @@ static agdb_status_t copy_merge(const agdb_request_t *request, agdb_merge_t *our
     st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "merge", reterr);
     if (st == AGDB_OK)
         st = agdb__merge_check(ours, reterr);
-    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+    return st == AGDB_OK ? AGDB_OK : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 /* One shard and nothing to be merged: the ordinary way. */
@@ -257,7 +250,7 @@ static agdb_status_t choose_way(const agdb_request_t *request, const agdb__targe
         return AGDB_OK;
     }
     st = agdb__scatter_new(request, targets, &ret->scatter, reterr);
-    return st == AGDB_OK ? AGDB_OK : fail_check(st, reterr);
+    return st == AGDB_OK ? AGDB_OK : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,

@@ -91,13 +91,6 @@ static bool is_closing(agdb_loop_t *loop)
     return loop->closed || agdb__gate_is_closed(&loop->db->gate);
 }
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 static agdb_status_t check(const agdb_loop_t *loop, agdb_error_t **reterr)
 {
     if (loop == NULL)
@@ -148,7 +141,7 @@ agdb_status_t agdb__loop_check_submit(agdb_loop_t *loop, bool has_done, agdb_err
         st = agdb__fail(reterr, AGDB_E_MISUSE, "what is submitted needs a function to call");
     if (st == AGDB_OK && is_closing(loop))
         st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
-    return st == AGDB_OK ? st : not_sent(st, reterr);
+    return st == AGDB_OK ? st : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,

@@ -24,13 +24,6 @@ struct agdb_stream {
 /* --- open --------------------------------------------------------------------------------------
  */
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 static agdb_status_t check(const agdb_request_t *r, const agdb__scatter_t *scatter,
                            agdb_error_t **reterr)
 {
@@ -100,7 +93,7 @@ static agdb_status_t start(agdb_stream_t *stream, const agdb_request_t *request,
         stream->inner, agdb__fingerprint_order(request, merge), request->cursor, reterr);
 
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     return agdb__stream_start(stream->inner, start_us, agdb__after_ms(start_us, stream->ms),
                               reterr);
 }
@@ -114,7 +107,7 @@ static agdb_status_t open_to(agdb_t *db, const agdb_request_t *request, agdb__go
 
     if (stream == NULL) {
         agdb__scatter_free(take_goal.scatter);
-        return not_sent(agdb__fail_nomem(reterr), reterr);
+        return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
     }
     stream->db = db;
     stream->fork_generation = agdb__fork_generation();
@@ -122,7 +115,7 @@ static agdb_status_t open_to(agdb_t *db, const agdb_request_t *request, agdb__go
     st = stream->scatter != NULL ? fill_several(stream, start_us, reterr)
                                  : fill_one(stream, request, take_goal.shard, start_us, reterr);
     if (st != AGDB_OK)
-        (void)not_sent(st, reterr);
+        (void)agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     else
         st = start(stream, request, start_us, reterr);
     if (st == AGDB_OK)
@@ -145,7 +138,7 @@ static agdb_status_t open_stream(agdb_t *db, const agdb_request_t *request, uint
     if (st == AGDB_OK)
         return open_to(db, &ours, goal, start_us, ret, reterr);
     agdb__scatter_free(goal.scatter);
-    return not_sent(st, reterr);
+    return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb_stream_open(agdb_t *db, const agdb_request_t *request, agdb_stream_t **ret,

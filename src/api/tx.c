@@ -7,13 +7,6 @@
 #include "base/error.h"
 #include "base/fork.h"
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 /* --- entering ----------------------------------------------------------------------------------
  */
 
@@ -49,7 +42,7 @@ agdb_status_t agdb__tx_enter(agdb_tx_t *tx, const agdb_allocator_t **ret_outer,
     if (st == AGDB_OK)
         st = occupy(tx, reterr);
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     *ret_outer = agdb__alloc_enter(tx->db->allocator);
     return AGDB_OK;
 }
@@ -89,13 +82,14 @@ agdb_status_t agdb__tx_options(agdb_t *db, const agdb_tx_options_t *theirs, agdb
     agdb_status_t st;
 
     if (theirs == NULL)
-        return not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the options are NULL"), reterr);
+        return agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the options are NULL"),
+                              AGDB_STAGE_CHECK, reterr);
     st = agdb__border_copy(ours, sizeof *ours, theirs, theirs->struct_size, "transaction options",
                            reterr);
     if (st == AGDB_OK)
         st = check_options(ours, reterr);
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     as.sql = "BEGIN";
     as.key = ours->key;
     as.shard = ours->shard;
@@ -127,7 +121,7 @@ agdb_status_t agdb__tx_new(agdb_t *db, agdb__shard_t *shard, const agdb_tx_optio
     agdb_tx_t *tx = agdb__malloc(sizeof *tx);
 
     if (tx == NULL)
-        return not_sent(agdb__fail_nomem(reterr), reterr);
+        return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
     agdb__tx_begin(tx, db, shard, options, start_us);
     *ret = tx;
     return AGDB_OK;
@@ -149,10 +143,11 @@ static agdb_status_t begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx
     agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
 
     if (st == AGDB_OK && (ours.once || ours.idempotency_key != NULL || ours.idempotent))
-        return not_sent(agdb__fail(reterr, AGDB_E_INVAL,
-                                   ".once, .idempotent and .idempotency_key are of agdb_run and "
-                                   "agdb_query_tx, which can repeat a transaction"),
-                        reterr);
+        return agdb__not_sent(
+            agdb__fail(reterr, AGDB_E_INVAL,
+                       ".once, .idempotent and .idempotency_key are of agdb_run and "
+                       "agdb_query_tx, which can repeat a transaction"),
+            AGDB_STAGE_CHECK, reterr);
     if (st == AGDB_OK)
         st = agdb__tx_new(db, shard, &ours, start_us, ret, reterr);
     if (st == AGDB_OK)
@@ -167,9 +162,9 @@ agdb_status_t agdb_begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t
     agdb_status_t st;
 
     if (ret == NULL)
-        return not_sent(
+        return agdb__not_sent(
             agdb__fail(reterr, AGDB_E_MISUSE, "agdb_begin needs a place for the transaction"),
-            reterr);
+            AGDB_STAGE_CHECK, reterr);
     *ret = NULL;
     st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)
@@ -237,7 +232,7 @@ agdb_status_t agdb__tx_request(agdb_tx_t *tx, const agdb_request_t *theirs, agdb
         st = check_fields(tx, ours, reterr);
     if (st == AGDB_OK)
         st = check_target(tx, ours, reterr);
-    return st == AGDB_OK ? st : not_sent(st, reterr);
+    return st == AGDB_OK ? st : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 static agdb_status_t query(agdb_tx_t *tx, const agdb_request_t *request, agdb_result_t **ret,
@@ -270,8 +265,8 @@ static agdb_status_t check_client(const agdb_t *db, const agdb_tx_t *tx, agdb_er
 {
     if (db == NULL || db == tx->db)
         return AGDB_OK;
-    return not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction is of another client"),
-                    reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction is of another client"),
+                          AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb__tx_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
@@ -313,7 +308,7 @@ static agdb_status_t at_savepoint(agdb_tx_t *tx, const char *name, savepoint_fn 
     if (st == AGDB_OK && back)
         agdb__tx_mend(&tx->inner);
     agdb__tx_leave(tx, outer);
-    return st == AGDB_OK ? st : not_sent(st, reterr);
+    return st == AGDB_OK ? st : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
 agdb_status_t agdb_savepoint(agdb_tx_t *tx, const char *name, agdb_error_t **reterr)
@@ -352,7 +347,7 @@ agdb_status_t agdb_commit(agdb_tx_t *tx, agdb_error_t **reterr)
     if (st == AGDB_OK && tx->is_run)
         st = agdb__fail(reterr, AGDB_E_MISUSE, "agdb_run commits: return AGDB_OK");
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     st = agdb__tx_enter(tx, &outer, reterr);
     if (st != AGDB_OK)
         return st;

@@ -9,13 +9,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 /* --- the key -----------------------------------------------------------------------------------
  */
 
@@ -25,8 +18,8 @@ static agdb_status_t make_key(char *ret, agdb_error_t **reterr)
     uint64_t random[2];
 
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "no random numbers for a key"),
-                        reterr);
+        return agdb__not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "no random numbers for a key"),
+                              AGDB_STAGE_CHECK, reterr);
     snprintf(ret, AGDB__OWN_KEY, "%016llx%016llx", (unsigned long long)random[0],
              (unsigned long long)random[1]);
     return AGDB_OK;
@@ -93,8 +86,8 @@ agdb_status_t agdb_run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_fn 
     agdb_status_t st = agdb__border_may_wait(reterr);
 
     if (st == AGDB_OK && fn == NULL)
-        st = not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction's function is NULL"),
-                      reterr);
+        st = agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction's function is NULL"),
+                            AGDB_STAGE_CHECK, reterr);
     if (st == AGDB_OK)
         st = agdb__border_enter(db, &outer, reterr);
     if (st != AGDB_OK)
@@ -186,7 +179,7 @@ static agdb_status_t query_inside(agdb_t *db, const agdb_tx_options_t *options,
     agdb_status_t st;
 
     if (batch == NULL)
-        return not_sent(agdb__fail_nomem(reterr), reterr);
+        return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
     st = query_tx(db, options, requests, count, batch, results, reterr);
     agdb__free(batch);
     return st;
@@ -203,7 +196,7 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
     if (st == AGDB_OK) {
         st = agdb__tx_check_array(requests, count, reterr);
         if (st != AGDB_OK)
-            return not_sent(st, reterr);
+            return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     }
     for (i = 0; st == AGDB_OK && results != NULL && i < count; i++)
         results[i] = NULL;

@@ -7,13 +7,6 @@
 #include "base/error.h"
 #include "exec/fingerprint.h"
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 /* The handle is busy until its flight's end is told. */
 static agdb_status_t fly(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_request_t *requests,
                          size_t count, bool commit, agdb_done_fn done, void *user, uint64_t *ret_id,
@@ -24,7 +17,7 @@ static agdb_status_t fly(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_request_t 
         agdb__rider_new(&tx->inner, requests, count, commit, agdb__now_us(), &rider, reterr);
 
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     tx->loop = loop;
     st = agdb__loop_fly(&loop->inner, tx, rider, done, NULL, user, &tx->id, reterr);
     if (st != AGDB_OK)
@@ -43,8 +36,8 @@ static agdb_status_t enter(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_allocato
     if (st != AGDB_OK || tx->db == loop->db)
         return st;
     agdb__tx_leave(tx, *ret_outer);
-    return not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction is of another client"),
-                    reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction is of another client"),
+                          AGDB_STAGE_CHECK, reterr);
 }
 
 void agdb__tx_landed(agdb_tx_t *tx)
@@ -71,10 +64,10 @@ agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, 
     if (st != AGDB_OK)
         return st;
     if (tx->is_run)
-        st = not_sent(agdb__fail(reterr, AGDB_E_MISUSE,
-                                 "the transaction of agdb_run ends with its function: use "
-                                 "agdb_query in it"),
-                      reterr);
+        st = agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE,
+                                       "the transaction of agdb_run ends with its function: use "
+                                       "agdb_query in it"),
+                            AGDB_STAGE_CHECK, reterr);
     if (st == AGDB_OK)
         st = agdb__tx_request(tx, request, &ours, reterr);
     if (st == AGDB_OK)
@@ -94,8 +87,8 @@ static agdb_status_t submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_f
     agdb_status_t st;
 
     if (tx->is_run)
-        return not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "agdb_run commits: return AGDB_OK"),
-                        reterr);
+        return agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "agdb_run commits: return AGDB_OK"),
+                              AGDB_STAGE_CHECK, reterr);
     tx->is_over = true;
     st = fly(loop, tx, NULL, 0, true, done, user, ret_id, reterr);
     if (st != AGDB_OK)
@@ -135,7 +128,7 @@ static agdb_status_t copy_key(agdb_tx_t *tx, agdb_error_t **reterr)
     len = strlen(once->key) + 1;
     tx->key = agdb__malloc(len + once->agency_len);
     if (tx->key == NULL)
-        return not_sent(agdb__fail_nomem(reterr), reterr);
+        return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
     memcpy(tx->key, once->key, len);
     if (once->agency_len > 0)
         memcpy(tx->key + len, once->agency, once->agency_len);
@@ -170,7 +163,7 @@ static agdb_status_t fly_array(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_tx_o
     st = agdb__rider_new(&tx->inner, batch->request, array->count, true, agdb__now_us(), &rider,
                          reterr);
     if (st != AGDB_OK)
-        return not_sent(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     return agdb__loop_fly(&loop->inner, tx, rider, NULL, array->done, array->user, ret_id, reterr);
 }
 
@@ -202,7 +195,7 @@ static agdb_status_t submit_inside(agdb_loop_t *loop, const agdb_tx_options_t *o
     agdb_status_t st;
 
     if (batch == NULL)
-        return not_sent(agdb__fail_nomem(reterr), reterr);
+        return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
     st = submit_array(loop, options, array, batch, ret_id, reterr);
     agdb__free(batch);
     return st;
@@ -220,7 +213,7 @@ agdb_status_t agdb_submit_tx(agdb_loop_t *loop, const agdb_tx_options_t *options
     if (st == AGDB_OK) {
         st = agdb__tx_check_array(requests, count, reterr);
         if (st != AGDB_OK)
-            return not_sent(st, reterr);
+            return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     }
     if (st != AGDB_OK)
         return st;

@@ -110,6 +110,13 @@ void agdb__error_stage(agdb_error_t **reterr, agdb_stage_t stage)
         (*reterr)->stage = stage;
 }
 
+agdb_status_t agdb__not_sent(agdb_status_t status, agdb_stage_t stage, agdb_error_t **reterr)
+{
+    agdb__error_stage(reterr, stage);
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return status;
+}
+
 void agdb__error_retriable(agdb_error_t **reterr, bool retriable, uint32_t after_ms)
 {
     if (is_mutable(reterr)) {

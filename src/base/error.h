@@ -35,6 +35,9 @@ agdb_status_t agdb__fail_nomem(agdb_error_t **reterr);
  * UNKNOWN. */
 agdb_status_t agdb__fail_unanswered(uint64_t waited_us, bool read_only, agdb_error_t **reterr);
 
+/* Completes the error of a request that no server has got; returns `status`. */
+agdb_status_t agdb__not_sent(agdb_status_t status, agdb_stage_t stage, agdb_error_t **reterr);
+
 /* The rest changes the error in *reterr; nothing happens when there is none. */
 void agdb__error_outcome(agdb_error_t **reterr, agdb_outcome_t outcome);
 void agdb__error_stage(agdb_error_t **reterr, agdb_stage_t stage);

@@ -6,13 +6,6 @@
 #include "map/quote.h"
 #include "map/route.h"
 
-static agdb_status_t fail_check(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_ROUTE);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
                                     agdb_error_t **reterr)
 {
@@ -23,12 +16,12 @@ agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *
         return AGDB_OK;
     }
     if (name == NULL)
-        return fail_check(agdb__fail(reterr, AGDB_E_NO_TARGET,
-                                     "the request names no keyspace, and the map no "
-                                     "default_keyspace"),
-                          reterr);
-    return fail_check(agdb__fail(reterr, AGDB_E_INVAL, "the map has no keyspace '%s'", name),
-                      reterr);
+        return agdb__not_sent(agdb__fail(reterr, AGDB_E_NO_TARGET,
+                                         "the request names no keyspace, and the map no "
+                                         "default_keyspace"),
+                              AGDB_STAGE_ROUTE, reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_INVAL, "the map has no keyspace '%s'", name),
+                          AGDB_STAGE_ROUTE, reterr);
 }
 
 static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key,
@@ -45,7 +38,7 @@ static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key
             agdb__key_text(&agency, text));
 
         agdb__error_place(reterr, db->map->keyspaces[keyspace].shards[route.shard].name, NULL);
-        return fail_check(st, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_ROUTE, reterr);
     }
     *ret = route.shard;
     return AGDB_OK;
@@ -58,9 +51,9 @@ agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const 
     int shard = agdb__map_shard(ks, name);
 
     if (shard < 0)
-        return fail_check(
+        return agdb__not_sent(
             agdb__fail(reterr, AGDB_E_INVAL, "keyspace '%s' has no shard '%s'", ks->name, name),
-            reterr);
+            AGDB_STAGE_ROUTE, reterr);
     *ret = (size_t)shard;
     return AGDB_OK;
 }
@@ -71,10 +64,10 @@ static agdb_status_t target_only_shard(agdb_t *db, size_t keyspace, size_t *ret,
     const agdb__map_keyspace_t *ks = &db->map->keyspaces[keyspace];
 
     if (ks->nshards != 1)
-        return fail_check(agdb__fail(reterr, AGDB_E_NO_TARGET,
-                                     "keyspace '%s' has %zu shards: give .key or .shard", ks->name,
-                                     ks->nshards),
-                          reterr);
+        return agdb__not_sent(agdb__fail(reterr, AGDB_E_NO_TARGET,
+                                         "keyspace '%s' has %zu shards: give .key or .shard",
+                                         ks->name, ks->nshards),
+                              AGDB_STAGE_ROUTE, reterr);
     *ret = 0;
     return AGDB_OK;
 }
@@ -143,9 +136,10 @@ static agdb_status_t mark_region(agdb_t *db, const agdb_request_t *request, mark
             mark(m, i);
     if (m->count > 0)
         return AGDB_OK;
-    return fail_check(agdb__fail(reterr, AGDB_E_INVAL, "keyspace '%s' has no shard of region '%s'",
-                                 ks->name, request->region),
-                      reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_INVAL,
+                                     "keyspace '%s' has no shard of region '%s'", ks->name,
+                                     request->region),
+                          AGDB_STAGE_ROUTE, reterr);
 }
 
 static agdb_status_t mark_shards(agdb_t *db, const agdb_request_t *request, marked_t *m,

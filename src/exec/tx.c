@@ -45,13 +45,6 @@ void agdb__tx_fini(agdb__tx_t *tx)
 /* --- before it goes ----------------------------------------------------------------------------
  */
 
-static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, AGDB_STAGE_CHECK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 static const char *end_text(agdb__tx_stand_t stand)
 {
     switch (stand) {
@@ -72,7 +65,7 @@ agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr)
         return AGDB_OK;
     (void)agdb__fail(reterr, AGDB_E_MISUSE, "%s%s%s", end_text(tx->stand),
                      tx->error != NULL ? ": " : "", tx->error != NULL ? tx->error->message : "");
-    return not_sent(AGDB_E_MISUSE, reterr);
+    return agdb__not_sent(AGDB_E_MISUSE, AGDB_STAGE_CHECK, reterr);
 }
 
 void agdb__tx_skip_empty(agdb__tx_t *tx)

@@ -134,5 +134,5 @@ agdb_status_t agdb__conn_fail_behind(agdb__member_t *member, agdb_error_t **rete
     member->received = true;
     (void)agdb__fail(reterr, AGDB_E_NOT_FRESH, "has not replayed what the read must see");
     agdb__error_retriable(reterr, true, 0);
-    return agdb__conn_not_sent(AGDB_E_NOT_FRESH, AGDB_STAGE_EXECUTE, reterr);
+    return agdb__not_sent(AGDB_E_NOT_FRESH, AGDB_STAGE_EXECUTE, reterr);
 }

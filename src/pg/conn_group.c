@@ -162,7 +162,7 @@ void agdb__conn_group_begin(agdb__conn_t *conn, agdb__group_kind_t kind)
 
 static agdb_status_t fail_member(agdb_error_t **reterr, agdb_status_t status, const char *why)
 {
-    return agdb__conn_not_sent(agdb__fail(reterr, status, "%s", why), AGDB_STAGE_CHECK, reterr);
+    return agdb__not_sent(agdb__fail(reterr, status, "%s", why), AGDB_STAGE_CHECK, reterr);
 }
 
 static agdb_status_t check_member(const agdb__conn_t *conn, const agdb__statement_t *statement,
@@ -205,7 +205,7 @@ agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *
         return st;
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
-        return agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     key = agdb__conn_key_of(statement, &params);
     st = check_kind(agdb__conn_look_up(conn, &key, &stmt), statement->sql, reterr);
     if (st != AGDB_OK)

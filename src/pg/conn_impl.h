@@ -230,8 +230,6 @@ agdb_status_t agdb__conn_die_unsent(agdb__conn_t *conn);
 /* The same, with that error for the caller: what he asked is not sent. */
 agdb_status_t agdb__conn_fail_unsent(agdb__conn_t *conn, agdb_error_t **reterr);
 agdb_status_t agdb__conn_fail_unusable(const agdb__conn_t *conn, agdb_error_t **reterr);
-/* Completes an error; returns `st`. */
-agdb_status_t agdb__conn_not_sent(agdb_status_t st, agdb_stage_t stage, agdb_error_t **reterr);
 void agdb__conn_go_in_flight(agdb__conn_t *conn);
 /* Whether a statement of this class may be sent alone; if not, the error of why. */
 agdb_status_t agdb__conn_check_class(const agdb__conn_t *conn, agdb__statement_class_t kind,

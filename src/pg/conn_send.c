@@ -49,18 +49,11 @@ agdb_status_t agdb__conn_fail_unsent(agdb__conn_t *conn, agdb_error_t **reterr)
     return st;
 }
 
-agdb_status_t agdb__conn_not_sent(agdb_status_t st, agdb_stage_t stage, agdb_error_t **reterr)
-{
-    agdb__error_stage(reterr, stage);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return st;
-}
-
 agdb_status_t agdb__conn_fail_unusable(const agdb__conn_t *conn, agdb_error_t **reterr)
 {
-    return agdb__conn_not_sent(agdb__fail(reterr, AGDB_E_LOST, "the connection is not usable (%s)",
-                                          agdb__conn_state_name(conn->state)),
-                               AGDB_STAGE_EXECUTE, reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_LOST, "the connection is not usable (%s)",
+                                     agdb__conn_state_name(conn->state)),
+                          AGDB_STAGE_EXECUTE, reterr);
 }
 
 void agdb__conn_go_in_flight(agdb__conn_t *conn)
@@ -83,8 +76,8 @@ agdb_status_t agdb__conn_check_class(const agdb__conn_t *conn, agdb__statement_c
               "callers: run it in a keyspace without `via: pgbouncer`";
     else
         return AGDB_OK;
-    return agdb__conn_not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
-                               reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
+                          reterr);
 }
 
 /* Its commit may be among what has left already. */
@@ -114,7 +107,7 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
         return agdb__conn_fail_unusable(conn, reterr);
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
-        return agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     agdb__conn_begin_work(conn, AGDB__WORK_STATEMENT);
     if (statement->once.key != NULL)
         conn->work = AGDB__WORK_GROUP; /* of one, with a COMMIT of its own */

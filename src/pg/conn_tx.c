@@ -169,8 +169,8 @@ static agdb_status_t check_class(const agdb__conn_t *conn, agdb__statement_class
 
     if (why == NULL)
         return agdb__conn_check_class(conn, kind, statement->sql, reterr);
-    return agdb__conn_not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
-                               reterr);
+    return agdb__not_sent(agdb__fail(reterr, AGDB_E_UNSUPPORTED, "%s", why), AGDB_STAGE_CHECK,
+                          reterr);
 }
 
 agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *statement,
@@ -187,7 +187,7 @@ agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *sta
         return fail_add(conn, agdb__fail(reterr, AGDB_E_MISUSE, "the flush is full"));
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
-        return fail_add(conn, agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr));
+        return fail_add(conn, agdb__not_sent(st, AGDB_STAGE_CHECK, reterr));
     key = agdb__conn_key_of(statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &stmt);
     st = check_class(conn, conn->kind, statement, reterr);
@@ -206,7 +206,7 @@ agdb_status_t agdb__conn_tx_check(const agdb__conn_t *conn, const agdb__statemen
     agdb_status_t st = agdb__params_check(statement->params, statement->nparams, &scratch, reterr);
 
     if (st != AGDB_OK)
-        return agdb__conn_not_sent(st, AGDB_STAGE_CHECK, reterr);
+        return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     return check_class(conn, agdb__statement_classify(statement->sql), statement, reterr);
 }
 
