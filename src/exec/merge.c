@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "exec/merge_impl.h"
+#include "exec/sort.h"
 #include "pg/decode.h"
 
 enum { ALIGN = 8 };
@@ -138,37 +139,9 @@ size_t agdb__mix_window(const agdb__mix_t *mix, size_t rows)
 
 agdb_status_t agdb__fail_unreadable(const agdb_result_t *leg, size_t col, agdb_error_t **reterr)
 {
-    return agdb__fail(reterr, AGDB_E_MERGE,
-                      "shard '%s' gives a value of column '%s' in another form than the library's "
-                      "settings ask for: does the statement change DateStyle or bytea_output?",
-                      leg->shard, agdb__result_name(leg, col));
-}
-
-static const char *type_name(const agdb_result_t *leg, size_t col)
-{
-    const char *name = agdb__type_name(agdb__result_oid(leg, col));
-
-    return name != NULL ? name : "another type";
-}
-
-static agdb_status_t compare_columns(const agdb_result_t *a, const agdb_result_t *b,
-                                     agdb_error_t **reterr)
-{
-    size_t i;
-
-    if (agdb__result_cols(a) != agdb__result_cols(b))
-        return agdb__fail(reterr, AGDB_E_MERGE,
-                          "shard '%s' gives %zu columns, shard '%s' %zu: they are not alike",
-                          a->shard, agdb__result_cols(a), b->shard, agdb__result_cols(b));
-    for (i = 0; i < agdb__result_cols(a); i++)
-        if (agdb__result_oid(a, i) != agdb__result_oid(b, i))
-            return agdb__fail(reterr, AGDB_E_MERGE,
-                              "column '%s' is %s (OID %u) at shard '%s', and %s (OID %u) at shard "
-                              "'%s': cast it in the statement",
-                              agdb__result_name(a, i), type_name(a, i),
-                              (unsigned)agdb__result_oid(a, i), a->shard, type_name(b, i),
-                              (unsigned)agdb__result_oid(b, i), b->shard);
-    return AGDB_OK;
+    (void)agdb__sort_fail_unreadable(leg->pg, col, reterr);
+    agdb__error_place(reterr, leg->shard, NULL);
+    return AGDB_E_MERGE;
 }
 
 /* A write that had happened before (its idempotency key says so) has neither columns nor rows. */
@@ -187,10 +160,13 @@ static agdb_status_t compare_legs(agdb__mix_t *mix, agdb_error_t **reterr)
         mix->total += agdb__result_rows(leg);
         if (is_blank(leg))
             continue;
-        if (mix->first == NULL)
+        if (mix->first == NULL) {
             mix->first = leg;
-        else if (compare_columns(mix->first, leg, reterr) != AGDB_OK)
+        } else if (agdb__sort_alike(mix->first->pg, mix->first->shard, leg->pg, reterr) !=
+                   AGDB_OK) {
+            agdb__error_place(reterr, leg->shard, NULL);
             return AGDB_E_MERGE;
+        }
     }
     if (mix->first == NULL)
         mix->first = mix->leg[0];

@@ -2,56 +2,12 @@
  * row, because a wrong order would be silent. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exec/heap.h"
 #include "exec/merge_impl.h"
-
-/* --- the keys ----------------------------------------------------------------------------------
- */
-
-static size_t find_column(const agdb__mix_t *mix, const char *name)
-{
-    size_t i = 0;
-
-    while (i < mix->cols && strcmp(agdb__result_name(mix->first, i), name) != 0)
-        i++;
-    return i;
-}
-
-static agdb_status_t find_key(const agdb__mix_t *mix, const agdb_order_by_t *by,
-                              agdb__sort_key_t *ret, agdb_error_t **reterr)
-{
-    const size_t col = by->name != NULL ? find_column(mix, by->name) : by->column;
-
-    if (col >= mix->cols && by->name != NULL)
-        return agdb__fail(reterr, AGDB_E_MERGE,
-                          "the result has no column '%s' to order by: select it, too", by->name);
-    if (col >= mix->cols)
-        return agdb__fail(reterr, AGDB_E_MERGE,
-                          "the result has no column %zu to order by: it has %zu, from 0", col,
-                          mix->cols);
-    *ret = (agdb__sort_key_t){.column = col,
-                              .descending = by->descending,
-                              .nulls_first = by->nulls == AGDB_NULLS_DEFAULT
-                                                 ? by->descending
-                                                 : by->nulls == AGDB_NULLS_FIRST};
-    return agdb__order_find(agdb__result_oid(mix->first, col), agdb__result_name(mix->first, col),
-                            &ret->order, reterr);
-}
+#include "exec/sort.h"
 
 /* --- the order of each leg ---------------------------------------------------------------------
  */
-
-static agdb_status_t fail_disorder(const agdb_result_t *leg, const agdb__sort_key_t *key,
-                                   size_t row, agdb_error_t **reterr)
-{
-    const bool text = key->order == AGDB__ORDER_TEXT || key->order == AGDB__ORDER_PADDED;
-
-    return agdb__fail(reterr, AGDB_E_MERGE,
-                      "shard '%s' has not ordered its rows by column '%s' as the merge does (row "
-                      "%zu): order by \"%s\"%s%s in the statement",
-                      leg->shard, agdb__result_name(leg, key->column), row,
-                      agdb__result_name(leg, key->column), text ? " COLLATE \"C\"" : "",
-                      key->descending ? " DESC" : "");
-}
 
 static agdb_status_t check_leg(const agdb_result_t *leg, const agdb__sort_key_t *keys, size_t nkeys,
                                agdb_error_t **reterr)
@@ -65,9 +21,9 @@ static agdb_status_t check_leg(const agdb_result_t *leg, const agdb__sort_key_t 
         size_t key = agdb__order_unreadable(keys, nkeys, agdb__spot_cell, &at);
 
         if (key < nkeys)
-            return agdb__fail_unreadable(leg, keys[key].column, reterr);
+            return agdb__sort_fail_unreadable(leg->pg, keys[key].column, reterr);
         if (i > 0 && agdb__order_rows(keys, nkeys, agdb__spot_cell, &before, &at, &key) > 0)
-            return fail_disorder(leg, &keys[key], i, reterr);
+            return agdb__sort_fail_disorder(leg->pg, &keys[key], i, reterr);
     }
     return AGDB_OK;
 }
@@ -85,32 +41,13 @@ typedef struct race {
 } race_t;
 
 /* Equal rows come in the order of their shards. */
-static bool is_before(const race_t *r, uint32_t a, uint32_t b)
+static bool is_before(const void *user, uint32_t a, uint32_t b)
 {
+    const race_t *r = user;
     const int order =
         agdb__order_rows(r->keys, r->nkeys, agdb__spot_cell, &r->at[a], &r->at[b], NULL);
 
     return order != 0 ? order < 0 : a < b;
-}
-
-static void sink(race_t *r, size_t place)
-{
-    for (;;) {
-        size_t least = place;
-        size_t child = 2 * place + 1;
-        uint32_t leg;
-
-        if (child < r->count && is_before(r, r->heap[child], r->heap[least]))
-            least = child;
-        if (child + 1 < r->count && is_before(r, r->heap[child + 1], r->heap[least]))
-            least = child + 1;
-        if (least == place)
-            return;
-        leg = r->heap[place];
-        r->heap[place] = r->heap[least];
-        r->heap[least] = leg;
-        place = least;
-    }
 }
 
 static void start(race_t *r, const agdb__mix_t *mix)
@@ -122,8 +59,7 @@ static void start(race_t *r, const agdb__mix_t *mix)
         if (agdb__result_rows(mix->leg[i]) > 0)
             r->heap[r->count++] = i;
     }
-    for (i = (uint32_t)r->count; i-- > 0;)
-        sink(r, i);
+    agdb__heap_make(r->heap, r->count, is_before, r);
 }
 
 static agdb__row_t take_first(race_t *r)
@@ -133,7 +69,7 @@ static agdb__row_t take_first(race_t *r)
 
     if (++r->at[leg].row == agdb__result_rows(r->at[leg].leg))
         r->heap[0] = r->heap[--r->count];
-    sink(r, 0);
+    agdb__heap_settle(r->heap, r->count, is_before, r);
     return row;
 }
 
@@ -155,14 +91,14 @@ static void run(race_t *r, const agdb__mix_t *mix, agdb__row_t *row, size_t coun
 
 static agdb_status_t prepare(const agdb__mix_t *mix, agdb__sort_key_t *keys, agdb_error_t **reterr)
 {
-    const size_t nkeys = mix->merge->norder;
-    agdb_status_t st = AGDB_OK;
+    agdb_status_t st = agdb__sort_find(mix->merge, mix->first->pg, keys, reterr);
     size_t i;
 
-    for (i = 0; i < nkeys && st == AGDB_OK; i++)
-        st = find_key(mix, &mix->merge->order[i], &keys[i], reterr);
-    for (i = 0; i < mix->nlegs && st == AGDB_OK; i++)
-        st = check_leg(mix->leg[i], keys, nkeys, reterr);
+    for (i = 0; i < mix->nlegs && st == AGDB_OK; i++) {
+        st = check_leg(mix->leg[i], keys, mix->merge->norder, reterr);
+        if (st != AGDB_OK)
+            agdb__error_place(reterr, mix->leg[i]->shard, NULL);
+    }
     return st;
 }
 

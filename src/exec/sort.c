@@ -45,11 +45,21 @@ agdb__cell_t agdb__sort_cell(const void *row, size_t column)
     return cell;
 }
 
-static agdb_status_t fail_disorder(const agdb__sort_key_t *key, const struct pg_result *row,
-                                   uint64_t number, agdb_error_t **reterr)
+agdb_status_t agdb__sort_fail_unreadable(const struct pg_result *rows, size_t column,
+                                         agdb_error_t **reterr)
+{
+    return agdb__fail(
+        reterr, AGDB_E_MERGE,
+        "a value of column '%s' has another form than the library's settings ask for: "
+        "does the statement change DateStyle or bytea_output?",
+        agdb__rows_column_name(rows, column));
+}
+
+agdb_status_t agdb__sort_fail_disorder(const struct pg_result *rows, const agdb__sort_key_t *key,
+                                       uint64_t number, agdb_error_t **reterr)
 {
     const bool text = key->order == AGDB__ORDER_TEXT || key->order == AGDB__ORDER_PADDED;
-    const char *name = agdb__rows_column_name(row, key->column);
+    const char *name = agdb__rows_column_name(rows, key->column);
 
     return agdb__fail(reterr, AGDB_E_MERGE,
                       "the rows are not ordered by column '%s' as the merge does (row %llu): order "
@@ -65,12 +75,9 @@ agdb_status_t agdb__sort_check(const agdb__sort_key_t *keys, size_t nkeys,
     size_t key = agdb__order_unreadable(keys, nkeys, agdb__sort_cell, row);
 
     if (key < nkeys)
-        return agdb__fail(reterr, AGDB_E_MERGE,
-                          "a value of column '%s' has another form than the library's settings ask "
-                          "for: does the statement change DateStyle or bytea_output?",
-                          agdb__rows_column_name(row, keys[key].column));
+        return agdb__sort_fail_unreadable(row, keys[key].column, reterr);
     if (before != NULL && agdb__order_rows(keys, nkeys, agdb__sort_cell, before, row, &key) > 0)
-        return fail_disorder(&keys[key], row, number, reterr);
+        return agdb__sort_fail_disorder(row, &keys[key], number, reterr);
     return AGDB_OK;
 }
 

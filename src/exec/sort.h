@@ -17,6 +17,11 @@ agdb__cell_t agdb__sort_cell(const void *row, size_t column);
 agdb_status_t agdb__sort_check(const agdb__sort_key_t *keys, size_t nkeys,
                                const struct pg_result *before, const struct pg_result *row,
                                uint64_t number, agdb_error_t **reterr);
+/* The same two failures by themselves, with columns and names from `rows`. */
+agdb_status_t agdb__sort_fail_unreadable(const struct pg_result *rows, size_t column,
+                                         agdb_error_t **reterr);
+agdb_status_t agdb__sort_fail_disorder(const struct pg_result *rows, const agdb__sort_key_t *key,
+                                       uint64_t number, agdb_error_t **reterr);
 /* Whether two shards' rows have the same columns. AGDB_E_MERGE: they have not. The error is that of
  * the second shard. */
 agdb_status_t agdb__sort_alike(const struct pg_result *a, const char *shard_a,

@@ -237,7 +237,8 @@ static void shards_that_differ_are_both_named(void **state)
     (void)state;
     assert_int_equal(agdb__merge_results(NULL, legs, 2, &res, &error), AGDB_E_MERGE);
     assert_non_null(strstr(error->message, "integer (OID 23) at shard 'a'"));
-    assert_non_null(strstr(error->message, "bigint (OID 20) at shard 'b'"));
+    assert_non_null(strstr(error->message, "shard 'b': column 'x' is bigint (OID 20)"));
+    assert_string_equal(error->shard, "b");
     agdb__error_free(error);
     free_legs(legs, 2);
 }
