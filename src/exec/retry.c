@@ -48,8 +48,8 @@ static agdb__retry_t decide_unknown(const agdb__attempt_t *a)
 {
     agdb__retry_t retry = k_no;
 
-    if (a->status == AGDB_E_TIMEOUT || a->status == AGDB_E_TOO_BIG)
-        return k_no;
+    if (a->status == AGDB_E_TIMEOUT || a->status == AGDB_E_TOO_BIG || a->status == AGDB_E_NOMEM)
+        return k_no; /* without memory, or room for it, the next answer is no better */
     if (a->status == AGDB_E_SERVER && a->number >= CONFLICT_ATTEMPTS)
         return k_no; /* it keeps saying so, on a connection that stands */
     if (a->read_only || a->idempotent)

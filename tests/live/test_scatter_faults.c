@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "legs.h"
 #include "meter.h"
+#include "miser.h"
 #include "proxy.h"
 #include "unit.h"
 
@@ -280,43 +281,6 @@ static void a_forked_child_sends_nothing(void **state)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-static _Thread_local long t_left = -1; /* allocations of this thread until they fail; -1: never */
-static atomic_long g_live;
-
-static bool fails(void)
-{
-    if (t_left < 0)
-        return false;
-    if (t_left == 0)
-        return true;
-    t_left--;
-    return false;
-}
-
-static void *count_alloc(size_t size, void *user)
-{
-    void *block = fails() ? NULL : malloc(size);
-
-    (void)user;
-    atomic_fetch_add(&g_live, block != NULL);
-    return block;
-}
-
-static void *count_resize(void *block, size_t size, void *user)
-{
-    (void)user;
-    return fails() ? NULL : realloc(block, size);
-}
-
-static void count_release(void *block, void *user)
-{
-    (void)user;
-    atomic_fetch_sub(&g_live, block != NULL);
-    free(block);
-}
-
-static const agdb_allocator_t k_counting = {count_alloc, count_resize, count_release, NULL};
-
 /* With each number of allocations that succeed before all fail, until the call does not notice. */
 static long sweep(agdb_t *db, const agdb_request_t *request, size_t rows)
 {
@@ -327,7 +291,7 @@ static long sweep(agdb_t *db, const agdb_request_t *request, size_t rows)
         agdb_result_t *res = NULL;
         agdb_status_t st;
 
-        t_left = n;
+        miser_begin(n, false);
         st = agdb_query(db, request, &res, &error);
         if (st == AGDB_OK)
             assert_int_equal(agdb_result_rows(res), rows);
@@ -335,11 +299,9 @@ static long sweep(agdb_t *db, const agdb_request_t *request, size_t rows)
             fail_msg("%ld: %s %s", n, agdb_status_name(st), agdb_error_message(error));
         agdb_result_free(res);
         agdb_error_clear(&error);
-        if (t_left > 0 && st == AGDB_OK)
+        if (!miser_end() && st == AGDB_OK)
             break;
-        t_left = -1;
     }
-    t_left = -1;
     assert_true(n < 2000);
     return n;
 }
@@ -353,7 +315,7 @@ static void memory_that_is_out_is_told_and_nothing_is_lost(void **state)
     agdb_merge_t combined = AGDB_MERGE_INIT;
     agdb_bytes_t keys[40];
     char name[40][8];
-    agdb_t *db = legs_open_moved(LEGS, "", LEGS, 0, &k_counting);
+    agdb_t *db = legs_open_moved(LEGS, "", LEGS, 0, &k_miser);
     long points = 0;
     size_t i;
 
@@ -387,7 +349,7 @@ static void memory_that_is_out_is_told_and_nothing_is_lost(void **state)
     print_message("%ld places\n", points);
     assert_true(points > 30);
     cluster_close(db);
-    assert_int_equal(atomic_load(&g_live), 0);
+    assert_int_equal(miser_live(), 0);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cluster.h"
 #include "meter.h"
+#include "miser.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -612,37 +613,7 @@ static void memory_stays_flat_over_a_million_rows(void **state)
 }
 
 /* --- out of memory -------------------------------------------------------------------------------
- * The keeper allocates too: only this thread is refused. */
-
-static _Thread_local int t_until = -1; /* allocations until the one that is refused */
-static atomic_long g_live;
-
-static void *scarce_alloc(size_t size, void *user)
-{
-    void *block;
-
-    (void)user;
-    if (t_until >= 0 && t_until-- == 0)
-        return NULL;
-    block = malloc(size);
-    atomic_fetch_add(&g_live, block != NULL);
-    return block;
-}
-
-static void *scarce_resize(void *block, size_t size, void *user)
-{
-    (void)user;
-    if (t_until >= 0 && t_until-- == 0)
-        return NULL;
-    return realloc(block, size);
-}
-
-static void scarce_release(void *block, void *user)
-{
-    (void)user;
-    atomic_fetch_sub(&g_live, block != NULL);
-    free(block);
-}
+ */
 
 /* All rows of both shards, or an error that says why; never less. */
 static bool stream_all(agdb_t *db, const agdb_merge_t *merge, const agdb_cursor_t *cursor)
@@ -675,11 +646,10 @@ static bool stream_all(agdb_t *db, const agdb_merge_t *merge, const agdb_cursor_
 
 static void each_allocation_failing_is_an_error_and_leaks_nothing(void **state)
 {
-    static const agdb_allocator_t scarce = {scarce_alloc, scarce_resize, scarce_release, NULL};
     static const agdb_order_by_t by_g[] = {{.name = "g"}};
     const agdb_merge_t merge = {
         .struct_size = sizeof merge, .kind = AGDB_ORDERED, .order = by_g, .norder = 1};
-    agdb_options_t options = {.struct_size = sizeof options, .allocator = &scarce};
+    agdb_options_t options = {.struct_size = sizeof options, .allocator = &k_miser};
     agdb_t *db = cluster_open_core("pool: { min: 1, max: 2 }", "", &options);
     bool done = false;
     int failures = 0;
@@ -687,17 +657,16 @@ static void each_allocation_failing_is_an_error_and_leaks_nothing(void **state)
 
     (void)state;
     for (i = 0; !done; i++) {
-        t_until = i;
+        miser_begin(i, true);
         (void)stream_all(db, &merge, NULL);
-        done = t_until >= 0; /* nothing was refused */
-        t_until = -1;
+        done = !miser_end();
         failures++;
     }
     print_message("%d allocations refused, one by one\n", failures - 1);
     assert_true(failures > 20);
     assert_true(stream_all(db, &merge, NULL));
     cluster_close(db);
-    assert_int_equal(atomic_load(&g_live), 0);
+    assert_int_equal(miser_live(), 0);
 }
 
 int main(void)
