@@ -56,24 +56,6 @@ static bool is_there(size_t i)
     return there;
 }
 
-/* The server goes on with what it has got. */
-static void wait_until_gone(int pid)
-{
-    agdb_value_t v = agdb_int4(pid);
-    const agdb__statement_t s = {
-        .sql = "SELECT 1 FROM pg_stat_activity WHERE pid = $1", .params = &v, .nparams = 1};
-    struct pg_result *rows = NULL;
-    bool gone = false;
-
-    while (!gone) {
-        assert_int_equal(run_on(s_judge, &s, &rows, NULL), AGDB_OK);
-        gone = PQntuples(rows) == 0;
-        PQclear(rows);
-        if (!gone)
-            (void)usleep(1000);
-    }
-}
-
 static int backend_pid(agdb__conn_t *conn)
 {
     struct pg_result *rows = NULL;
@@ -152,7 +134,7 @@ static void run_and_judge(const char *const sql[MEMBERS], long to_server, long t
     agdb__conn_close(g_conn);
     g_conn = NULL;
     if (dead)
-        wait_until_gone(pid);
+        wait_until_gone(s_judge, pid);
     for (i = 0; i < MEMBERS; i++) {
         judge(i, fate[i], error[i], is_there(i));
         agdb_error_free(error[i]);

@@ -49,24 +49,6 @@ static agdb_status_t run_first(const agdb__statement_t *statement, long to_serve
     return st;
 }
 
-/* Until the server of the cut connection has ended what it had got. */
-static void wait_until_gone(void)
-{
-    const agdb_value_t pid = agdb_int4(s_pid);
-    const agdb__statement_t statement = {
-        .sql = "SELECT 1 FROM pg_stat_activity WHERE pid = $1", .params = &pid, .nparams = 1};
-    struct pg_result *rows = NULL;
-    bool gone = false;
-
-    while (!gone) {
-        assert_int_equal(run_on(s_again, &statement, &rows, NULL), AGDB_OK);
-        gone = PQntuples(rows) == 0;
-        PQclear(rows);
-        if (!gone)
-            usleep(1000);
-    }
-}
-
 /* Waits for the first one when that is still running. */
 static bool run_again(const agdb__statement_t *statement)
 {
@@ -135,7 +117,7 @@ static void cut_and_judge_position(long to_server, long to_client)
     agdb_status_t st = run_first(&statement, to_server, to_client, &outcome);
     bool there;
 
-    wait_until_gone();
+    wait_until_gone(s_again, s_pid);
     assert_int_equal(run_on(s_again,
                             &(agdb__statement_t){.sql = "DELETE FROM public.once_cuts RETURNING 1"},
                             &rows, NULL),

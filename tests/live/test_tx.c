@@ -71,11 +71,7 @@ static int clean(void **state)
 
 static void expect_sql(const char *sql, const char *want)
 {
-    char *got = cluster_value(g_judge, AGDB_REQUEST(.shard = "east-1", .sql = sql));
-
-    if (strcmp(got, want) != 0)
-        fail_msg("%s: '%s', not '%s'", sql, got, want);
-    free(got);
+    cluster_expect(g_judge, "east-1", sql, want);
 }
 
 static void expect_sum(int id, const char *want)
@@ -109,18 +105,7 @@ static void expect_in(const char *sql, const char *want)
 /* Nothing of a transaction is left on the client's connections. */
 static void expect_clean_connections(void)
 {
-    uint64_t end_us = agdb__now_us() + PATIENCE_MS * 1000;
-    bool idle = false;
-
-    while (!idle) {
-        char *n =
-            cluster_value(g_judge, AGDB_REQUEST(.shard = "east-1",
-                                                .sql = "SELECT count(*) FROM pg_stat_activity"
-                                                       " WHERE state LIKE 'idle in transaction%'"));
-        idle = strcmp(n, "0") == 0;
-        free(n);
-        assert_true(idle || agdb__now_us() < end_us);
-    }
+    cluster_wait_for_no_transaction(g_judge, "east-1");
 }
 
 /* --- the ordinary way --------------------------------------------------------------------------

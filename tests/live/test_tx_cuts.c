@@ -108,23 +108,6 @@ static bool run_cut(const way_t *way, long to_server, long to_client, agdb_error
 /* --- and what has become of it -----------------------------------------------------------------
  */
 
-static void wait_until_gone(void)
-{
-    const agdb_value_t pid = agdb_int4(s_pid);
-    const agdb__statement_t statement = {
-        .sql = "SELECT 1 FROM pg_stat_activity WHERE pid = $1", .params = &pid, .nparams = 1};
-    struct pg_result *rows = NULL;
-    bool gone = false;
-
-    while (!gone) {
-        assert_int_equal(run_on(s_again, &statement, &rows, NULL), AGDB_OK);
-        gone = PQntuples(rows) == 0;
-        PQclear(rows);
-        if (!gone)
-            usleep(1000);
-    }
-}
-
 static int rows_there(void)
 {
     const agdb__statement_t statement = {.sql = "DELETE FROM public.tx_cuts RETURNING 1"};
@@ -144,7 +127,7 @@ static void judge(const way_t *way, long to_server, long to_client)
     const agdb_outcome_t outcome = agdb_error_outcome(error);
     int rows;
 
-    wait_until_gone();
+    wait_until_gone(s_again, s_pid);
     rows = rows_there();
     if (rows != 0 && rows != 2)
         fail_msg("a part of it is there");

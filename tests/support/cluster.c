@@ -247,3 +247,29 @@ void cluster_do(agdb_t *db, const agdb_request_t *request)
 {
     free(cluster_value(db, request));
 }
+
+void cluster_expect(agdb_t *db, const char *shard, const char *sql, const char *want)
+{
+    char *got = cluster_value(db, AGDB_REQUEST(.shard = shard, .sql = sql));
+
+    if (strcmp(got, want) != 0)
+        fail_msg("%s: '%s', not '%s'", sql, got, want);
+    free(got);
+}
+
+void cluster_wait_for_no_transaction(agdb_t *db, const char *shard)
+{
+    const uint64_t end_us = agdb__now_us() + 10000000;
+    bool none = false;
+
+    while (!none) {
+        char *n = cluster_value(
+            db, AGDB_REQUEST(.shard = shard, .sql = "SELECT count(*) FROM pg_stat_activity"
+                                                    " WHERE state LIKE 'idle in transaction%'"));
+
+        none = strcmp(n, "0") == 0;
+        free(n);
+        if (!none && agdb__now_us() > end_us)
+            fail_msg("%s: a session is idle in a transaction", shard);
+    }
+}

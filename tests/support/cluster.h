@@ -44,5 +44,9 @@ void cluster_close(agdb_t *db);
 /* Runs a statement that must succeed; returns the first value as a copy, "" when there is none. */
 char *cluster_value(agdb_t *db, const agdb_request_t *request);
 void cluster_do(agdb_t *db, const agdb_request_t *request);
+/* Runs a statement on that shard and compares the first value. */
+void cluster_expect(agdb_t *db, const char *shard, const char *sql, const char *want);
+/* Until no session of that shard's primary stands idle in a transaction. */
+void cluster_wait_for_no_transaction(agdb_t *db, const char *shard);
 
 #endif

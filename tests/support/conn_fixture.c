@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 agdb__login_t g_login;
 agdb__resolver_t *g_resolver;
@@ -143,6 +144,23 @@ void terminate_backend(void)
              agdb__conn_backend_pid(g_conn));
     expect_alone(other, sql, false, "t");
     agdb__conn_close(other);
+}
+
+void wait_until_gone(agdb__conn_t *judge, int pid)
+{
+    const agdb_value_t param = agdb_int4(pid);
+    const agdb__statement_t statement = {
+        .sql = "SELECT 1 FROM pg_stat_activity WHERE pid = $1", .params = &param, .nparams = 1};
+    struct pg_result *rows = NULL;
+    bool gone = false;
+
+    while (!gone) {
+        assert_int_equal(run_on(judge, &statement, &rows, NULL), AGDB_OK);
+        gone = PQntuples(rows) == 0;
+        PQclear(rows);
+        if (!gone)
+            usleep(1000);
+    }
 }
 
 /* --- groups ---------------------------------------------------------------------------------- */

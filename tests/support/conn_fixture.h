@@ -33,6 +33,8 @@ agdb__conn_t *try_connect(const agdb__login_t *login);
 agdb__conn_t *connect_as(const agdb__login_t *login);
 /* A second connection that ends the backend of the first. */
 void terminate_backend(void);
+/* Until that server process has ended, with what it had got of a connection that was cut. */
+void wait_until_gone(agdb__conn_t *judge, int pid);
 
 agdb_status_t run_on(agdb__conn_t *conn, const agdb__statement_t *statement, struct pg_result **ret,
                      agdb_error_t **reterr);
