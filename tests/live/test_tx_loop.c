@@ -68,27 +68,12 @@ static void must(agdb_status_t st)
 
 static void expect_sql(const char *sql, const char *want)
 {
-    char *got = cluster_value(g_judge, AGDB_REQUEST(.shard = "east-1", .sql = sql));
-
-    if (strcmp(got, want) != 0)
-        fail_msg("%s: '%s', not '%s'", sql, got, want);
-    free(got);
+    cluster_expect(g_judge, "east-1", sql, want);
 }
 
 static void expect_nobody_in_a_transaction(void)
 {
-    const uint64_t end_us = agdb__now_us() + PATIENCE_MS * 1000;
-    bool idle = false;
-
-    while (!idle) {
-        char *n =
-            cluster_value(g_judge, AGDB_REQUEST(.shard = "east-1",
-                                                .sql = "SELECT count(*) FROM pg_stat_activity"
-                                                       " WHERE state LIKE 'idle in transaction%'"));
-        idle = strcmp(n, "0") == 0;
-        free(n);
-        assert_true(idle || agdb__now_us() < end_us);
-    }
+    cluster_wait_for_no_transaction(g_judge, "east-1");
 }
 
 static void run_all(void)
@@ -227,21 +212,30 @@ static void what_is_rolled_back_gives_its_statement_up(void **state)
     expect_nobody_in_a_transaction();
 }
 
+/* It has its connection: what is submitted next is sent at once. */
+static agdb_tx_t *begin_with_connection(void)
+{
+    agdb_tx_t *tx = NULL;
+
+    must(agdb_begin(g_db, AGDB_TX(.shard = "east-1"), &tx, &g_err));
+    must(agdb_query(g_db, AGDB_REQUEST(.tx = tx, .sql = "SELECT 1"), NULL, &g_err));
+    return tx;
+}
+
 static void what_is_late_or_cancelled_ends_the_transaction(void **state)
 {
     course_t c = {.id = 4};
-    agdb_tx_t *tx = NULL;
+    agdb_tx_t *tx = begin_with_connection();
     uint64_t id = 0;
 
     (void)state;
-    must(agdb_begin(g_db, AGDB_TX(.shard = "east-1"), &tx, &g_err));
     must(agdb_submit(g_loop, AGDB_REQUEST(.tx = tx, .sql = "SELECT pg_sleep(30)", .timeout_ms = 50),
                      only_note, &c, NULL, &g_err));
     run_all();
     assert_int_equal(c.status, AGDB_E_TIMEOUT);
     assert_int_equal(c.outcome, AGDB_OUTCOME_REJECTED);
     assert_int_equal(agdb_commit(tx, &g_err), AGDB_E_TIMEOUT);
-    must(agdb_begin(g_db, AGDB_TX(.shard = "east-1"), &tx, &g_err));
+    tx = begin_with_connection();
     must(agdb_submit(g_loop, AGDB_REQUEST(.tx = tx, .sql = "SELECT pg_sleep(30)"), only_note, &c,
                      &id, &g_err));
     must(agdb_loop_dispatch(g_loop, &g_err));
