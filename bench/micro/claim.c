@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     g_pairs = strtoul(argv[3], NULL, 10);
     if (agdb_open(argv[1], NULL, &db, &error) == AGDB_OK &&
         agdb_wait_ready(db, AGDB_READY_PRIMARIES, READY_MS, &error) == AGDB_OK) {
-        const agdb__endpoint_t *endpoint = &db->topology.endpoints[0];
+        const agdb__endpoint_t *endpoint = db->topology.endpoints[0];
         unsigned open;
 
         g_pool = endpoint->pool;

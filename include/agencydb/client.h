@@ -43,6 +43,7 @@ typedef struct agdb_options {
     const char *login;    /* logs in as this role instead of the map's connection.user; `password`,
                              when given, is then asked instead of the map's password source */
     const char *zone;     /* where this process runs: replicas of that zone are asked first */
+    bool watch; /* agdb_open: follows the map's file, as agdb_reload does when it changes */
 } agdb_options_t;
 
 /* Loads a map and starts the keeper thread. Waits for no server and succeeds when all are down.
@@ -120,6 +121,33 @@ AGDB_API size_t agdb_shard_count(agdb_t *db, const char *keyspace);
  * @return borrowed until agdb_close: the shard's name; NULL past the end
  * @threads any */
 AGDB_API const char *agdb_shard_name(agdb_t *db, const char *keyspace, size_t index);
+
+/* Reads the map's file again and puts it in use, if it may replace the one in use (see
+ * agdb_map_may_replace). Calls that are under way end on the map that they began on; what both maps
+ * say stays as it is, with its connections. A map that is refused changes nothing. An event tells
+ * of both.
+ * @param db      the client, opened by agdb_open
+ * @param reterr  may be NULL; one child per mistake in the map, or per reason for its refusal
+ * @return AGDB_OK (also when it is the map in use), AGDB_E_MAP_INVALID, AGDB_E_MAP_STALE,
+ *         AGDB_E_INVAL (opened from a text), AGDB_E_NOMEM, AGDB_E_CLOSING, AGDB_E_FORKED,
+ *         AGDB_E_MISUSE (from inside a callback)
+ * @threads any */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_reload(agdb_t *db, agdb_error_t **reterr);
+
+/* The same with a map in memory.
+ * @param db      the client
+ * @param text    borrowed
+ * @param len     bytes
+ * @param reterr  may be NULL
+ * @return as agdb_reload
+ * @threads any */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_reload_text(agdb_t *db, const char *text, size_t len,
+                                                     agdb_error_t **reterr);
+
+/* @param db  the client
+ * @return epoch of the map in use; 0 when the client is closing
+ * @threads any */
+AGDB_API uint64_t agdb_epoch(agdb_t *db);
 
 /* Ends the client: new and waiting calls return AGDB_E_CLOSING, running ones may end by
  * themselves. The handle is gone afterwards in any case, but in a forked child, where nothing is

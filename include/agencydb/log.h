@@ -33,7 +33,9 @@ typedef enum agdb_event_type {
     AGDB_EVENT_NODE_JOINED = 9,     /* a replica that came back has caught up, and answers reads */
     AGDB_EVENT_NODE_LAGS = 10,      /* a replica is further behind than replicas.max_lag */
     AGDB_EVENT_NODE_CAUGHT_UP = 11, /* and is so no more: half of that at most */
-    AGDB_EVENT_FROZEN = 12          /* the map refuses an agency's writes; told at the beginning */
+    AGDB_EVENT_FROZEN = 12,         /* the map refuses an agency's writes, from now on */
+    AGDB_EVENT_MAP_IN_USE = 13,     /* another map has taken the place of the one in use */
+    AGDB_EVENT_MAP_REFUSED = 14     /* or may not: a person must act */
 } agdb_event_type_t;
 
 /* @threads frozen */
@@ -53,7 +55,7 @@ AGDB_API agdb_event_type_t agdb_event_type(const agdb_event_t *event);
 AGDB_API uint64_t agdb_event_sequence(const agdb_event_t *event);
 
 /* @param event  not NULL
- * @return borrowed: name of the shard
+ * @return borrowed: name of the shard; "" when it is about the map
  * @threads any */
 AGDB_API const char *agdb_event_shard(const agdb_event_t *event);
 

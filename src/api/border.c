@@ -6,8 +6,7 @@
 #include "exec/merge.h"
 #include "pg/params.h"
 
-agdb_status_t agdb__border_enter(agdb_t *db, const agdb_allocator_t **ret_outer,
-                                 agdb_error_t **reterr)
+agdb_status_t agdb__border_enter(agdb_t *db, agdb__visit_t *ret, agdb_error_t **reterr)
 {
     agdb_status_t st;
 
@@ -17,21 +16,23 @@ agdb_status_t agdb__border_enter(agdb_t *db, const agdb_allocator_t **ret_outer,
         st = agdb__fail(reterr, AGDB_E_FORKED,
                         "this client belongs to the parent process: open one of your own after "
                         "fork");
-    } else if (!agdb__gate_enter(&db->gate)) {
-        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
     } else {
-        *ret_outer = agdb__alloc_enter(db->allocator);
-        return AGDB_OK;
+        ret->edition = agdb__editions_enter(&db->editions);
+        if (ret->edition != NULL) {
+            ret->outer = agdb__alloc_enter(db->allocator);
+            return AGDB_OK;
+        }
+        st = agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
     }
     agdb__error_stage(reterr, AGDB_STAGE_CHECK);
     agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
     return st;
 }
 
-void agdb__border_leave(agdb_t *db, const agdb_allocator_t *outer)
+void agdb__border_leave(const agdb__visit_t *visit)
 {
-    (void)agdb__alloc_enter(outer);
-    agdb__gate_leave(&db->gate);
+    (void)agdb__alloc_enter(visit->outer);
+    agdb__edition_leave(visit->edition);
 }
 
 agdb_status_t agdb__border_copy(void *ours, size_t our_size, const void *theirs, size_t their_size,
@@ -186,12 +187,12 @@ agdb_status_t agdb__border_take(const agdb_request_t *theirs, agdb_request_t *ou
     return st == AGDB_OK ? AGDB_OK : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
-agdb_status_t agdb__border_check(agdb_t *db, const agdb_request_t *ours, agdb__shard_t **ret_shard,
-                                 agdb_error_t **reterr)
+agdb_status_t agdb__border_check(const agdb__edition_t *edition, const agdb_request_t *ours,
+                                 agdb__shard_t **ret_shard, agdb_error_t **reterr)
 {
     agdb_status_t st = check_request(ours, reterr);
 
-    return st == AGDB_OK ? agdb__client_target(db, ours, ret_shard, reterr)
+    return st == AGDB_OK ? agdb__client_target(edition, ours, ret_shard, reterr)
                          : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
@@ -253,8 +254,8 @@ static agdb_status_t choose_way(const agdb_request_t *request, const agdb__targe
     return st == AGDB_OK ? AGDB_OK : agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
 }
 
-agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                  agdb__goal_t *ret, agdb_error_t **reterr)
+agdb_status_t agdb__border_stream(const agdb__edition_t *edition, const agdb_request_t *theirs,
+                                  agdb_request_t *ours, agdb__goal_t *ret, agdb_error_t **reterr)
 {
     agdb__targets_t targets = {.shards = NULL};
     agdb_merge_t merge;
@@ -262,13 +263,13 @@ agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb
 
     *ret = (agdb__goal_t){.shard = NULL};
     if (st == AGDB_OK && is_for_one(ours))
-        return agdb__client_target(db, ours, &ret->shard, reterr);
+        return agdb__client_target(edition, ours, &ret->shard, reterr);
     if (st == AGDB_OK)
         st = copy_merge(ours, &merge, reterr);
     if (st != AGDB_OK)
         return st;
     ours->merge = ours->merge != NULL ? &merge : NULL;
-    st = agdb__client_targets(db, ours, &targets, reterr);
+    st = agdb__client_targets(edition, ours, &targets, reterr);
     if (st == AGDB_OK)
         st = choose_way(ours, &targets, ret, reterr);
     ours->merge = NULL; /* copied, or not needed */
@@ -276,10 +277,10 @@ agdb_status_t agdb__border_stream(agdb_t *db, const agdb_request_t *theirs, agdb
     return st;
 }
 
-agdb_status_t agdb__border_goal(agdb_t *db, const agdb_request_t *theirs, agdb_request_t *ours,
-                                agdb__goal_t *ret, agdb_error_t **reterr)
+agdb_status_t agdb__border_goal(const agdb__edition_t *edition, const agdb_request_t *theirs,
+                                agdb_request_t *ours, agdb__goal_t *ret, agdb_error_t **reterr)
 {
-    agdb_status_t st = agdb__border_stream(db, theirs, ours, ret, reterr);
+    agdb_status_t st = agdb__border_stream(edition, theirs, ours, ret, reterr);
 
     if (st != AGDB_OK || ours->cursor == NULL)
         return st;

@@ -43,19 +43,20 @@ typedef struct source {
     size_t len;
 } source_t;
 
+static agdb_status_t load_source(const source_t *source, agdb_map_t **ret, agdb_error_t **reterr)
+{
+    return source->path != NULL
+               ? agdb__map_load_file(source->path, ret, NULL, reterr)
+               : agdb__map_load_text(source->text, source->len, "inline", ret, NULL, reterr);
+}
+
 static agdb_status_t open_source(const source_t *source, const agdb_options_t *options,
                                  agdb_t **ret, agdb_error_t **reterr)
 {
-    agdb_diagnostics_t *diag = NULL;
     agdb_map_t *map = NULL;
-    agdb_status_t st;
+    agdb_status_t st = load_source(source, &map, reterr);
 
-    if (source->path != NULL)
-        st = agdb__map_load_file(source->path, &map, &diag, reterr);
-    else
-        st = agdb__map_load_text(source->text, source->len, "inline", &map, &diag, reterr);
-    agdb_diagnostics_free(diag);
-    return st == AGDB_OK ? agdb__client_open(map, options, ret, reterr) : st;
+    return st == AGDB_OK ? agdb__client_open(map, source->path, options, ret, reterr) : st;
 }
 
 static agdb_status_t open_any(const source_t *source, const agdb_options_t *options, agdb_t **ret,
@@ -98,18 +99,18 @@ agdb_status_t agdb_wait_ready(agdb_t *db, agdb_ready_t what, uint32_t timeout_ms
                               agdb_error_t **reterr)
 {
     uint64_t deadline_us = agdb__after_ms(agdb__now_us(), timeout_ms);
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb_status_t st = agdb__border_may_wait(reterr);
 
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
     if (what == AGDB_READY_ANY || what == AGDB_READY_PRIMARIES || what == AGDB_READY_ALL)
-        st = agdb__client_wait_ready(db, what, deadline_us, reterr);
+        st = agdb__client_wait_ready(visit.edition, what, deadline_us, reterr);
     else
         st = agdb__fail(reterr, AGDB_E_INVAL, "unknown kind of readiness %d", (int)what);
-    agdb__border_leave(db, outer);
+    agdb__border_leave(&visit);
     return st;
 }
 
@@ -137,7 +138,7 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
                          agdb_error_t **reterr)
 {
     uint64_t start_us = agdb__now_us();
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb__goal_t goal;
     agdb_request_t ours;
     agdb_status_t st = agdb__border_may_wait(reterr);
@@ -145,59 +146,129 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
     if (st == AGDB_OK && agdb__tx_of(request) != NULL)
         return agdb__tx_query(db, request, ret, reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = agdb__border_goal(db, request, &ours, &goal, reterr);
+    st = agdb__border_goal(visit.edition, request, &ours, &goal, reterr);
     if (st == AGDB_OK && goal.scatter != NULL)
         st = run_scatter(goal.scatter, start_us, ret, reterr);
     else if (st == AGDB_OK)
         st = agdb__single_run(goal.shard, &ours, start_us, ret, reterr);
-    agdb__border_leave(db, outer);
+    agdb__border_leave(&visit);
     return st;
+}
+
+/* The map's own names go with it. */
+static void keep_names(const agdb__edition_t *edition, agdb_route_info_t *info)
+{
+    const int k = agdb__map_keyspace(edition->map, info->keyspace);
+    const int s = agdb__map_shard(&edition->map->keyspaces[k], info->shard);
+
+    info->keyspace = edition->layout.keyspace[k];
+    info->shard = agdb__layout_shard(&edition->layout, (size_t)k, (size_t)s)->name;
 }
 
 agdb_status_t agdb_route(agdb_t *db, const char *keyspace, agdb_bytes_t key, agdb_route_info_t *ret,
                          agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
-    agdb_status_t st = agdb__border_enter(db, &outer, reterr);
+    agdb__visit_t visit;
+    agdb_status_t st = agdb__border_enter(db, &visit, reterr);
 
     if (st != AGDB_OK)
         return st;
-    st = agdb_map_route(db->map, keyspace, key, ret, reterr);
-    agdb__border_leave(db, outer);
+    st = agdb_map_route(visit.edition->map, keyspace, key, ret, reterr);
+    if (st == AGDB_OK)
+        keep_names(visit.edition, ret);
+    agdb__border_leave(&visit);
     return st;
 }
 
 size_t agdb_shard_count(agdb_t *db, const char *keyspace)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     size_t count = 0;
     int k;
 
-    if (agdb__border_enter(db, &outer, NULL) != AGDB_OK)
+    if (agdb__border_enter(db, &visit, NULL) != AGDB_OK)
         return 0;
-    k = agdb__map_keyspace(db->map, keyspace);
+    k = agdb__map_keyspace(visit.edition->map, keyspace);
     if (k >= 0)
-        count = db->map->keyspaces[k].nshards;
-    agdb__border_leave(db, outer);
+        count = visit.edition->map->keyspaces[k].nshards;
+    agdb__border_leave(&visit);
     return count;
 }
 
 const char *agdb_shard_name(agdb_t *db, const char *keyspace, size_t index)
 {
-    const agdb_allocator_t *outer = NULL;
     const char *name = NULL;
+    agdb__visit_t visit;
     int k;
 
-    if (agdb__border_enter(db, &outer, NULL) != AGDB_OK)
+    if (agdb__border_enter(db, &visit, NULL) != AGDB_OK)
         return NULL;
-    k = agdb__map_keyspace(db->map, keyspace);
-    if (k >= 0 && index < db->map->keyspaces[k].nshards)
-        name = db->map->keyspaces[k].shards[index].name;
-    agdb__border_leave(db, outer);
+    k = agdb__map_keyspace(visit.edition->map, keyspace);
+    if (k >= 0 && index < visit.edition->map->keyspaces[k].nshards)
+        name = agdb__layout_shard(&visit.edition->layout, (size_t)k, index)->name;
+    agdb__border_leave(&visit);
     return name;
+}
+
+/* --- the map -----------------------------------------------------------------------------------
+ */
+
+/* Reads it outside of the client, whose map is not touched by that. */
+static agdb_status_t reload_source(agdb_t *db, const source_t *source, agdb_error_t **reterr)
+{
+    agdb_map_t *map = NULL;
+    agdb_status_t st;
+
+    if (source->path == NULL && source->text == NULL)
+        return agdb__fail(reterr, AGDB_E_INVAL,
+                          "the map was given as a text, so there is no file to read it from: use "
+                          "agdb_reload_text");
+    st = load_source(source, &map, reterr);
+    return st == AGDB_OK ? agdb__reload_ask(db, map, reterr) : st;
+}
+
+static agdb_status_t reload(agdb_t *db, const char *text, size_t len, agdb_error_t **reterr)
+{
+    agdb__visit_t visit;
+    agdb_status_t st = agdb__border_may_wait(reterr);
+
+    if (st == AGDB_OK)
+        st = agdb__border_enter(db, &visit, reterr);
+    if (st != AGDB_OK)
+        return st;
+    if (pthread_equal(pthread_self(), db->keeper) || agdb__post_is_here(db->listening.post))
+        st = agdb__fail(reterr, AGDB_E_MISUSE, "not from inside a callback of this client");
+    else
+        st = reload_source(db, &(source_t){text == NULL ? db->path : NULL, text, len}, reterr);
+    agdb__border_leave(&visit);
+    return st;
+}
+
+agdb_status_t agdb_reload(agdb_t *db, agdb_error_t **reterr)
+{
+    return reload(db, NULL, 0, reterr);
+}
+
+agdb_status_t agdb_reload_text(agdb_t *db, const char *text, size_t len, agdb_error_t **reterr)
+{
+    if (text == NULL)
+        return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_reload_text needs a text");
+    return reload(db, text, len, reterr);
+}
+
+uint64_t agdb_epoch(agdb_t *db)
+{
+    agdb__visit_t visit;
+    uint64_t epoch;
+
+    if (agdb__border_enter(db, &visit, NULL) != AGDB_OK)
+        return 0;
+    epoch = visit.edition->map->epoch;
+    agdb__border_leave(&visit);
+    return epoch;
 }
 
 agdb_status_t agdb_close(agdb_t *db, uint32_t timeout_ms)

@@ -12,6 +12,7 @@
 
 struct agdb_copy {
     agdb_t *db;
+    agdb__edition_t *edition; /* it is inside */
     unsigned fork_generation;
     agdb__watcher_t closing; /* of the client */
     agdb__shard_t **shards;
@@ -50,9 +51,9 @@ static agdb_status_t init(agdb_copy_t *copy, agdb_t *db, const agdb_copy_options
                           agdb_error_t **reterr)
 {
     agdb__bulk_target_t target = {
-        .map = db->map, .gate = &db->gate, .by_key = options->shard == NULL};
-    agdb_status_t st =
-        agdb__copying_shards(db, options, &target.keyspace, &copy->shards, &target.nshards, reterr);
+        .map = copy->edition->map, .gate = &db->gate, .by_key = options->shard == NULL};
+    agdb_status_t st = agdb__copying_shards(copy->edition, options, &target.keyspace, &copy->shards,
+                                            &target.nshards, reterr);
 
     if (st != AGDB_OK)
         return st;
@@ -75,7 +76,8 @@ static agdb_status_t init(agdb_copy_t *copy, agdb_t *db, const agdb_copy_options
     return st;
 }
 
-static agdb_status_t open_copy(agdb_t *db, const agdb_copy_options_t *options, agdb_copy_t **ret,
+static agdb_status_t open_copy(agdb_t *db, agdb__edition_t *edition,
+                               const agdb_copy_options_t *options, agdb_copy_t **ret,
                                agdb_error_t **reterr)
 {
     agdb_copy_t *copy = agdb__calloc(1, sizeof *copy);
@@ -83,6 +85,7 @@ static agdb_status_t open_copy(agdb_t *db, const agdb_copy_options_t *options, a
 
     if (copy == NULL)
         return agdb__fail_nomem(reterr);
+    copy->edition = edition;
     st = init(copy, db, options, reterr);
     if (st == AGDB_OK) {
         *ret = copy;
@@ -103,8 +106,8 @@ static agdb_status_t not_sent(agdb_status_t st, agdb_error_t **reterr)
 agdb_status_t agdb_copy_in_open(agdb_t *db, const agdb_copy_options_t *options, agdb_copy_t **ret,
                                 agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
     agdb_copy_options_t ours;
+    agdb__visit_t visit;
     agdb_status_t st;
 
     if (options == NULL || ret == NULL)
@@ -115,14 +118,14 @@ agdb_status_t agdb_copy_in_open(agdb_t *db, const agdb_copy_options_t *options, 
     if (st == AGDB_OK)
         st = agdb__bulk_check_in(&ours, reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return not_sent(st, reterr);
-    st = open_copy(db, &ours, ret, reterr);
+    st = open_copy(db, visit.edition, &ours, ret, reterr);
     if (st == AGDB_OK)
-        (void)agdb__alloc_enter(outer); /* and stays inside the gate */
+        (void)agdb__alloc_enter(visit.outer); /* and stays inside */
     else
-        agdb__border_leave(db, outer);
+        agdb__border_leave(&visit);
     return not_sent(st, reterr);
 }
 
@@ -185,17 +188,16 @@ agdb_status_t agdb_copy_in_row(agdb_copy_t *copy, agdb_bytes_t key, const void *
 
 static void close_copy(agdb_copy_t *copy, agdb_copy_report_t **ret_report)
 {
-    const agdb_allocator_t *outer = copy->outer;
-    agdb_t *db = copy->db;
+    const agdb__visit_t visit = {copy->edition, copy->outer};
 
     agdb__bulk_tell_session(&copy->inner);
     if (ret_report != NULL)
         *ret_report = agdb__bulk_in_report(&copy->inner);
-    agdb__client_unwatch(db, &copy->closing);
+    agdb__client_unwatch(copy->db, &copy->closing);
     agdb__bulk_in_fini(&copy->inner);
     agdb__free(copy->shards);
     agdb__free(copy);
-    agdb__border_leave(db, outer); /* from here on the client may be gone */
+    agdb__border_leave(&visit); /* from here on the client may be gone */
 }
 
 agdb_status_t agdb_copy_in_finish(agdb_copy_t *copy, agdb_copy_report_t **ret_report,

@@ -72,7 +72,8 @@ static agdb_status_t run(agdb_t *db, agdb__bulk_out_t *out, agdb_error_t **reter
     return st;
 }
 
-static agdb_status_t copy_out(agdb_t *db, const agdb_copy_options_t *options, taker_t *taker,
+static agdb_status_t copy_out(agdb_t *db, const agdb__edition_t *edition,
+                              const agdb_copy_options_t *options, taker_t *taker,
                               agdb_copy_report_t **ret_report, agdb_error_t **reterr)
 {
     agdb__bulk_out_t out = {.options = options,
@@ -83,7 +84,7 @@ static agdb_status_t copy_out(agdb_t *db, const agdb_copy_options_t *options, ta
     agdb_error_t *error = NULL; /* the report has it, also when nobody else wants it */
     size_t keyspace;
     agdb_status_t st =
-        agdb__copying_shards(db, options, &keyspace, &out.shards, &out.nshards, &error);
+        agdb__copying_shards(edition, options, &keyspace, &out.shards, &out.nshards, &error);
 
     if (st == AGDB_OK)
         st = run(db, &out, &error);
@@ -102,6 +103,7 @@ agdb_status_t agdb_copy_out(agdb_t *db, const agdb_copy_options_t *options, agdb
 {
     taker_t taker = {.sink = sink, .sink_user = user};
     agdb_copy_options_t ours;
+    agdb__visit_t visit;
     agdb_status_t st = AGDB_OK;
 
     if (ret_report != NULL)
@@ -115,12 +117,13 @@ agdb_status_t agdb_copy_out(agdb_t *db, const agdb_copy_options_t *options, agdb
     if (st == AGDB_OK)
         st = agdb__border_may_wait(reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &taker.outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
+    taker.outer = visit.outer;
     taker.progress = ours.progress;
     taker.progress_user = ours.progress_user;
-    st = copy_out(db, &ours, &taker, ret_report, reterr);
-    agdb__border_leave(db, taker.outer);
+    st = copy_out(db, visit.edition, &ours, &taker, ret_report, reterr);
+    agdb__border_leave(&visit);
     return st;
 }

@@ -6,11 +6,11 @@
 #include "exec/bulk_report.h"
 #include "map/route.h"
 
-agdb_status_t agdb__copying_shards(agdb_t *db, const agdb_copy_options_t *options,
-                                   size_t *ret_keyspace, agdb__shard_t ***ret, size_t *ret_count,
-                                   agdb_error_t **reterr)
+agdb_status_t agdb__copying_shards(const agdb__edition_t *edition,
+                                   const agdb_copy_options_t *options, size_t *ret_keyspace,
+                                   agdb__shard_t ***ret, size_t *ret_count, agdb_error_t **reterr)
 {
-    agdb_status_t st = agdb__client_keyspace(db, options->keyspace, ret_keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(edition, options->keyspace, ret_keyspace, reterr);
     size_t count = 0;
     size_t first = 0;
     size_t i;
@@ -18,13 +18,13 @@ agdb_status_t agdb__copying_shards(agdb_t *db, const agdb_copy_options_t *option
     if (st != AGDB_OK)
         return st;
     if (options->shard != NULL) {
-        st = agdb__client_shard_named(db, *ret_keyspace, options->shard, &first, reterr);
+        st = agdb__client_shard_named(edition, *ret_keyspace, options->shard, &first, reterr);
         count = 1;
     } else if (options->key.data != NULL) {
-        first = agdb__map_route(db->map, *ret_keyspace, options->key).shard;
+        first = agdb__map_route(edition->map, *ret_keyspace, options->key).shard;
         count = 1;
     } else {
-        count = db->map->keyspaces[*ret_keyspace].nshards;
+        count = edition->map->keyspaces[*ret_keyspace].nshards;
     }
     if (st != AGDB_OK)
         return st;
@@ -32,7 +32,7 @@ agdb_status_t agdb__copying_shards(agdb_t *db, const agdb_copy_options_t *option
     if (*ret == NULL)
         return agdb__fail_nomem(reterr);
     for (i = 0; i < count; i++)
-        (*ret)[i] = agdb__topology_shard(&db->topology, *ret_keyspace, first + i);
+        (*ret)[i] = agdb__layout_shard(&edition->layout, *ret_keyspace, first + i);
     *ret_count = count;
     return AGDB_OK;
 }

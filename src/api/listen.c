@@ -36,55 +36,65 @@ static agdb_status_t check_target(const agdb_listen_options_t *o, agdb_error_t *
     return AGDB_OK;
 }
 
-static agdb_status_t check_keyspace(agdb_t *db, const char *name, size_t *ret,
+static agdb_status_t check_keyspace(const agdb__edition_t *edition, const char *name, size_t *ret,
                                     agdb_error_t **reterr)
 {
-    agdb_status_t st = agdb__client_keyspace(db, name, ret, reterr);
+    agdb_status_t st = agdb__client_keyspace(edition, name, ret, reterr);
 
-    if (st == AGDB_OK && db->map->keyspaces[*ret].via_pgbouncer)
+    if (st == AGDB_OK && edition->map->keyspaces[*ret].via_pgbouncer)
         return agdb__fail(reterr, AGDB_E_UNSUPPORTED,
                           "keyspace '%s' is `via: pgbouncer`, and LISTEN needs a session of its "
                           "own, which a PgBouncer does not give: name the servers in the map",
-                          db->map->keyspaces[*ret].name);
+                          edition->map->keyspaces[*ret].name);
     return st;
 }
 
 /* --- listen ------------------------------------------------------------------------------------
  */
 
-static void fill(agdb__subscription_t *s, agdb__shard_entry_t *entry, uint32_t max)
+/* The shard of a key or a name; all of them. */
+static agdb_status_t add_shards(const agdb__edition_t *edition, const agdb_listen_options_t *o,
+                                size_t keyspace, agdb_listener_t *listener, agdb_error_t **reterr)
 {
-    s->entry = entry;
-    s->sender.shard = entry->shard.name;
-    s->sender.max = max != 0 ? max : AGDB_LISTEN_QUEUED;
-}
-
-static agdb_status_t make(agdb_t *db, const agdb_listen_options_t *o, size_t keyspace,
-                          agdb_listener_t **ret, agdb_error_t **reterr)
-{
-    const size_t count = o->all_shards ? db->map->keyspaces[keyspace].nshards : 1;
-    agdb__shard_entry_t *first = &db->topology.shards[db->topology.first_shard[keyspace]];
-    agdb_listener_t *listener;
+    const agdb_request_t request = {
+        .key = o->key, .shard = o->shard, .keyspace = o->keyspace, .access = AGDB_READ};
+    agdb__shard_t *shard = NULL;
+    agdb_status_t st;
     size_t i;
 
-    if (!o->all_shards) {
-        const agdb_request_t request = {
-            .key = o->key, .shard = o->shard, .keyspace = o->keyspace, .access = AGDB_READ};
-        agdb__shard_t *shard = NULL;
-        agdb_status_t st = agdb__client_target(db, &request, &shard, reterr);
+    for (i = 0; o->all_shards && i < edition->map->keyspaces[keyspace].nshards; i++)
+        if (!agdb__listener_add(listener, agdb__layout_shard(&edition->layout, keyspace, i)->name))
+            return agdb__fail_nomem(reterr);
+    if (o->all_shards)
+        return AGDB_OK;
+    st = agdb__client_target(edition, &request, &shard, reterr);
+    if (st == AGDB_OK && !agdb__listener_add(listener, shard->name))
+        st = agdb__fail_nomem(reterr);
+    return st;
+}
 
-        if (st != AGDB_OK)
-            return st;
-        while (&first->shard != shard)
-            first++;
-    }
-    listener = agdb__listener_new(db->listening.post, o->channel, count);
+static agdb_status_t make(agdb_t *db, const agdb__edition_t *edition,
+                          const agdb_listen_options_t *o, agdb_listener_t **ret,
+                          agdb_error_t **reterr)
+{
+    agdb_listener_t *listener;
+    size_t keyspace = 0;
+    agdb_status_t st = check_keyspace(edition, o->keyspace, &keyspace, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    listener =
+        agdb__listener_new(db->listening.post, o->channel, edition->layout.keyspace[keyspace]);
     if (listener == NULL)
         return agdb__fail_nomem(reterr);
-    for (i = 0; i < count; i++)
-        fill(&listener->subscription[i], &first[i], o->max_queued);
-    *ret = listener;
-    return AGDB_OK;
+    listener->all_shards = o->all_shards;
+    listener->max_queued = o->max_queued != 0 ? o->max_queued : AGDB_LISTEN_QUEUED;
+    st = add_shards(edition, o, keyspace, listener, reterr);
+    if (st == AGDB_OK)
+        *ret = listener;
+    else
+        agdb__listener_free(listener);
+    return st;
 }
 
 /* The callback may run before this returns: it finds the handle where the caller wants it. */
@@ -101,32 +111,24 @@ static agdb_status_t hand_over(agdb_listener_t *take, agdb_listener_t **ret, agd
     return agdb__fail(reterr, AGDB_E_NOMEM, "the thread for callbacks cannot be started");
 }
 
-static agdb_status_t listen_checked(agdb_t *db, const agdb_listen_options_t *o,
-                                    agdb_listen_fn callback, void *user, agdb_listener_t **ret,
-                                    agdb_error_t **reterr)
+/* Not given to the keeper yet. */
+static agdb_status_t make_checked(agdb_t *db, const agdb__edition_t *edition,
+                                  const agdb_listen_options_t *o, agdb_listener_t **ret,
+                                  agdb_error_t **reterr)
 {
-    agdb_listener_t *listener = NULL;
-    size_t keyspace = 0;
     agdb_status_t st = check_channel(o->channel, reterr);
 
     if (st == AGDB_OK)
         st = check_target(o, reterr);
-    if (st == AGDB_OK)
-        st = check_keyspace(db, o->keyspace, &keyspace, reterr);
-    if (st == AGDB_OK)
-        st = make(db, o, keyspace, &listener, reterr);
-    if (st != AGDB_OK)
-        return st;
-    listener->box.callback = callback;
-    listener->box.user = user;
-    return hand_over(listener, ret, reterr);
+    return st == AGDB_OK ? make(db, edition, o, ret, reterr) : st;
 }
 
 agdb_status_t agdb_listen(agdb_t *db, const agdb_listen_options_t *options, agdb_listen_fn callback,
                           void *user, agdb_listener_t **ret, agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb_listener_t *listener = NULL;
     agdb_listen_options_t ours;
+    agdb__visit_t visit;
     agdb_status_t st;
 
     if (options == NULL || callback == NULL || ret == NULL)
@@ -136,15 +138,20 @@ agdb_status_t agdb_listen(agdb_t *db, const agdb_listen_options_t *options, agdb
     st = agdb__border_copy(&ours, sizeof ours, options, options->struct_size, "listen options",
                            reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = listen_checked(db, &ours, callback, user, ret, reterr);
+    st = make_checked(db, visit.edition, &ours, &listener, reterr);
+    if (st == AGDB_OK) {
+        listener->box.callback = callback;
+        listener->box.user = user;
+        st = hand_over(listener, ret, reterr);
+    }
     if (st != AGDB_OK) {
         agdb__error_stage(reterr, AGDB_STAGE_CHECK);
         agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
     }
-    agdb__border_leave(db, outer);
+    agdb__border_leave(&visit);
     return st;
 }
 

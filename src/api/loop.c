@@ -26,6 +26,8 @@ static agdb_status_t read_options(const agdb_loop_options_t *options, size_t *re
 /* Watches the client's close. It may have closed meanwhile, without telling. */
 static agdb_status_t join(agdb_loop_t *loop, agdb_t *db, agdb_error_t **reterr)
 {
+    if (!agdb__gate_enter(&db->gate)) /* left when the loop is closed */
+        return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
     loop->db = db;
     loop->fork_generation = agdb__fork_generation();
     loop->closing = (agdb__watcher_t){.tell = agdb__bell_ring, .user = &loop->inner.bell};
@@ -33,6 +35,7 @@ static agdb_status_t join(agdb_loop_t *loop, agdb_t *db, agdb_error_t **reterr)
     if (!agdb__gate_is_closed(&db->gate))
         return AGDB_OK;
     agdb__client_unwatch(db, &loop->closing);
+    agdb__gate_leave(&db->gate);
     return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
 }
 
@@ -59,7 +62,7 @@ static agdb_status_t open_loop(agdb_t *db, size_t max, agdb_loop_t **ret, agdb_e
 agdb_status_t agdb_loop_open(agdb_t *db, const agdb_loop_options_t *options, agdb_loop_t **ret,
                              agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb_status_t st;
     size_t max = 0;
 
@@ -67,14 +70,11 @@ agdb_status_t agdb_loop_open(agdb_t *db, const agdb_loop_options_t *options, agd
         return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_loop_open needs a place for the loop");
     st = read_options(options, &max, reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
     st = open_loop(db, max, ret, reterr);
-    if (st == AGDB_OK)
-        (void)agdb__alloc_enter(outer); /* and stays inside the gate */
-    else
-        agdb__border_leave(db, outer);
+    agdb__border_leave(&visit);
     return st;
 }
 
@@ -115,22 +115,38 @@ static agdb_status_t check_outside(const agdb_loop_t *loop, agdb_error_t **reter
 /* --- calls -------------------------------------------------------------------------------------
  */
 
-static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
-                            void *user, uint64_t *ret_id, agdb_error_t **reterr)
+static agdb_status_t submit_to(agdb_loop_t *loop, const agdb__edition_t *edition,
+                               const agdb_request_t *request, const agdb__loop_ask_t *ask,
+                               uint64_t *ret_id, agdb_error_t **reterr)
 {
     agdb__goal_t goal;
     agdb_request_t ours;
-    agdb_status_t st;
-
-    if (agdb__tx_of(request) != NULL)
-        return agdb__tx_submit(loop, request, done, user, ret_id, reterr);
-    st = agdb__border_goal(loop->db, request, &ours, &goal, reterr);
+    agdb_status_t st = agdb__border_goal(edition, request, &ours, &goal, reterr);
 
     if (st != AGDB_OK)
         return st;
     if (goal.scatter != NULL)
-        return agdb__loop_scatter(&loop->inner, goal.scatter, done, user, ret_id, reterr);
-    return agdb__loop_submit(&loop->inner, goal.shard, &ours, done, user, ret_id, reterr);
+        return agdb__loop_scatter(&loop->inner, goal.scatter, ask, ret_id, reterr);
+    return agdb__loop_submit(&loop->inner, goal.shard, &ours, ask, ret_id, reterr);
+}
+
+/* The request stays inside the edition that it was routed by until it has its end. */
+static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
+                            void *user, uint64_t *ret_id, agdb_error_t **reterr)
+{
+    agdb__loop_ask_t ask = {.done = done, .user = user};
+    agdb__visit_t visit;
+    agdb_status_t st = agdb__border_enter(loop->db, &visit, reterr);
+
+    if (st != AGDB_OK)
+        return st;
+    ask.pin = &visit.edition->gate;
+    st = submit_to(loop, visit.edition, request, &ask, ret_id, reterr);
+    if (st == AGDB_OK)
+        (void)agdb__alloc_enter(visit.outer);
+    else
+        agdb__border_leave(&visit);
+    return st;
 }
 
 agdb_status_t agdb__loop_check_submit(agdb_loop_t *loop, bool has_done, agdb_error_t **reterr)
@@ -147,15 +163,12 @@ agdb_status_t agdb__loop_check_submit(agdb_loop_t *loop, bool has_done, agdb_err
 agdb_status_t agdb_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                           void *user, uint64_t *ret_id, agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer;
     agdb_status_t st = agdb__loop_check_submit(loop, done != NULL, reterr);
 
     if (st != AGDB_OK)
         return st;
-    outer = agdb__alloc_enter(loop->db->allocator);
-    st = submit(loop, request, done, user, ret_id, reterr);
-    (void)agdb__alloc_enter(outer);
-    return st;
+    return agdb__tx_of(request) != NULL ? agdb__tx_submit(loop, request, done, user, ret_id, reterr)
+                                        : submit(loop, request, done, user, ret_id, reterr);
 }
 
 bool agdb_cancel(agdb_loop_t *loop, uint64_t id)
@@ -264,6 +277,7 @@ agdb_status_t agdb_loop_close(agdb_loop_t *loop)
     agdb__client_unwatch(db, &loop->closing);
     agdb__loop_fini(&loop->inner);
     agdb__free(loop);
-    agdb__border_leave(db, outer); /* from here on the client may be gone */
+    (void)agdb__alloc_enter(outer);
+    agdb__gate_leave(&db->gate); /* from here on the client may be gone */
     return AGDB_OK;
 }

@@ -16,7 +16,7 @@ struct agdb_loop {
 
 /* Whether something may be submitted. */
 agdb_status_t agdb__loop_check_submit(agdb_loop_t *loop, bool has_done, agdb_error_t **reterr);
-/* agdb_submit with a .tx; checked, and with the client's allocator. */
+/* agdb_submit with a .tx; checked. */
 agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                               void *user, uint64_t *ret_id, agdb_error_t **reterr);
 

@@ -8,7 +8,7 @@
 #include "exec/many.h"
 
 typedef struct batch {
-    agdb_t *db;
+    const agdb__edition_t *edition;
     const agdb_request_t *const *requests;
     size_t count;
     uint32_t timeout_ms;
@@ -65,7 +65,8 @@ static void prepare(batch_t *b, size_t i)
     agdb__task_t *task = &item->task;
     agdb__goal_t goal;
 
-    task->status = agdb__border_goal(b->db, b->requests[i], &item->request, &goal, &task->error);
+    task->status =
+        agdb__border_goal(b->edition, b->requests[i], &item->request, &goal, &task->error);
     if (task->status == AGDB_OK)
         accept(b, item, &goal);
 }
@@ -135,24 +136,24 @@ agdb_status_t agdb_query_many(agdb_t *db, const agdb_request_t *const *requests,
                               uint32_t timeout_ms, agdb_result_t **results, agdb_error_t **errors,
                               agdb_error_t **reterr)
 {
-    batch_t b = {.db = db,
-                 .requests = requests,
+    batch_t b = {.requests = requests,
                  .count = count,
                  .timeout_ms = timeout_ms,
                  .results = results,
                  .errors = errors};
     uint64_t start_us = agdb__now_us();
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb_status_t st = check_arguments(&b, reterr);
 
     if (st == AGDB_OK)
         st = agdb__border_may_wait(reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
+    b.edition = visit.edition;
     if (count > 0)
         st = run(&b, start_us, reterr);
-    agdb__border_leave(db, outer);
+    agdb__border_leave(&visit);
     return st;
 }

@@ -56,8 +56,7 @@ static int64_t lag_ms(agdb__shard_t *shard, const agdb_node_info_t *info, uint32
     return us != AGDB__LAG_UNKNOWN ? (int64_t)(us / 1000) : -1;
 }
 
-static void show_node(const char *keyspace, agdb__shard_entry_t *entry, uint32_t i,
-                      const listener_t *to)
+static void show_node(agdb__shard_entry_t *entry, uint32_t i, const listener_t *to)
 {
     const agdb_allocator_t *inner;
     agdb__shard_t *shard = &entry->shard;
@@ -66,11 +65,11 @@ static void show_node(const char *keyspace, agdb__shard_entry_t *entry, uint32_t
     agdb_error_t *reason = agdb__board_reason(&shard->board, i);
     agdb_node_info_t info = {
         .struct_size = sizeof info,
-        .keyspace = keyspace,
+        .keyspace = entry->keyspace,
         .shard = shard->name,
-        .region = entry->map->region,
+        .region = entry->region,
         .node = shard->nodes[i].name,
-        .zone = entry->map->nodes[i].zone,
+        .zone = entry->place[i].zone,
         .shard_state = shard_state(view.state),
         .parked = atomic_load_explicit(&shard->parked, memory_order_relaxed),
         .state = node_state(agdb__board_health(&shard->board, i)),
@@ -90,33 +89,27 @@ static void show_node(const char *keyspace, agdb__shard_entry_t *entry, uint32_t
     agdb__error_free(reason);
 }
 
-static void show_all(agdb_t *db, const listener_t *to)
+static void show_all(const agdb__layout_t *layout, const listener_t *to)
 {
-    const agdb__topology_t *t = &db->topology;
-    size_t k;
     size_t s;
     uint32_t i;
 
-    for (k = 0; k < db->map->nkeyspaces; k++)
-        for (s = 0; s < db->map->keyspaces[k].nshards; s++) {
-            agdb__shard_entry_t *entry = &t->shards[t->first_shard[k] + s];
-
-            for (i = 0; i < entry->shard.nnodes; i++)
-                show_node(db->map->keyspaces[k].name, entry, i, to);
-        }
+    for (s = 0; s < layout->nshards; s++)
+        for (i = 0; i < layout->shards[s]->shard.nnodes; i++)
+            show_node(layout->shards[s], i, to);
 }
 
 agdb_status_t agdb_status(agdb_t *db, agdb_node_fn each, void *user, agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb_status_t st;
 
     if (each == NULL)
         return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_status needs a function");
-    st = agdb__border_enter(db, &outer, reterr);
+    st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    show_all(db, &(listener_t){each, user, outer});
-    agdb__border_leave(db, outer);
+    show_all(&visit.edition->layout, &(listener_t){each, user, visit.outer});
+    agdb__border_leave(&visit);
     return AGDB_OK;
 }

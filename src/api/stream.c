@@ -13,6 +13,7 @@
 
 struct agdb_stream {
     agdb_t *db;
+    agdb__edition_t *edition; /* it is inside */
     unsigned fork_generation;
     uint64_t ms;              /* of each call */
     agdb_request_t request;   /* for one shard: a copy that points into `block`; else: */
@@ -125,12 +126,13 @@ static agdb_status_t open_to(agdb_t *db, const agdb_request_t *request, agdb__go
     return st;
 }
 
-static agdb_status_t open_stream(agdb_t *db, const agdb_request_t *request, uint64_t start_us,
+static agdb_status_t open_stream(agdb_t *db, const agdb__edition_t *edition,
+                                 const agdb_request_t *request, uint64_t start_us,
                                  agdb_stream_t **ret, agdb_error_t **reterr)
 {
     agdb_request_t ours;
     agdb__goal_t goal;
-    agdb_status_t st = agdb__border_stream(db, request, &ours, &goal, reterr);
+    agdb_status_t st = agdb__border_stream(edition, request, &ours, &goal, reterr);
 
     if (st != AGDB_OK)
         return st;
@@ -145,22 +147,24 @@ agdb_status_t agdb_stream_open(agdb_t *db, const agdb_request_t *request, agdb_s
                                agdb_error_t **reterr)
 {
     const uint64_t start_us = agdb__now_us();
-    const agdb_allocator_t *outer = NULL;
+    agdb__visit_t visit;
     agdb_status_t st;
 
     if (ret == NULL)
         return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_stream_open needs a place for the stream");
     st = agdb__border_may_wait(reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = open_stream(db, request, start_us, ret, reterr);
-    if (st == AGDB_OK)
-        (void)agdb__alloc_enter(outer); /* and stays inside the gate */
-    else
-        agdb__border_leave(db, outer);
-    return st;
+    st = open_stream(db, visit.edition, request, start_us, ret, reterr);
+    if (st != AGDB_OK) {
+        agdb__border_leave(&visit);
+        return st;
+    }
+    (*ret)->edition = visit.edition; /* and stays inside */
+    (void)agdb__alloc_enter(visit.outer);
+    return AGDB_OK;
 }
 
 /* --- next --------------------------------------------------------------------------------------
@@ -242,16 +246,14 @@ agdb_status_t agdb_stream_cursor(const agdb_stream_t *stream, char *buf, size_t 
 
 agdb_status_t agdb_stream_close(agdb_stream_t *stream)
 {
-    const agdb_allocator_t *outer;
-    agdb_t *db;
+    agdb__visit_t visit;
 
     if (stream == NULL)
         return AGDB_OK;
     if (is_forked(stream))
         return AGDB_E_FORKED;
-    db = stream->db;
-    outer = agdb__alloc_enter(db->allocator);
+    visit = (agdb__visit_t){stream->edition, agdb__alloc_enter(stream->db->allocator)};
     stream_free(stream);
-    agdb__border_leave(db, outer); /* from here on the client may be gone */
+    agdb__border_leave(&visit); /* from here on the client may be gone */
     return AGDB_OK;
 }

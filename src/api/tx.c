@@ -75,8 +75,9 @@ static agdb_status_t check_options(const agdb_tx_options_t *o, agdb_error_t **re
     return AGDB_OK;
 }
 
-agdb_status_t agdb__tx_options(agdb_t *db, const agdb_tx_options_t *theirs, agdb_tx_options_t *ours,
-                               agdb__shard_t **ret_shard, agdb_error_t **reterr)
+agdb_status_t agdb__tx_options(const agdb__edition_t *edition, const agdb_tx_options_t *theirs,
+                               agdb_tx_options_t *ours, agdb__shard_t **ret_shard,
+                               agdb_error_t **reterr)
 {
     agdb_request_t as = AGDB_REQUEST_INIT;
     agdb_status_t st;
@@ -98,31 +99,30 @@ agdb_status_t agdb__tx_options(agdb_t *db, const agdb_tx_options_t *theirs, agdb
     as.session = ours->session;
     as.max_lag_ms = ours->max_lag_ms;
     as.idempotency_key = ours->idempotency_key;
-    return agdb__border_check(db, &as, ret_shard, reterr);
+    return agdb__border_check(edition, &as, ret_shard, reterr);
 }
 
-void agdb__tx_begin(agdb_tx_t *tx, agdb_t *db, agdb__shard_t *shard,
-                    const agdb_tx_options_t *options, uint64_t start_us)
+void agdb__tx_begin(agdb_tx_t *tx, const agdb__tx_start_t *start, const agdb_tx_options_t *options)
 {
-    tx->db = db;
+    tx->db = start->db;
+    tx->edition = start->edition;
     tx->fork_generation = agdb__fork_generation();
     tx->is_run = false;
-    tx->in_gate = false;
     tx->is_over = false;
     tx->loop = NULL;
     tx->key = NULL;
     atomic_init(&tx->busy, false);
-    agdb__tx_init(&tx->inner, shard, options, start_us, agdb__thread_number());
+    agdb__tx_init(&tx->inner, start->shard, options, start->us, agdb__thread_number());
 }
 
-agdb_status_t agdb__tx_new(agdb_t *db, agdb__shard_t *shard, const agdb_tx_options_t *options,
-                           uint64_t start_us, agdb_tx_t **ret, agdb_error_t **reterr)
+agdb_status_t agdb__tx_new(const agdb__tx_start_t *start, const agdb_tx_options_t *options,
+                           agdb_tx_t **ret, agdb_error_t **reterr)
 {
     agdb_tx_t *tx = agdb__malloc(sizeof *tx);
 
     if (tx == NULL)
         return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
-    agdb__tx_begin(tx, db, shard, options, start_us);
+    agdb__tx_begin(tx, start, options);
     *ret = tx;
     return AGDB_OK;
 }
@@ -134,13 +134,11 @@ void agdb__tx_free(agdb_tx_t *tx)
     agdb__free(tx);
 }
 
-static agdb_status_t begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t **ret,
-                           agdb_error_t **reterr)
+static agdb_status_t begin(agdb__tx_start_t *start, const agdb_tx_options_t *options,
+                           agdb_tx_t **ret, agdb_error_t **reterr)
 {
-    const uint64_t start_us = agdb__now_us();
-    agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
-    agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
+    agdb_status_t st = agdb__tx_options(start->edition, options, &ours, &start->shard, reterr);
 
     if (st == AGDB_OK && (ours.once || ours.idempotency_key != NULL || ours.idempotent))
         return agdb__not_sent(
@@ -148,17 +146,14 @@ static agdb_status_t begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx
                        ".once, .idempotent and .idempotency_key are of agdb_run and "
                        "agdb_query_tx, which can repeat a transaction"),
             AGDB_STAGE_CHECK, reterr);
-    if (st == AGDB_OK)
-        st = agdb__tx_new(db, shard, &ours, start_us, ret, reterr);
-    if (st == AGDB_OK)
-        (*ret)->in_gate = true;
-    return st;
+    return st == AGDB_OK ? agdb__tx_new(start, &ours, ret, reterr) : st;
 }
 
 agdb_status_t agdb_begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t **ret,
                          agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__tx_start_t start = {.db = db, .us = agdb__now_us()};
+    agdb__visit_t visit;
     agdb_status_t st;
 
     if (ret == NULL)
@@ -166,14 +161,15 @@ agdb_status_t agdb_begin(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_t
             agdb__fail(reterr, AGDB_E_MISUSE, "agdb_begin needs a place for the transaction"),
             AGDB_STAGE_CHECK, reterr);
     *ret = NULL;
-    st = agdb__border_enter(db, &outer, reterr);
+    st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = begin(db, options, ret, reterr);
+    start.edition = visit.edition;
+    st = begin(&start, options, ret, reterr);
     if (st == AGDB_OK)
-        (void)agdb__alloc_enter(outer); /* and stays inside the gate */
+        (void)agdb__alloc_enter(visit.outer); /* and the handle stays inside */
     else
-        agdb__border_leave(db, outer);
+        agdb__border_leave(&visit);
     return st;
 }
 
@@ -190,7 +186,7 @@ static agdb_status_t check_target(agdb_tx_t *tx, const agdb_request_t *r, agdb_e
     if (r->key.data == NULL && r->shard == NULL)
         return AGDB_OK;
     as.access = tx->inner.call.access;
-    st = agdb__client_target(tx->db, &as, &shard, reterr);
+    st = agdb__client_target(tx->edition, &as, &shard, reterr);
     if (st != AGDB_OK || shard == own)
         return st;
     (void)agdb__fail(reterr, AGDB_E_CROSS_SHARD,
@@ -331,10 +327,10 @@ agdb_status_t agdb_release(agdb_tx_t *tx, const char *name, agdb_error_t **reter
 
 static void free_handle(agdb_tx_t *tx, const agdb_allocator_t *outer)
 {
-    agdb_t *db = tx->db;
+    const agdb__visit_t visit = {tx->edition, outer};
 
     agdb__tx_free(tx);
-    agdb__border_leave(db, outer); /* from here on the client may be gone */
+    agdb__border_leave(&visit); /* from here on the client may be gone */
 }
 
 agdb_status_t agdb_commit(agdb_tx_t *tx, agdb_error_t **reterr)

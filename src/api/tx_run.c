@@ -57,19 +57,17 @@ static uint64_t fingerprint_of_tag(const agdb_tx_options_t *options)
     return agdb__fingerprint(&as);
 }
 
-static agdb_status_t run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_fn fn, void *user,
-                         agdb_error_t **reterr)
+static agdb_status_t run(agdb__tx_start_t *start, const agdb_tx_options_t *options, agdb_tx_fn fn,
+                         void *user, agdb_error_t **reterr)
 {
-    const uint64_t start_us = agdb__now_us();
-    agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
     char own[AGDB__OWN_KEY];
     agdb_tx_t tx;
-    agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
+    agdb_status_t st = agdb__tx_options(start->edition, options, &ours, &start->shard, reterr);
 
     if (st != AGDB_OK)
         return st;
-    agdb__tx_begin(&tx, db, shard, &ours, start_us);
+    agdb__tx_begin(&tx, start, &ours);
     tx.is_run = true;
     st = agdb__tx_set_key(&tx, &ours, own, fingerprint_of_tag(&ours), reterr);
     if (st == AGDB_OK)
@@ -82,18 +80,20 @@ static agdb_status_t run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_f
 agdb_status_t agdb_run(agdb_t *db, const agdb_tx_options_t *options, agdb_tx_fn fn, void *user,
                        agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__tx_start_t start = {.db = db, .us = agdb__now_us()};
+    agdb__visit_t visit;
     agdb_status_t st = agdb__border_may_wait(reterr);
 
     if (st == AGDB_OK && fn == NULL)
         st = agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "the transaction's function is NULL"),
                             AGDB_STAGE_CHECK, reterr);
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = run(db, options, fn, user, reterr);
-    agdb__border_leave(db, outer);
+    start.edition = visit.edition;
+    st = run(&start, options, fn, user, reterr);
+    agdb__border_leave(&visit);
     return st;
 }
 
@@ -138,23 +138,21 @@ typedef struct batch {
     agdb__statement_t statement[AGDB_TX_STATEMENTS];
 } batch_t;
 
-static agdb_status_t query_tx(agdb_t *db, const agdb_tx_options_t *options,
+static agdb_status_t query_tx(agdb__tx_start_t *start, const agdb_tx_options_t *options,
                               const agdb_request_t *const *requests, size_t count, batch_t *batch,
                               agdb_result_t **results, agdb_error_t **reterr)
 {
-    const uint64_t start_us = agdb__now_us();
     agdb__flight_t flight = {
         .statement = batch->statement, .count = count, .commit = true, .result = results};
-    agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
     char own[AGDB__OWN_KEY];
     agdb_tx_t tx;
     size_t i;
-    agdb_status_t st = agdb__tx_options(db, options, &ours, &shard, reterr);
+    agdb_status_t st = agdb__tx_options(start->edition, options, &ours, &start->shard, reterr);
 
     if (st != AGDB_OK)
         return st;
-    agdb__tx_begin(&tx, db, shard, &ours, start_us);
+    agdb__tx_begin(&tx, start, &ours);
     st = agdb__tx_take_array(&tx, requests, count, &batch->of, reterr);
     if (st == AGDB_OK)
         st = agdb__tx_set_key(&tx, &ours, own, agdb__fingerprint_all(batch->of.request, count),
@@ -171,7 +169,7 @@ static agdb_status_t query_tx(agdb_t *db, const agdb_tx_options_t *options,
     return st;
 }
 
-static agdb_status_t query_inside(agdb_t *db, const agdb_tx_options_t *options,
+static agdb_status_t query_inside(agdb__tx_start_t *start, const agdb_tx_options_t *options,
                                   const agdb_request_t *const *requests, size_t count,
                                   agdb_result_t **results, agdb_error_t **reterr)
 {
@@ -180,7 +178,7 @@ static agdb_status_t query_inside(agdb_t *db, const agdb_tx_options_t *options,
 
     if (batch == NULL)
         return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
-    st = query_tx(db, options, requests, count, batch, results, reterr);
+    st = query_tx(start, options, requests, count, batch, results, reterr);
     agdb__free(batch);
     return st;
 }
@@ -189,7 +187,8 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
                             const agdb_request_t *const *requests, size_t count,
                             agdb_result_t **results, agdb_error_t **reterr)
 {
-    const agdb_allocator_t *outer = NULL;
+    agdb__tx_start_t start = {.db = db, .us = agdb__now_us()};
+    agdb__visit_t visit;
     agdb_status_t st = agdb__border_may_wait(reterr);
     size_t i;
 
@@ -201,10 +200,11 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
     for (i = 0; st == AGDB_OK && results != NULL && i < count; i++)
         results[i] = NULL;
     if (st == AGDB_OK)
-        st = agdb__border_enter(db, &outer, reterr);
+        st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    st = query_inside(db, options, requests, count, results, reterr);
-    agdb__border_leave(db, outer);
+    start.edition = visit.edition;
+    st = query_inside(&start, options, requests, count, results, reterr);
+    agdb__border_leave(&visit);
     return st;
 }

@@ -19,7 +19,8 @@ static agdb_status_t fly(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_request_t 
     if (st != AGDB_OK)
         return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     tx->loop = loop;
-    st = agdb__loop_fly(&loop->inner, tx, rider, done, NULL, user, &tx->id, reterr);
+    st = agdb__loop_fly(&loop->inner, tx, rider, &(agdb__loop_ask_t){.done = done, .user = user},
+                        &tx->id, reterr);
     if (st != AGDB_OK)
         tx->loop = NULL;
     else if (ret_id != NULL)
@@ -42,15 +43,17 @@ static agdb_status_t enter(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_allocato
 
 void agdb__tx_landed(agdb_tx_t *tx)
 {
+    agdb__edition_t *edition;
+
     tx->loop = NULL;
     if (!tx->is_over) {
         atomic_store_explicit(&tx->busy, false, memory_order_release);
         return;
     }
+    edition = tx->edition;
     agdb__tx_undo(&tx->inner, false);
-    if (tx->in_gate)
-        agdb__gate_leave(&tx->db->gate); /* so is the loop: the client is still there */
     agdb__tx_free(tx);
+    agdb__edition_leave(edition); /* the loop is open: the client is still there */
 }
 
 agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
@@ -164,21 +167,21 @@ static agdb_status_t fly_array(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_tx_o
                          reterr);
     if (st != AGDB_OK)
         return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
-    return agdb__loop_fly(&loop->inner, tx, rider, NULL, array->done, array->user, ret_id, reterr);
+    return agdb__loop_fly(&loop->inner, tx, rider,
+                          &(agdb__loop_ask_t){.tx_done = array->done, .user = array->user}, ret_id,
+                          reterr);
 }
 
-static agdb_status_t submit_array(agdb_loop_t *loop, const agdb_tx_options_t *options,
-                                  const array_t *array, agdb__tx_batch_t *batch, uint64_t *ret_id,
-                                  agdb_error_t **reterr)
+static agdb_status_t submit_array(agdb_loop_t *loop, agdb__tx_start_t *start,
+                                  const agdb_tx_options_t *options, const array_t *array,
+                                  agdb__tx_batch_t *batch, uint64_t *ret_id, agdb_error_t **reterr)
 {
-    const uint64_t start_us = agdb__now_us();
-    agdb__shard_t *shard = NULL;
     agdb_tx_options_t ours;
     agdb_tx_t *tx = NULL;
-    agdb_status_t st = agdb__tx_options(loop->db, options, &ours, &shard, reterr);
+    agdb_status_t st = agdb__tx_options(start->edition, options, &ours, &start->shard, reterr);
 
     if (st == AGDB_OK)
-        st = agdb__tx_new(loop->db, shard, &ours, start_us, &tx, reterr);
+        st = agdb__tx_new(start, &ours, &tx, reterr);
     if (st != AGDB_OK)
         return st;
     tx->is_over = true;
@@ -188,15 +191,16 @@ static agdb_status_t submit_array(agdb_loop_t *loop, const agdb_tx_options_t *op
     return st;
 }
 
-static agdb_status_t submit_inside(agdb_loop_t *loop, const agdb_tx_options_t *options,
-                                   const array_t *array, uint64_t *ret_id, agdb_error_t **reterr)
+static agdb_status_t submit_inside(agdb_loop_t *loop, agdb__tx_start_t *start,
+                                   const agdb_tx_options_t *options, const array_t *array,
+                                   uint64_t *ret_id, agdb_error_t **reterr)
 {
     agdb__tx_batch_t *batch = agdb__malloc(sizeof *batch);
     agdb_status_t st;
 
     if (batch == NULL)
         return agdb__not_sent(agdb__fail_nomem(reterr), AGDB_STAGE_CHECK, reterr);
-    st = submit_array(loop, options, array, batch, ret_id, reterr);
+    st = submit_array(loop, start, options, array, batch, ret_id, reterr);
     agdb__free(batch);
     return st;
 }
@@ -207,7 +211,8 @@ agdb_status_t agdb_submit_tx(agdb_loop_t *loop, const agdb_tx_options_t *options
                              agdb_error_t **reterr)
 {
     const array_t array = {requests, count, done, user};
-    const agdb_allocator_t *outer;
+    agdb__tx_start_t start = {.us = agdb__now_us()};
+    agdb__visit_t visit;
     agdb_status_t st = agdb__loop_check_submit(loop, done != NULL, reterr);
 
     if (st == AGDB_OK) {
@@ -215,10 +220,16 @@ agdb_status_t agdb_submit_tx(agdb_loop_t *loop, const agdb_tx_options_t *options
         if (st != AGDB_OK)
             return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     }
+    if (st == AGDB_OK)
+        st = agdb__border_enter(loop->db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    outer = agdb__alloc_enter(loop->db->allocator);
-    st = submit_inside(loop, options, &array, ret_id, reterr);
-    (void)agdb__alloc_enter(outer);
+    start.db = loop->db;
+    start.edition = visit.edition;
+    st = submit_inside(loop, &start, options, &array, ret_id, reterr);
+    if (st == AGDB_OK)
+        (void)agdb__alloc_enter(visit.outer); /* and the transaction stays inside */
+    else
+        agdb__border_leave(&visit);
     return st;
 }

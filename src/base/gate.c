@@ -39,6 +39,11 @@ void agdb__gate_close(agdb__gate_t *g)
     atomic_store_explicit(&g->closed, true, memory_order_seq_cst);
 }
 
+void agdb__gate_open(agdb__gate_t *g)
+{
+    atomic_store_explicit(&g->closed, false, memory_order_seq_cst);
+}
+
 bool agdb__gate_is_closed(agdb__gate_t *g)
 {
     return atomic_load_explicit(&g->closed, memory_order_seq_cst);

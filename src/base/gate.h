@@ -26,6 +26,8 @@ void agdb__gate_init(agdb__gate_t *g);
 bool agdb__gate_enter(agdb__gate_t *g);
 void agdb__gate_leave(agdb__gate_t *g);
 void agdb__gate_close(agdb__gate_t *g);
+/* Lets in again: nobody is inside but who found it closed and is on the way out. */
+void agdb__gate_open(agdb__gate_t *g);
 bool agdb__gate_is_closed(agdb__gate_t *g);
 /* How many are inside; exact only once the gate is closed. */
 long agdb__gate_inside(agdb__gate_t *g);

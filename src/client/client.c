@@ -1,10 +1,12 @@
 #include "client/client.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "client/keeper.h"
+#include "map/file.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -51,15 +53,20 @@ static void ending_unref(agdb__ending_t *e)
 /* Frees all but the ending. The keeper does not run any more, or never did. */
 static void client_free(agdb_t *db)
 {
+    agdb__sentry_fini(&db->sentry); /* wakes nobody any more */
     agdb__listening_fini(&db->listening);
+    agdb__editions_fini(&db->editions);
     agdb__topology_fini(&db->topology);
     agdb__resolver_free(db->resolver);
+    agdb__reload_fini(&db->reload);
     agdb__pollset_fini(&db->pollset);
-    agdb__map_unref(db->map);
+    agdb__names_fini(&db->names);
     if (db->wake_fd >= 0)
         close(db->wake_fd);
     agdb__free(db->service);
     agdb__free(db->login);
+    agdb__free(db->zone);
+    agdb__free(db->path);
     if (db->has_loops_lock)
         agdb__mutex_fini(&db->loops_lock);
     agdb__free(db);
@@ -81,26 +88,79 @@ static void *keeper_main(void *arg)
     return NULL;
 }
 
-static void init_fields(agdb_t *db, agdb_map_t *map, const agdb_options_t *options)
+/* Whatever the working directory is later. False: no memory. */
+static bool keep_path(agdb_t *db, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char *folder = NULL;
+    agdb__buf_t buf;
+
+    if (!agdb__file_folder(path, &folder))
+        return false;
+    agdb__buf_init(&buf, SIZE_MAX / 2);
+    agdb__buf_printf(&buf, "%s%s%s", folder != NULL ? folder : "", folder != NULL ? "/" : "",
+                     folder != NULL ? name : path);
+    agdb__free(folder);
+    db->path = agdb__buf_take(&buf);
+    return db->path != NULL;
+}
+
+/* NULL stays NULL. False: no memory. */
+static bool keep_text(char **ret, const char *text)
+{
+    *ret = text != NULL ? agdb__strdup(text) : NULL;
+    return text == NULL || *ret != NULL;
+}
+
+static bool keep_texts(agdb_t *db, const char *path, const agdb_options_t *options)
+{
+    return keep_text(&db->service, options->service != NULL ? options->service : "agencydb") &&
+           keep_text(&db->login, options->login) && keep_text(&db->zone, options->zone) &&
+           (path == NULL || keep_path(db, path));
+}
+
+static void init_env(agdb_t *db, const agdb_options_t *options)
+{
+    db->env = (agdb__topology_env_t){.service = db->service,
+                                     .login = db->login,
+                                     .password = options->password,
+                                     .password_user = options->password_user,
+                                     .zone = db->zone,
+                                     .allow_unstamped = options->allow_unstamped,
+                                     .resolver = db->resolver,
+                                     .wake = agdb__keeper_wake,
+                                     .wake_user = db,
+                                     .hear = agdb__listening_hear,
+                                     .names = &db->names};
+}
+
+/* Every field has a value that client_free accepts afterwards, also on failure: no memory. */
+static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *options)
 {
     db->fork_generation = agdb__fork_generation();
     db->allocator = options->allocator;
     agdb__gate_init(&db->gate);
-    db->map = map;
     db->logger = (agdb__logger_t){options->log, options->log_user,
                                   options->log_level != 0 ? options->log_level : AGDB_LOG_INFO};
     db->event = options->event;
     db->event_user = options->event_user;
     db->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    db->service = agdb__strdup(options->service != NULL ? options->service : "agencydb");
-    db->login = options->login != NULL ? agdb__strdup(options->login) : NULL;
     db->resolver = agdb__resolver_new(agdb__keeper_wake, db);
     db->has_loops_lock = agdb__mutex_init(&db->loops_lock);
     db->listening.post = agdb__post_new(agdb__keeper_wake, db);
+    db->ending = ending_new();
+    if (!keep_texts(db, path, options) || !agdb__editions_init(&db->editions) ||
+        !agdb__reload_init(&db->reload) || db->resolver == NULL || !db->has_loops_lock ||
+        db->listening.post == NULL || db->ending == NULL)
+        return false;
+    init_env(db, options);
+    agdb__sentry_init(&db->sentry, options->watch ? db->path : NULL, agdb__keeper_wake, db);
+    return true;
 }
 
-agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
-                                agdb_error_t **reterr)
+agdb_status_t agdb__client_open(agdb_map_t *take_map, const char *path,
+                                const agdb_options_t *options, agdb_t **ret, agdb_error_t **reterr)
 {
     agdb_status_t st = AGDB_E_NOMEM;
     agdb_t *db = agdb__calloc(1, sizeof *db);
@@ -109,29 +169,18 @@ agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *opti
         agdb__map_unref(take_map);
         return agdb__fail_nomem(reterr);
     }
-    init_fields(db, take_map, options);
-    db->ending = ending_new();
-    if (db->wake_fd < 0) {
-        st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
-        goto out;
-    }
-    if (db->ending == NULL || db->service == NULL || db->resolver == NULL || !db->has_loops_lock ||
-        db->listening.post == NULL || (options->login != NULL && db->login == NULL)) {
+    db->sentry.inotify = -1;
+    if (!init_fields(db, path, options)) {
+        agdb__map_unref(take_map);
         (void)agdb__fail_nomem(reterr);
         goto out;
     }
-    st = agdb__topology_build(take_map,
-                              &(agdb__topology_env_t){.service = db->service,
-                                                      .login = db->login,
-                                                      .password = options->password,
-                                                      .password_user = options->password_user,
-                                                      .zone = options->zone,
-                                                      .allow_unstamped = options->allow_unstamped,
-                                                      .resolver = db->resolver,
-                                                      .wake = agdb__keeper_wake,
-                                                      .wake_user = db,
-                                                      .hear = agdb__listening_hear},
-                              &db->topology, reterr);
+    if (db->wake_fd < 0) {
+        agdb__map_unref(take_map);
+        st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
+        goto out;
+    }
+    st = agdb__reload_first(db, take_map, reterr);
     if (st != AGDB_OK)
         goto out;
     if (!agdb__thread_start(&db->keeper, false, keeper_main, db)) {
@@ -149,21 +198,21 @@ out:
 /* The closer stays inside the gate meanwhile, so that the keeper does not free what it touches. */
 static void shut(agdb_t *db)
 {
-    size_t i;
-
     if (!agdb__gate_enter(&db->gate))
         return;
     agdb__gate_close(&db->gate);
-    for (i = 0; i < db->topology.nendpoints; i++)
-        agdb__pool_shut(db->topology.endpoints[i].pool);
-    for (i = 0; i < db->topology.nshards; i++)
-        agdb__board_close(&db->topology.shards[i].shard.board);
+    agdb__editions_close(&db->editions);
+    agdb__client_tell_watchers(db);
+    agdb__post_stop(db->listening.post);
+    agdb__keeper_wake(db);       /* which sends everybody away who waits */
+    agdb__gate_leave(&db->gate); /* from here on the keeper may free everything */
+}
+
+void agdb__client_tell_watchers(agdb_t *db)
+{
     agdb__lock(&db->loops_lock);
     agdb__watchers_tell(&db->loops);
     agdb__unlock(&db->loops_lock);
-    agdb__post_stop(db->listening.post);
-    agdb__keeper_wake(db);
-    agdb__gate_leave(&db->gate); /* from here on the keeper may free everything */
 }
 
 void agdb__client_watch(agdb_t *db, agdb__watcher_t *w)

@@ -1,16 +1,16 @@
-/* The client: owns the map, the topology and the keeper thread.
+/* The client: owns the editions of the map, the topology and the keeper thread.
  *
- * Life: opened -> running (calls enter and leave through the gate) -> closed. After the close the
- * keeper lives until the last call has left, frees everything and ends. */
+ * Life: opened -> running (calls enter and leave an edition) -> closed. After the close the keeper
+ * lives until the last call has left and the last loop is closed, frees everything and ends. */
 #ifndef AGDB_CLIENT_CLIENT_H
 #define AGDB_CLIENT_CLIENT_H
 
 #include "agencydb/client.h"
-#include "base/gate.h"
 #include "base/log.h"
-#include "base/sync.h"
+#include "client/edition.h"
 #include "client/listening.h"
-#include "client/topology.h"
+#include "client/reload.h"
+#include "client/sentry.h"
 #include "exec/scatter.h"
 
 /* Outlives the client, for the one who waits for its end. */
@@ -24,17 +24,23 @@ typedef struct agdb__ending {
 struct agdb {
     unsigned fork_generation;
     const agdb_allocator_t *allocator;
-    agdb__gate_t gate;
-    agdb_map_t *map;
-    agdb__topology_t topology;
+    agdb__gate_t gate; /* loops are inside; closed with the client */
+    agdb__editions_t editions;
+    agdb__topology_t topology; /* the keeper's */
+    agdb__reload_t reload;
+    agdb__sentry_t sentry; /* the keeper's */
 
     agdb__resolver_t *resolver;
     agdb__logger_t logger;
     agdb_event_fn event;
     void *event_user;
     uint64_t event_sequence; /* the keeper's */
+    agdb__topology_env_t env;
+    agdb__names_t names; /* the keeper's */
     char *service;
     char *login;
+    char *zone;
+    char *path; /* of the map; NULL: it was a text */
 
     agdb__mutex_t loops_lock;
     bool has_loops_lock;
@@ -49,32 +55,35 @@ struct agdb {
     agdb__ending_t *ending;
 };
 
-/* Takes the reference to `map`, also on failure. `options` is complete: a copy of ours. */
-agdb_status_t agdb__client_open(agdb_map_t *take_map, const agdb_options_t *options, agdb_t **ret,
-                                agdb_error_t **reterr);
+/* Takes the reference to `map`, also on failure, which was read from `path` (NULL: from a text).
+ * `options` is complete: a copy of ours. */
+agdb_status_t agdb__client_open(agdb_map_t *take_map, const char *path,
+                                const agdb_options_t *options, agdb_t **ret, agdb_error_t **reterr);
 /* Not in a forked child. */
 agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us);
 
-/* `w` is told when the client closes. Its owner is inside the gate until it is removed. */
+/* `w` is told when the client closes, and when another map is in use. Its owner is inside the gate
+ * or an edition until it is removed. */
 void agdb__client_watch(agdb_t *db, agdb__watcher_t *w);
 void agdb__client_unwatch(agdb_t *db, agdb__watcher_t *w);
+void agdb__client_tell_watchers(agdb_t *db);
 
 /* Routes a checked request to its shard, or says why not: unknown keyspace or shard, no target, a
  * bad key, a frozen agency. */
-agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agdb__shard_t **ret,
-                                  agdb_error_t **reterr);
+agdb_status_t agdb__client_target(const agdb__edition_t *edition, const agdb_request_t *request,
+                                  agdb__shard_t **ret, agdb_error_t **reterr);
 
 /* The same for a request that may be for several shards. *ret is freed with
  * agdb__free(ret->shards), which holds the rest, too. */
-agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
-                                   agdb_error_t **reterr);
+agdb_status_t agdb__client_targets(const agdb__edition_t *edition, const agdb_request_t *request,
+                                   agdb__targets_t *ret, agdb_error_t **reterr);
 /* The parts of it: a keyspace (NULL: the default one), one of its shards by name, one by key. */
-agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
+agdb_status_t agdb__client_keyspace(const agdb__edition_t *edition, const char *name, size_t *ret,
                                     agdb_error_t **reterr);
-agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const char *name,
-                                       size_t *ret, agdb_error_t **reterr);
+agdb_status_t agdb__client_shard_named(const agdb__edition_t *edition, size_t keyspace,
+                                       const char *name, size_t *ret, agdb_error_t **reterr);
 
-agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
-                                      agdb_error_t **reterr);
+agdb_status_t agdb__client_wait_ready(const agdb__edition_t *edition, agdb_ready_t what,
+                                      uint64_t deadline_us, agdb_error_t **reterr);
 
 #endif

@@ -27,6 +27,10 @@ const char *agdb__event_name(agdb_event_type_t type)
         return "node caught up";
     case AGDB_EVENT_FROZEN:
         return "frozen";
+    case AGDB_EVENT_MAP_IN_USE:
+        return "map in use";
+    case AGDB_EVENT_MAP_REFUSED:
+        return "map refused";
     }
     return "";
 }
@@ -39,6 +43,7 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     case AGDB_EVENT_NODE_JOINED:
     case AGDB_EVENT_NODE_CAUGHT_UP:
     case AGDB_EVENT_SPLIT_ENDED:
+    case AGDB_EVENT_MAP_IN_USE:
         return AGDB_LOG_INFO;
     case AGDB_EVENT_NODE_LAGS:
     case AGDB_EVENT_FROZEN:
@@ -48,6 +53,7 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     case AGDB_EVENT_NODE_REFUSED:
     case AGDB_EVENT_NODE_STALE:
     case AGDB_EVENT_SPLIT_BRAIN:
+    case AGDB_EVENT_MAP_REFUSED:
         break;
     }
     return AGDB_LOG_ERROR;
@@ -58,9 +64,10 @@ void agdb__event_tell(agdb_t *db, agdb_event_type_t type, const char *shard, con
 {
     agdb_event_t event = {type, ++db->event_sequence, shard, node, text};
 
-    agdb__log(&db->logger, level_of(type), "shard '%s'%s%s%s: %s%s%s", shard,
-              node[0] != '\0' ? " node '" : "", node, node[0] != '\0' ? "'" : "",
-              agdb__event_name(type), text[0] != '\0' ? ": " : "", text);
+    agdb__log(&db->logger, level_of(type), "%s%s%s%s%s%s%s%s%s", shard[0] != '\0' ? "shard '" : "",
+              shard, shard[0] != '\0' ? "'" : "", node[0] != '\0' ? " node '" : "", node,
+              node[0] != '\0' ? "': " : (shard[0] != '\0' ? ": " : ""), agdb__event_name(type),
+              text[0] != '\0' ? ": " : "", text);
     if (db->event != NULL)
         db->event(&event, db->event_user);
 }

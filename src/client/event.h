@@ -7,9 +7,9 @@
 struct agdb_event {
     agdb_event_type_t type;
     uint64_t sequence;
-    const char *shard;
-    const char *node; /* or "" */
-    const char *text; /* or "" */
+    const char *shard; /* or "" */
+    const char *node;  /* or "" */
+    const char *text;  /* or "" */
 };
 
 /* The keeper's; calls the host's callbacks. */

@@ -6,20 +6,19 @@
  * and the time between them. */
 enum { JOIN_LAG_US = 3000000 };
 
-static const agdb__probe_t *probe_of(const agdb__topology_t *t, const agdb__shard_entry_t *entry,
-                                     uint32_t i)
+static const agdb__probe_t *probe_of(const agdb__shard_entry_t *entry, uint32_t i)
 {
-    return &t->servers[t->endpoints[entry->endpoint[i]].server].probe;
+    return &entry->place[i].endpoint->server->probe;
 }
 
-bool agdb__follow_joining(const agdb__topology_t *t, agdb__shard_entry_t *entry, uint64_t now_us)
+bool agdb__follow_joining(agdb__shard_entry_t *entry, uint64_t now_us)
 {
     bool changed = false;
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++) {
-        const agdb__probe_t *probe = probe_of(t, entry, i);
-        agdb__node_memory_t *memory = &entry->memory[i];
+        const agdb__probe_t *probe = probe_of(entry, i);
+        agdb__node_memory_t *memory = &entry->place[i].memory;
         agdb__join_t before = memory->join;
 
         if (probe->health != AGDB__HEALTH_UP || before == AGDB__JOIN_DONE)
@@ -42,14 +41,14 @@ static void mark_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
 
     if (!primary && (view.replicas >> i & 1) == 0) {
         agdb__marks_set_node(marks, i, 0, 0);
-        entry->memory[i].lateness = (agdb__lateness_t){0};
+        entry->place[i].memory.lateness = (agdb__lateness_t){0};
         return;
     }
-    entry->memory[i].answers = probe->answers;
+    entry->place[i].memory.answers = probe->answers;
     agdb__marks_set_node(marks, i, hello->timeline, hello->lsn);
     if (primary) {
         agdb__marks_add_sample(marks, hello->timeline, hello->lsn, probe->asked_us);
-        entry->memory[i].lateness = (agdb__lateness_t){0};
+        entry->place[i].memory.lateness = (agdb__lateness_t){0};
     } else {
         agdb__tell_lag(db, entry, i, agdb__marks_lag_us(marks, i, now_us), now_us);
     }
@@ -60,13 +59,13 @@ void agdb__follow(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us)
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++) {
-        const agdb__probe_t *probe = probe_of(&db->topology, entry, i);
+        const agdb__probe_t *probe = probe_of(entry, i);
 
         if (probe->health != AGDB__HEALTH_UP) {
             agdb__marks_set_node(&entry->shard.marks, i, 0, 0);
-            entry->memory[i].join = AGDB__JOIN_AWAY;
-            entry->memory[i].lateness = (agdb__lateness_t){0};
-        } else if (probe->answers != entry->memory[i].answers) {
+            entry->place[i].memory.join = AGDB__JOIN_AWAY;
+            entry->place[i].memory.lateness = (agdb__lateness_t){0};
+        } else if (probe->answers != entry->place[i].memory.answers) {
             mark_node(db, entry, i, probe, now_us);
         }
     }

@@ -7,7 +7,7 @@
 /* The keeper's, both. */
 
 /* Ahead of the view: true when a replica has joined, or must not yet be trusted. */
-bool agdb__follow_joining(const agdb__topology_t *t, agdb__shard_entry_t *entry, uint64_t now_us);
+bool agdb__follow_joining(agdb__shard_entry_t *entry, uint64_t now_us);
 /* Behind it: who is primary and who is replica is known. */
 void agdb__follow(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us);
 

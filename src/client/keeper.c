@@ -2,13 +2,13 @@
 
 #include "base/clock.h"
 #include "client/refresh.h"
-#include "client/tell.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* How often a closing client looks whether the last call has left. */
-enum { CLOSING_LOOK_US = 1000 };
+/* How often a closing client looks whether the last call has left, and any one whether what is to
+ * go has been let go. */
+enum { CLOSING_LOOK_US = 1000, HELD_LOOK_US = 20000 };
 
 void agdb__keeper_wake(void *user)
 {
@@ -29,9 +29,8 @@ static void drain_wake(agdb_t *db)
 /* A server's probe logs in as its first endpoint does. When that is refused, the others take their
  * turns, so that one wrong database name or password does not take the server's other databases
  * along. */
-static void take_turns(agdb__topology_t *t, uint32_t number)
+static void take_turns(agdb__topology_t *t, agdb__server_t *server)
 {
-    agdb__server_t *server = &t->servers[number];
     unsigned count = 0;
     unsigned turn;
     size_t i;
@@ -39,37 +38,39 @@ static void take_turns(agdb__topology_t *t, uint32_t number)
     if (server->probe.health != AGDB__HEALTH_REFUSED || server->probe.conn != NULL)
         return;
     for (i = 0; i < t->nendpoints; i++)
-        count += t->endpoints[i].server == number;
+        count += t->endpoints[i]->server == server;
     turn = server->probe.failures % count;
     for (i = 0; i < t->nendpoints; i++)
-        if (t->endpoints[i].server == number && turn-- == 0)
-            agdb__topology_probe_as(server, &t->endpoints[i]);
+        if (t->endpoints[i]->server == server && turn-- == 0)
+            agdb__server_probe_as(server, t->endpoints[i]);
 }
 
 /* Another server behind the same name, while the old one is up: what stands is with the old one. */
-static void drop_connections(agdb__topology_t *t, uint32_t server, uint64_t now_us)
+static void drop_connections(agdb__topology_t *t, const agdb__server_t *server, uint64_t now_us)
 {
     size_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        if (t->endpoints[i].server == server) {
-            agdb__pool_drop(t->endpoints[i].pool);
-            agdb__ear_see_server(&t->endpoints[i].ear, &t->servers[server].probe.hello, now_us);
+        if (t->endpoints[i]->server == server) {
+            agdb__pool_drop(t->endpoints[i]->pool);
+            agdb__ear_see_server(&t->endpoints[i]->ear, &server->probe.hello, now_us);
         }
 }
 
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
-    uint32_t i;
+    size_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        if (agdb__pool_take_suspicion(t->endpoints[i].pool))
-            agdb__probe_hurry(&t->servers[t->endpoints[i].server].probe);
+        if (agdb__pool_take_suspicion(t->endpoints[i]->pool))
+            agdb__probe_hurry(&t->endpoints[i]->server->probe);
     for (i = 0; i < t->nservers; i++) {
-        take_turns(t, i);
-        t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
-        if (agdb__probe_take_move(&t->servers[i].probe))
-            drop_connections(t, i, now_us);
+        agdb__server_t *server = t->servers[i];
+
+        take_turns(t, server);
+        server->changed = agdb__probe_step(&server->probe, now_us);
+        if (agdb__probe_take_move(&server->probe))
+            drop_connections(t, server, now_us);
     }
 }
 
@@ -80,13 +81,13 @@ static void watch_replicas(agdb__topology_t *t)
     uint32_t i;
 
     for (s = 0; s < t->nshards; s++) {
-        agdb__shard_entry_t *entry = &t->shards[s];
+        agdb__shard_entry_t *entry = t->shards[s];
 
         if (agdb__board_view(&entry->shard.board).state != AGDB__SHARD_NO_PRIMARY ||
             atomic_load_explicit(&entry->shard.parked, memory_order_relaxed) == 0)
             continue;
         for (i = 0; i < entry->shard.nnodes; i++)
-            agdb__probe_watch(&t->servers[t->endpoints[entry->endpoint[i]].server].probe);
+            agdb__probe_watch(&entry->place[i].endpoint->server->probe);
     }
 }
 
@@ -95,7 +96,7 @@ static void step_pools(agdb__topology_t *t, uint64_t now_us)
     size_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        t->endpoints[i].changed = agdb__pool_tend(t->endpoints[i].pool, now_us);
+        t->endpoints[i]->changed = agdb__pool_tend(t->endpoints[i]->pool, now_us);
 }
 
 static void end_cancel(agdb__server_t *server, uint64_t now_us)
@@ -134,12 +135,12 @@ static void cancel_left(agdb__topology_t *t, uint64_t now_us)
     size_t i;
 
     for (i = 0; i < t->nservers; i++)
-        end_cancel(&t->servers[i], now_us);
+        end_cancel(t->servers[i], now_us);
     t->turn++;
     for (i = 0; i < t->nendpoints; i++) {
-        agdb__endpoint_t *endpoint = &t->endpoints[(i + t->turn) % t->nendpoints];
+        agdb__endpoint_t *endpoint = t->endpoints[(i + t->turn) % t->nendpoints];
 
-        begin_cancel(&t->servers[endpoint->server], endpoint, now_us);
+        begin_cancel(endpoint->server, endpoint, now_us);
     }
 }
 
@@ -152,31 +153,50 @@ static void collect(agdb_t *db, uint64_t now_us)
     agdb__pollset_clear(set);
     agdb__pollset_add(set, db->wake_fd, POLLIN);
     for (i = 0; i < t->nservers; i++)
-        agdb__probe_poll(&t->servers[i].probe, set);
+        agdb__probe_poll(&t->servers[i]->probe, set);
     for (i = 0; i < t->nendpoints; i++) {
-        agdb__pool_poll(t->endpoints[i].pool, now_us, set);
-        agdb__ear_poll(&t->endpoints[i].ear, set);
+        agdb__pool_poll(t->endpoints[i]->pool, now_us, set);
+        agdb__ear_poll(&t->endpoints[i]->ear, set);
     }
+    agdb__sentry_poll(&db->sentry, set);
+    agdb__pollset_wake(set, agdb__editions_next_us(&db->editions, now_us));
     if (agdb__gate_is_closed(&db->gate))
         agdb__pollset_wake(set, now_us + CLOSING_LOOK_US);
 }
 
+/* Nobody but the keeper replaces it. */
+static const agdb__layout_t *current_layout(agdb_t *db)
+{
+    return &atomic_load_explicit(&db->editions.current, memory_order_relaxed)->layout;
+}
+
+static bool is_over(agdb_t *db, bool occupied)
+{
+    return !occupied && agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0 &&
+           agdb__post_is_still(db->listening.post);
+}
+
 void agdb__keeper_run(agdb_t *db)
 {
-    agdb__tell_frozen(db);
     for (;;) {
         uint64_t now_us = agdb__now_us();
+        bool held;
 
-        if (agdb__gate_is_closed(&db->gate) && agdb__gate_inside(&db->gate) == 0 &&
-            agdb__post_is_still(db->listening.post))
-            return;
+        if (agdb__gate_is_closed(&db->gate))
+            agdb__topology_shut(&db->topology);
+        agdb__reload_step(db, now_us);
         step_servers(&db->topology, now_us);
         step_pools(&db->topology, now_us); /* closes what was left with a server that has gone */
         cancel_left(&db->topology, now_us);
         agdb__refresh(db);
         watch_replicas(&db->topology);
-        agdb__listening_step(&db->listening, &db->topology, now_us);
+        agdb__listening_step(&db->listening, &db->topology, current_layout(db), now_us);
+        if (is_over(db, agdb__editions_sweep(&db->editions)))
+            return;
+        held = agdb__topology_sweep(&db->topology, now_us); /* what only old editions had */
         collect(db, now_us);
+        if (held)
+            agdb__pollset_wake(&db->pollset, now_us + HELD_LOOK_US);
         agdb__pollset_wait(&db->pollset);
         drain_wake(db);
     }

@@ -18,7 +18,7 @@ static bool is_ready(agdb__shard_entry_t *entry, agdb_ready_t what)
         break;
     }
     for (i = 0; i < entry->shard.nnodes; i++)
-        if (entry->map->nodes[i].state != AGDB__NODE_OUT &&
+        if (entry->place[i].state != AGDB__NODE_OUT &&
             agdb__board_health(&entry->shard.board, i) != AGDB__HEALTH_UP)
             return false;
     return view.state == AGDB__SHARD_READY;
@@ -33,7 +33,7 @@ static void add_missing(agdb__shard_entry_t *entry, agdb_error_t **reterr)
     for (i = 0; i < shard->nnodes; i++) {
         agdb_error_t *child;
 
-        if (entry->map->nodes[i].state == AGDB__NODE_OUT ||
+        if (entry->place[i].state == AGDB__NODE_OUT ||
             agdb__board_health(&shard->board, i) == AGDB__HEALTH_UP)
             continue;
         child = agdb__describe_node(shard, i);
@@ -49,21 +49,22 @@ static void add_missing(agdb__shard_entry_t *entry, agdb_error_t **reterr)
     }
 }
 
-static agdb_status_t fail_not_ready(agdb_t *db, agdb_ready_t what, agdb_error_t **reterr)
+static agdb_status_t fail_not_ready(const agdb__layout_t *l, agdb_ready_t what,
+                                    agdb_error_t **reterr)
 {
     agdb_error_t *error = NULL;
     size_t missing = 0;
     size_t i;
 
     (void)agdb__fail(&error, AGDB_E_TIMEOUT, "not ready");
-    for (i = 0; i < db->topology.nshards; i++) {
-        if (is_ready(&db->topology.shards[i], what))
+    for (i = 0; i < l->nshards; i++) {
+        if (is_ready(l->shards[i], what))
             continue;
         missing++;
-        add_missing(&db->topology.shards[i], &error);
+        add_missing(l->shards[i], &error);
     }
     if (error->nchild > 0)
-        agdb__error_prefix(&error, "%zu of %zu shards (%s): ", missing, db->topology.nshards,
+        agdb__error_prefix(&error, "%zu of %zu shards (%s): ", missing, l->nshards,
                            error->child[0]->message);
     agdb__error_stage(&error, AGDB_STAGE_PARK);
     agdb__error_retriable(&error, true, 0);
@@ -71,13 +72,14 @@ static agdb_status_t fail_not_ready(agdb_t *db, agdb_ready_t what, agdb_error_t 
     return AGDB_E_TIMEOUT;
 }
 
-agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t deadline_us,
-                                      agdb_error_t **reterr)
+agdb_status_t agdb__client_wait_ready(const agdb__edition_t *edition, agdb_ready_t what,
+                                      uint64_t deadline_us, agdb_error_t **reterr)
 {
+    const agdb__layout_t *l = &edition->layout;
     size_t i;
 
-    for (i = 0; i < db->topology.nshards; i++) {
-        agdb__shard_entry_t *entry = &db->topology.shards[i];
+    for (i = 0; i < l->nshards; i++) {
+        agdb__shard_entry_t *entry = l->shards[i];
         agdb__board_t *board = &entry->shard.board;
 
         for (;;) {
@@ -86,7 +88,7 @@ agdb_status_t agdb__client_wait_ready(agdb_t *db, agdb_ready_t what, uint64_t de
             if (is_ready(entry, what))
                 break;
             if (!agdb__board_wait(board, version, deadline_us))
-                return fail_not_ready(db, what, reterr);
+                return fail_not_ready(l, what, reterr);
             if (atomic_load_explicit(&board->closing, memory_order_relaxed))
                 return agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
         }

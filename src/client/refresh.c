@@ -35,21 +35,21 @@ static agdb__health_t node_health(const agdb__server_t *server, const agdb__endp
     return pool.verified ? AGDB__HEALTH_UP : AGDB__HEALTH_UNSEEN;
 }
 
-static agdb__observation_t observe(const agdb__topology_t *t, agdb__shard_entry_t *entry,
-                                   uint32_t i, const agdb_error_t **ret_error)
+static agdb__observation_t observe(agdb__shard_entry_t *entry, uint32_t i,
+                                   const agdb_error_t **ret_error)
 {
-    const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
-    const agdb__server_t *server = &t->servers[endpoint->server];
-    const agdb__map_node_t *node = &entry->map->nodes[i];
+    const agdb__place_t *place = &entry->place[i];
+    const agdb__endpoint_t *endpoint = place->endpoint;
+    const agdb__server_t *server = endpoint->server;
 
     return (agdb__observation_t){
         .health = node_health(server, endpoint, ret_error),
         .in_recovery = server->probe.hello.in_recovery,
         .timeline = server->probe.hello.timeline,
         .system_identifier = server->probe.hello.system_identifier,
-        .no_reads = node->reads_never || node->state == AGDB__NODE_NO_READS ||
-                    entry->memory[i].join == AGDB__JOIN_AWAY,
-        .out = node->state == AGDB__NODE_OUT,
+        .no_reads = place->reads_never || place->state == AGDB__NODE_NO_READS ||
+                    place->memory.join == AGDB__JOIN_AWAY,
+        .out = place->state == AGDB__NODE_OUT,
     };
 }
 
@@ -87,13 +87,13 @@ static void dismiss_waiters(const agdb__shard_entry_t *entry, uint32_t leavers,
     }
 }
 
-static void see_commits(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
+static void see_commits(const agdb__shard_entry_t *entry)
 {
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++) {
-        const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
-        const agdb__probe_t *probe = &t->servers[endpoint->server].probe;
+        const agdb__endpoint_t *endpoint = entry->place[i].endpoint;
+        const agdb__probe_t *probe = &endpoint->server->probe;
 
         if (probe->health == AGDB__HEALTH_UP)
             agdb__pool_see_commits(endpoint->pool, probe->hello.commits_wait);
@@ -109,13 +109,14 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++)
-        seen[i] = observe(&db->topology, entry, i, &error[i]);
-    see_commits(&db->topology, entry);
+        seen[i] = observe(entry, i, &error[i]);
+    see_commits(entry);
     view = agdb__view_compute(seen, entry->shard.nnodes, &entry->view_memory);
     agdb__marks_set_history(&entry->shard.marks, entry->view_memory.system_identifier,
                             entry->view_memory.timeline);
     note_nodes(entry, seen, error);
     agdb__board_publish(&entry->shard.board, view);
+    entry->is_new = false;
     dismiss_waiters(entry, agdb__view_leavers(before, view), error);
     for (i = 0; i < entry->shard.nnodes; i++)
         agdb__tell_node(db, entry, i, &seen[i], error[i]);
@@ -124,27 +125,27 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     agdb__tell_shard(db, entry, view);
 }
 
-static bool is_touched(const agdb__topology_t *t, const agdb__shard_entry_t *entry)
+static bool is_touched(const agdb__shard_entry_t *entry)
 {
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++) {
-        const agdb__endpoint_t *endpoint = &t->endpoints[entry->endpoint[i]];
+        const agdb__endpoint_t *endpoint = entry->place[i].endpoint;
 
-        if (endpoint->changed || t->servers[endpoint->server].changed)
+        if (endpoint->changed || endpoint->server->changed)
             return true;
     }
-    return false;
+    return entry->is_new;
 }
 
 /* A server may be of another cluster than one of its shards knows, and the right one for others. */
-static void note_strays(agdb__topology_t *t, const agdb__shard_entry_t *entry)
+static void note_strays(const agdb__shard_entry_t *entry)
 {
     const uint64_t known = entry->view_memory.system_identifier;
     uint32_t i;
 
     for (i = 0; i < entry->shard.nnodes; i++) {
-        agdb__server_t *server = &t->servers[t->endpoints[entry->endpoint[i]].server];
+        agdb__server_t *server = entry->place[i].endpoint->server;
 
         if (known != 0 && server->probe.health == AGDB__HEALTH_UP &&
             server->probe.hello.system_identifier != known)
@@ -158,11 +159,11 @@ static void see_strays(agdb__topology_t *t, uint64_t now_us)
     size_t i;
 
     for (i = 0; i < t->nservers; i++)
-        t->servers[i].astray = false;
+        t->servers[i]->astray = false;
     for (i = 0; i < t->nshards; i++)
-        note_strays(t, &t->shards[i]);
+        note_strays(t->shards[i]);
     for (i = 0; i < t->nservers; i++)
-        agdb__probe_set_astray(&t->servers[i].probe, t->servers[i].astray, now_us);
+        agdb__probe_set_astray(&t->servers[i]->probe, t->servers[i]->astray, now_us);
 }
 
 void agdb__refresh(agdb_t *db)
@@ -172,10 +173,10 @@ void agdb__refresh(agdb_t *db)
     size_t i;
 
     for (i = 0; i < db->topology.nshards; i++) {
-        agdb__shard_entry_t *entry = &db->topology.shards[i];
-        const bool joined = agdb__follow_joining(&db->topology, entry, now_us);
+        agdb__shard_entry_t *entry = db->topology.shards[i];
+        const bool joined = agdb__follow_joining(entry, now_us);
 
-        if (joined || is_touched(&db->topology, entry)) {
+        if (joined || is_touched(entry)) {
             refresh_shard(db, entry);
             touched = true;
         }

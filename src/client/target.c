@@ -6,10 +6,10 @@
 #include "map/quote.h"
 #include "map/route.h"
 
-agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *ret,
+agdb_status_t agdb__client_keyspace(const agdb__edition_t *edition, const char *name, size_t *ret,
                                     agdb_error_t **reterr)
 {
-    int keyspace = agdb__map_keyspace(db->map, name);
+    int keyspace = agdb__map_keyspace(edition->map, name);
 
     if (keyspace >= 0) {
         *ret = (size_t)keyspace;
@@ -24,10 +24,11 @@ agdb_status_t agdb__client_keyspace(const agdb_t *db, const char *name, size_t *
                           AGDB_STAGE_ROUTE, reterr);
 }
 
-static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key,
-                                   agdb_access_t access, size_t *ret, agdb_error_t **reterr)
+static agdb_status_t target_by_key(const agdb__edition_t *edition, size_t keyspace,
+                                   agdb_bytes_t key, agdb_access_t access, size_t *ret,
+                                   agdb_error_t **reterr)
 {
-    agdb__route_t route = agdb__map_route(db->map, keyspace, key);
+    agdb__route_t route = agdb__map_route(edition->map, keyspace, key);
 
     if (route.frozen && access == AGDB_WRITE) {
         agdb__map_agency_t agency = {.key = key.data, .key_len = key.len};
@@ -37,17 +38,17 @@ static agdb_status_t target_by_key(agdb_t *db, size_t keyspace, agdb_bytes_t key
             "agency '%s' is frozen (writes: refuse in the map): it is being moved or is on hold",
             agdb__key_text(&agency, text));
 
-        agdb__error_place(reterr, db->map->keyspaces[keyspace].shards[route.shard].name, NULL);
+        agdb__error_place(reterr, edition->map->keyspaces[keyspace].shards[route.shard].name, NULL);
         return agdb__not_sent(st, AGDB_STAGE_ROUTE, reterr);
     }
     *ret = route.shard;
     return AGDB_OK;
 }
 
-agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const char *name,
-                                       size_t *ret, agdb_error_t **reterr)
+agdb_status_t agdb__client_shard_named(const agdb__edition_t *edition, size_t keyspace,
+                                       const char *name, size_t *ret, agdb_error_t **reterr)
 {
-    const agdb__map_keyspace_t *ks = &db->map->keyspaces[keyspace];
+    const agdb__map_keyspace_t *ks = &edition->map->keyspaces[keyspace];
     int shard = agdb__map_shard(ks, name);
 
     if (shard < 0)
@@ -58,10 +59,10 @@ agdb_status_t agdb__client_shard_named(const agdb_t *db, size_t keyspace, const 
     return AGDB_OK;
 }
 
-static agdb_status_t target_only_shard(agdb_t *db, size_t keyspace, size_t *ret,
+static agdb_status_t target_only_shard(const agdb__edition_t *edition, size_t keyspace, size_t *ret,
                                        agdb_error_t **reterr)
 {
-    const agdb__map_keyspace_t *ks = &db->map->keyspaces[keyspace];
+    const agdb__map_keyspace_t *ks = &edition->map->keyspaces[keyspace];
 
     if (ks->nshards != 1)
         return agdb__not_sent(agdb__fail(reterr, AGDB_E_NO_TARGET,
@@ -72,23 +73,23 @@ static agdb_status_t target_only_shard(agdb_t *db, size_t keyspace, size_t *ret,
     return AGDB_OK;
 }
 
-agdb_status_t agdb__client_target(agdb_t *db, const agdb_request_t *request, agdb__shard_t **ret,
-                                  agdb_error_t **reterr)
+agdb_status_t agdb__client_target(const agdb__edition_t *edition, const agdb_request_t *request,
+                                  agdb__shard_t **ret, agdb_error_t **reterr)
 {
     size_t keyspace = 0;
     size_t shard = 0;
-    agdb_status_t st = agdb__client_keyspace(db, request->keyspace, &keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(edition, request->keyspace, &keyspace, reterr);
 
     if (st != AGDB_OK)
         return st;
     if (request->key.data != NULL)
-        st = target_by_key(db, keyspace, request->key, request->access, &shard, reterr);
+        st = target_by_key(edition, keyspace, request->key, request->access, &shard, reterr);
     else if (request->shard != NULL)
-        st = agdb__client_shard_named(db, keyspace, request->shard, &shard, reterr);
+        st = agdb__client_shard_named(edition, keyspace, request->shard, &shard, reterr);
     else
-        st = target_only_shard(db, keyspace, &shard, reterr);
+        st = target_only_shard(edition, keyspace, &shard, reterr);
     if (st == AGDB_OK)
-        *ret = agdb__topology_shard(&db->topology, keyspace, shard);
+        *ret = agdb__layout_shard(&edition->layout, keyspace, shard);
     return st;
 }
 
@@ -109,13 +110,13 @@ static void mark(marked_t *m, size_t shard)
     m->is_wanted[shard] = true;
 }
 
-static agdb_status_t mark_keys(agdb_t *db, const agdb_request_t *request, marked_t *m,
-                               agdb_error_t **reterr)
+static agdb_status_t mark_keys(const agdb__edition_t *edition, const agdb_request_t *request,
+                               marked_t *m, agdb_error_t **reterr)
 {
     size_t i;
 
     for (i = 0; i < request->nkeys; i++) {
-        agdb_status_t st = target_by_key(db, m->keyspace, request->keys[i], request->access,
+        agdb_status_t st = target_by_key(edition, m->keyspace, request->keys[i], request->access,
                                          &m->shard_of[i], reterr);
 
         if (st != AGDB_OK)
@@ -125,10 +126,10 @@ static agdb_status_t mark_keys(agdb_t *db, const agdb_request_t *request, marked
     return AGDB_OK;
 }
 
-static agdb_status_t mark_region(agdb_t *db, const agdb_request_t *request, marked_t *m,
-                                 agdb_error_t **reterr)
+static agdb_status_t mark_region(const agdb__edition_t *edition, const agdb_request_t *request,
+                                 marked_t *m, agdb_error_t **reterr)
 {
-    const agdb__map_keyspace_t *ks = &db->map->keyspaces[m->keyspace];
+    const agdb__map_keyspace_t *ks = &edition->map->keyspaces[m->keyspace];
     size_t i;
 
     for (i = 0; i < ks->nshards; i++)
@@ -142,32 +143,32 @@ static agdb_status_t mark_region(agdb_t *db, const agdb_request_t *request, mark
                           AGDB_STAGE_ROUTE, reterr);
 }
 
-static agdb_status_t mark_shards(agdb_t *db, const agdb_request_t *request, marked_t *m,
-                                 agdb_error_t **reterr)
+static agdb_status_t mark_shards(const agdb__edition_t *edition, const agdb_request_t *request,
+                                 marked_t *m, agdb_error_t **reterr)
 {
     size_t shard = 0;
     agdb_status_t st;
 
     if (request->keys != NULL)
-        return mark_keys(db, request, m, reterr);
+        return mark_keys(edition, request, m, reterr);
     if (request->region != NULL || request->scope == AGDB_ALL)
-        return mark_region(db, request, m, reterr);
+        return mark_region(edition, request, m, reterr);
     if (request->key.data != NULL)
-        st = target_by_key(db, m->keyspace, request->key, request->access, &shard, reterr);
+        st = target_by_key(edition, m->keyspace, request->key, request->access, &shard, reterr);
     else if (request->shard != NULL)
-        st = agdb__client_shard_named(db, m->keyspace, request->shard, &shard, reterr);
+        st = agdb__client_shard_named(edition, m->keyspace, request->shard, &shard, reterr);
     else
-        st = target_only_shard(db, m->keyspace, &shard, reterr);
+        st = target_only_shard(edition, m->keyspace, &shard, reterr);
     if (st == AGDB_OK)
         mark(m, shard);
     return st;
 }
 
 /* One block: the shards, and the keys' places among them. */
-static agdb_status_t list_targets(agdb_t *db, const agdb_request_t *request, const marked_t *m,
-                                  agdb__targets_t *ret, agdb_error_t **reterr)
+static agdb_status_t list_targets(const agdb__edition_t *edition, const agdb_request_t *request,
+                                  const marked_t *m, agdb__targets_t *ret, agdb_error_t **reterr)
 {
-    const size_t nshards = db->map->keyspaces[m->keyspace].nshards;
+    const size_t nshards = edition->map->keyspaces[m->keyspace].nshards;
     uint32_t *number = agdb__calloc(nshards, sizeof *number);
     agdb__shard_t **shards =
         agdb__malloc(m->count * sizeof *shards + request->nkeys * sizeof(uint32_t));
@@ -184,7 +185,7 @@ static agdb_status_t list_targets(agdb_t *db, const agdb_request_t *request, con
         if (!m->is_wanted[i])
             continue;
         number[i] = (uint32_t)ret->count;
-        shards[ret->count++] = agdb__topology_shard(&db->topology, m->keyspace, i);
+        shards[ret->count++] = agdb__layout_shard(&edition->layout, m->keyspace, i);
     }
     place = (uint32_t *)(void *)(shards + ret->count);
     for (i = 0; i < request->nkeys; i++)
@@ -194,22 +195,22 @@ static agdb_status_t list_targets(agdb_t *db, const agdb_request_t *request, con
     return AGDB_OK;
 }
 
-agdb_status_t agdb__client_targets(agdb_t *db, const agdb_request_t *request, agdb__targets_t *ret,
-                                   agdb_error_t **reterr)
+agdb_status_t agdb__client_targets(const agdb__edition_t *edition, const agdb_request_t *request,
+                                   agdb__targets_t *ret, agdb_error_t **reterr)
 {
     marked_t m = {.count = 0};
-    agdb_status_t st = agdb__client_keyspace(db, request->keyspace, &m.keyspace, reterr);
+    agdb_status_t st = agdb__client_keyspace(edition, request->keyspace, &m.keyspace, reterr);
 
     if (st != AGDB_OK)
         return st;
-    m.is_wanted = agdb__calloc(db->map->keyspaces[m.keyspace].nshards, sizeof *m.is_wanted);
+    m.is_wanted = agdb__calloc(edition->map->keyspaces[m.keyspace].nshards, sizeof *m.is_wanted);
     m.shard_of = agdb__calloc(request->nkeys + 1, sizeof *m.shard_of);
     if (m.is_wanted == NULL || m.shard_of == NULL)
         st = agdb__fail_nomem(reterr);
     if (st == AGDB_OK)
-        st = mark_shards(db, request, &m, reterr);
+        st = mark_shards(edition, request, &m, reterr);
     if (st == AGDB_OK)
-        st = list_targets(db, request, &m, ret, reterr);
+        st = list_targets(edition, request, &m, ret, reterr);
     agdb__free(m.is_wanted);
     agdb__free(m.shard_of);
     return st;

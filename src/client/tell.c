@@ -36,7 +36,7 @@ static agdb_error_t *why_unread(const agdb__shard_entry_t *entry, uint32_t i,
     if (!node->in_recovery || !node->no_reads)
         return NULL;
     (void)agdb__fail(&error, AGDB_E_NO_PRIMARY, "%s",
-                     entry->memory[i].join == AGDB__JOIN_AWAY
+                     entry->place[i].memory.join == AGDB__JOIN_AWAY
                          ? "is a replica that has not caught up since it is back"
                          : "is a replica that takes no reads (state or reads in the map)");
     return error;
@@ -53,49 +53,55 @@ agdb_error_t *agdb__tell_why_unused(const agdb__shard_entry_t *entry, uint32_t i
     return why != NULL ? why : why_unread(entry, i, seen);
 }
 
+/* A shard of a map before the one in use is followed for the calls that are there still; what
+ * happens to it is told of the one that has taken its place. */
+static void tell(agdb_t *db, const agdb__shard_entry_t *entry, agdb_event_type_t type,
+                 const char *node, const char *text)
+{
+    if (entry->is_current)
+        agdb__event_tell(db, type, entry->shard.name, node, text);
+}
+
 void agdb__tell_node(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
                      const agdb__observation_t *now, const agdb_error_t *error)
 {
-    agdb__node_memory_t before = entry->memory[i];
-    const char *shard = entry->shard.name;
+    agdb__node_memory_t before = entry->place[i].memory;
     const char *node = entry->shard.nodes[i].name;
     const char *text = error != NULL && error->message != NULL ? error->message : "";
 
-    entry->memory[i].health = now->health;
-    entry->memory[i].in_recovery = now->in_recovery;
+    entry->place[i].memory.health = now->health;
+    entry->place[i].memory.in_recovery = now->in_recovery;
     if (now->health != before.health) {
         if (now->health == AGDB__HEALTH_UP)
-            agdb__event_tell(db, AGDB_EVENT_NODE_UP, shard, node,
-                             now->in_recovery ? "replica" : "primary");
+            tell(db, entry, AGDB_EVENT_NODE_UP, node, now->in_recovery ? "replica" : "primary");
         else if (now->health == AGDB__HEALTH_DOWN)
-            agdb__event_tell(db, AGDB_EVENT_NODE_DOWN, shard, node, text);
+            tell(db, entry, AGDB_EVENT_NODE_DOWN, node, text);
         else if (now->health == AGDB__HEALTH_REFUSED)
-            agdb__event_tell(db, AGDB_EVENT_NODE_REFUSED, shard, node, text);
+            tell(db, entry, AGDB_EVENT_NODE_REFUSED, node, text);
     } else if (now->health == AGDB__HEALTH_UP && now->in_recovery != before.in_recovery) {
-        agdb__event_tell(db, now->in_recovery ? AGDB_EVENT_NODE_DEMOTED : AGDB_EVENT_NODE_PROMOTED,
-                         shard, node, "");
+        tell(db, entry, now->in_recovery ? AGDB_EVENT_NODE_DEMOTED : AGDB_EVENT_NODE_PROMOTED, node,
+             "");
     }
 }
 
 void agdb__tell_place(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
                       const agdb__observation_t *now)
 {
-    agdb__node_memory_t *memory = &entry->memory[i];
+    agdb__node_memory_t *memory = &entry->place[i].memory;
     const bool up = now->health == AGDB__HEALTH_UP;
     const bool stale =
         up && !now->in_recovery && now->timeline < entry->view_memory.timeline && !now->out;
     const bool away = up && now->in_recovery && memory->join == AGDB__JOIN_AWAY;
-    const char *shard = entry->shard.name;
     const char *node = entry->shard.nodes[i].name;
 
     if (stale && !memory->stale) {
         agdb_error_t *why = why_no_place(now, &entry->view_memory);
 
-        agdb__event_tell(db, AGDB_EVENT_NODE_STALE, shard, node, why != NULL ? why->message : "");
+        tell(db, entry, AGDB_EVENT_NODE_STALE, node, why != NULL ? why->message : "");
         agdb__error_free(why);
     }
     if (memory->away && up && !away && now->in_recovery)
-        agdb__event_tell(db, AGDB_EVENT_NODE_JOINED, shard, node, "");
+        tell(db, entry, AGDB_EVENT_NODE_JOINED, node, "");
     memory->stale = stale;
     memory->away = away;
 }
@@ -103,7 +109,7 @@ void agdb__tell_place(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
 void agdb__tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, uint64_t lag_us,
                     uint64_t now_us)
 {
-    agdb__lateness_t *lateness = &entry->memory[i].lateness;
+    agdb__lateness_t *lateness = &entry->place[i].memory.lateness;
     const bool before = lateness->late;
     const uint64_t ms =
         agdb__lateness_see(lateness, lag_us, entry->max_lag_ms * 1000, now_us) / 1000;
@@ -116,25 +122,30 @@ void agdb__tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, uint64_t
                  ? "%llu ms behind (replicas.max_lag is %llu ms)"
                  : "it may be %llu ms behind, nobody knows (replicas.max_lag is %llu ms)",
              (unsigned long long)ms, (unsigned long long)entry->max_lag_ms);
-    agdb__event_tell(db, lateness->late ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP,
-                     entry->shard.name, entry->shard.nodes[i].name, text);
+    tell(db, entry, lateness->late ? AGDB_EVENT_NODE_LAGS : AGDB_EVENT_NODE_CAUGHT_UP,
+         entry->shard.nodes[i].name, text);
 }
 
 void agdb__tell_shard(agdb_t *db, agdb__shard_entry_t *entry, agdb__view_t view)
 {
     if (view.state == AGDB__SHARD_SPLIT && !entry->was_split)
-        agdb__event_tell(db, AGDB_EVENT_SPLIT_BRAIN, entry->shard.name, "",
-                         "two nodes claim to be the primary with the same timeline");
+        tell(db, entry, AGDB_EVENT_SPLIT_BRAIN, "",
+             "two nodes claim to be the primary with the same timeline");
     if (entry->was_split && view.state == AGDB__SHARD_READY)
-        agdb__event_tell(db, AGDB_EVENT_SPLIT_ENDED, entry->shard.name,
-                         entry->shard.nodes[view.primary].name, "");
+        tell(db, entry, AGDB_EVENT_SPLIT_ENDED, entry->shard.nodes[view.primary].name, "");
     if (view.state == AGDB__SHARD_SPLIT || view.state == AGDB__SHARD_READY)
         entry->was_split = view.state == AGDB__SHARD_SPLIT;
 }
 
-void agdb__tell_frozen(agdb_t *db)
+static bool was_frozen(const agdb_map_t *before, const agdb__map_agency_t *agency)
 {
-    const agdb_map_t *map = db->map;
+    const agdb_bytes_t key = {agency->key, agency->key_len};
+
+    return before != NULL && agdb__map_route(before, 0, key).frozen;
+}
+
+void agdb__tell_frozen(agdb_t *db, const agdb_map_t *map, const agdb_map_t *before)
+{
     char key[AGDB__KEY_TEXT];
     char text[AGDB__KEY_TEXT + 64];
     size_t a;
@@ -143,12 +154,14 @@ void agdb__tell_frozen(agdb_t *db)
     for (a = 0; a < map->nagencies; a++) {
         const agdb__map_agency_t *agency = &map->agencies[a];
 
-        for (k = 0; agency->frozen && k < map->nkeyspaces; k++) {
+        if (!agency->frozen || was_frozen(before, agency))
+            continue;
+        snprintf(text, sizeof text, "agency '%s' (writes: refuse in the map)",
+                 agdb__key_text(agency, key));
+        for (k = 0; k < map->nkeyspaces; k++) {
             const agdb_bytes_t bytes = {agency->key, agency->key_len};
             const agdb__route_t route = agdb__map_route(map, k, bytes);
 
-            snprintf(text, sizeof text, "agency '%s' (writes: refuse in the map)",
-                     agdb__key_text(agency, key));
             agdb__event_tell(db, AGDB_EVENT_FROZEN, map->keyspaces[k].shards[route.shard].name, "",
                              text);
         }

@@ -16,8 +16,8 @@ void agdb__tell_place(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i,
 /* A replica's lag, or AGDB__LAG_UNKNOWN, at one of its answers. */
 void agdb__tell_lag(agdb_t *db, agdb__shard_entry_t *entry, uint32_t i, uint64_t lag_us,
                     uint64_t now_us);
-/* What the map refuses. */
-void agdb__tell_frozen(agdb_t *db);
+/* What the map refuses, and the one before it (NULL: none) did not. */
+void agdb__tell_frozen(agdb_t *db, const agdb_map_t *map, const agdb_map_t *before);
 void agdb__tell_shard(agdb_t *db, agdb__shard_entry_t *entry, agdb__view_t view);
 /* Why a node that answers is not used, or answers no reads; NULL: it does. The caller's. */
 agdb_error_t *agdb__tell_why_unused(const agdb__shard_entry_t *entry, uint32_t i,

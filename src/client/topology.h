@@ -1,39 +1,11 @@
-/* What a map becomes at run time: one pool per (host, port, dbname, user), one probe per (host,
- * port), one shard with a board per shard of the map. Built whole or not at all. */
+/* What lives: servers with their probes, endpoints with their pools, shards with their boards. A
+ * map is laid out over it: what the map says as another map did is used by both, the rest is made.
+ * What no layout has any more is freed when nobody is at it. The keeper's. */
 #ifndef AGDB_CLIENT_TOPOLOGY_H
 #define AGDB_CLIENT_TOPOLOGY_H
 
+#include "client/endpoint.h"
 #include "exec/shard.h"
-#include "map/model.h"
-#include "monitor/ear.h"
-#include "monitor/probe.h"
-
-enum { AGDB__LOGIN_OPTIONS = 16 };
-
-/* One server: what every database in it shares. */
-typedef struct agdb__server {
-    const char *host;
-    uint16_t port;
-    agdb__login_t login; /* the probe's: an endpoint's, without an identity to expect */
-    agdb__probe_t probe;
-    bool changed;
-    bool astray;                       /* of another cluster than one of its shards */
-    struct agdb__endpoint *cancelling; /* whose statements the probe is cancelling, or NULL */
-} agdb__server_t;
-
-/* One database of one server, as one role. */
-typedef struct agdb__endpoint {
-    agdb__login_t login;
-    const char *keywords[AGDB__LOGIN_OPTIONS];
-    const char *values[AGDB__LOGIN_OPTIONS];
-    char numbers[4][24];
-    agdb__identity_t *expect;
-    agdb__pool_limits_t limits;
-    agdb__pool_t *pool;
-    agdb__ear_t ear;
-    uint32_t server;
-    bool changed;
-} agdb__endpoint_t;
 
 /* What the keeper remembers of a node between two looks, to tell what has changed. */
 typedef struct agdb__node_memory {
@@ -46,53 +18,73 @@ typedef struct agdb__node_memory {
     uint64_t answers; /* of its server's probe: those that its mark comes from */
 } agdb__node_memory_t;
 
+/* A node's place in its shard. */
+typedef struct agdb__place {
+    agdb__endpoint_t *endpoint;
+    const char *zone;
+    agdb__node_state_t state;
+    bool reads_never;
+    agdb__node_memory_t memory;
+} agdb__place_t;
+
 typedef struct agdb__shard_entry {
-    const agdb__map_shard_t *map;
     agdb__shard_t shard;
-    uint32_t *endpoint; /* of each node */
-    agdb__node_memory_t *memory;
+    const char *keyspace;
+    const char *region;
+    uint64_t generation;
+    agdb__place_t *place; /* of each node */
     agdb__view_memory_t view_memory;
     uint64_t max_lag_ms;
     bool was_split;
+    bool is_new;     /* no view yet */
+    bool is_current; /* of the layout in use: its events are told */
+    unsigned refs;   /* layouts, and those who listen */
 } agdb__shard_entry_t;
 
 typedef struct agdb__topology {
-    const agdb_map_t *map; /* borrowed */
-    agdb__server_t *servers;
+    agdb__server_t **servers;
     size_t nservers;
-    agdb__endpoint_t *endpoints;
+    agdb__endpoint_t **endpoints;
     size_t nendpoints;
-    size_t turn;                 /* whose statements are cancelled first */
-    agdb__shard_entry_t *shards; /* keyspace after keyspace */
+    agdb__shard_entry_t **shards;
     size_t nshards;
-    size_t *first_shard; /* of each keyspace */
+    size_t turn; /* whose statements are cancelled first */
 } agdb__topology_t;
 
-/* What the client brings along for every login. */
-typedef struct agdb__topology_env {
-    const char *service;
-    const char *login; /* NULL: the map's */
-    agdb_password_fn password;
-    void *password_user;
-    const char *zone; /* NULL: none */
-    bool allow_unstamped;
-    agdb__resolver_t *resolver;
-    void (*wake)(void *user);
-    void *wake_user;
-    agdb__ear_fn hear; /* what those who listen are told */
-} agdb__topology_env_t;
+/* The shards of one map. */
+typedef struct agdb__layout {
+    agdb__shard_entry_t **shards; /* keyspace after keyspace */
+    size_t nshards;
+    size_t *first_shard;   /* of each keyspace */
+    const char **keyspace; /* names, for the client's life */
+    size_t nkeyspaces;
+} agdb__layout_t;
 
-/* `map` and what `env` points to are borrowed for the topology's life. */
-agdb_status_t agdb__topology_build(const agdb_map_t *map, const agdb__topology_env_t *env,
-                                   agdb__topology_t *ret, agdb_error_t **reterr);
-void agdb__topology_fini(agdb__topology_t *topology);
-/* The server's probe logs in as this endpoint does. It has no connection meanwhile. */
-void agdb__topology_probe_as(agdb__server_t *server, const agdb__endpoint_t *endpoint);
+/* Lays a map out. `before` (or NULL) is what is in use: a shard that has changed inherits what is
+ * known of it, unless its generation is higher. AGDB_E_NOMEM leaves nothing behind. */
+agdb_status_t agdb__topology_lay_out(agdb__topology_t *t, const agdb_map_t *map,
+                                     const agdb__topology_env_t *env, const agdb__layout_t *before,
+                                     agdb__layout_t *ret, agdb_error_t **reterr);
+/* It is the one in use from now on. */
+void agdb__topology_use(agdb__topology_t *t, const agdb__layout_t *layout);
+/* Nobody is in it any more. */
+void agdb__layout_fini(agdb__layout_t *layout);
+void agdb__shard_entry_ref(agdb__shard_entry_t *entry);
+void agdb__shard_entry_unref(agdb__shard_entry_t *entry); /* NULL is fine */
 
-static inline agdb__shard_t *agdb__topology_shard(const agdb__topology_t *t, size_t keyspace,
-                                                  size_t shard)
+/* Half-built ones, too. */
+void agdb__shard_entry_free(agdb__shard_entry_t *entry);
+
+/* Frees what nobody needs, and begins to end what somebody is still at. True: there is such. */
+bool agdb__topology_sweep(agdb__topology_t *t, uint64_t now_us);
+/* Of a client that ends: from now on claims get CLOSING, and who waits for a view wakes up. */
+void agdb__topology_shut(agdb__topology_t *t);
+void agdb__topology_fini(agdb__topology_t *t);
+
+static inline agdb__shard_t *agdb__layout_shard(const agdb__layout_t *l, size_t keyspace,
+                                                size_t shard)
 {
-    return &t->shards[t->first_shard[keyspace] + shard].shard;
+    return &l->shards[l->first_shard[keyspace] + shard]->shard;
 }
 
 #endif

@@ -73,7 +73,8 @@ void agdb__driver_finish(agdb__driver_t *driver, agdb__task_t *task, agdb_status
     agdb__tasks_append(&driver->done, task);
 }
 
-/* Watched for as long as the driver lives: a shard that was without a node once may be so again. */
+/* Watched for as long as the driver or the shard lives: one that was without a node once may be so
+ * again. */
 static bool watch(agdb__driver_t *driver, agdb__shard_t *shard)
 {
     agdb__vigil_t *vigil = driver->vigils;
@@ -96,6 +97,33 @@ static bool watch(agdb__driver_t *driver, agdb__shard_t *shard)
 static agdb__call_t *call_of(agdb__task_t *task)
 {
     return task->tx_call != NULL ? task->tx_call : &task->call;
+}
+
+static bool is_waited_for(const agdb__driver_t *driver, const agdb__shard_t *shard)
+{
+    agdb__task_t *task = driver->paused.head;
+
+    while (task != NULL && call_of(task)->shard != shard)
+        task = task->next;
+    return task != NULL;
+}
+
+/* Shards that no map in use has. */
+static void end_vigils(agdb__driver_t *driver)
+{
+    agdb__vigil_t **at = &driver->vigils;
+
+    while (*at != NULL) {
+        agdb__vigil_t *vigil = *at;
+
+        if (!agdb__board_is_retired(&vigil->shard->board) || is_waited_for(driver, vigil->shard)) {
+            at = &vigil->next;
+            continue;
+        }
+        *at = vigil->next;
+        agdb__board_unwatch(&vigil->shard->board, &vigil->watcher);
+        agdb__free(vigil);
+    }
 }
 
 static bool has_changed(agdb__task_t *task)
@@ -370,4 +398,6 @@ void agdb__driver_rest(agdb__driver_t *driver)
 
     for (feed = driver->feeds; feed != NULL; feed = feed->next)
         agdb__feed_rest(feed, now_us);
+    agdb__feed_forget_retired(driver, now_us);
+    end_vigils(driver);
 }

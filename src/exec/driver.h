@@ -59,7 +59,7 @@ void agdb__driver_add_beside(agdb__driver_t *driver, agdb__task_t *task, agdb__s
 void agdb__driver_step(agdb__driver_t *driver, uint64_t until_us);
 /* Sends what it can of what was added since. */
 void agdb__driver_fill(agdb__driver_t *driver);
-/* Gives connections back that have nothing to do. */
+/* Gives connections back that have nothing to do, and forgets what no map in use has. */
 void agdb__driver_rest(agdb__driver_t *driver);
 /* The first that is done; NULL: none. It is the caller's. */
 agdb__task_t *agdb__driver_take_done(agdb__driver_t *driver);

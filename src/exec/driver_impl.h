@@ -90,6 +90,8 @@ agdb__task_t *agdb__feed_first_short(agdb__feed_t *feed);
 /* Of its carriers only. */
 void agdb__feed_rest(agdb__feed_t *feed, uint64_t now_us);
 void agdb__feed_free(agdb__feed_t *feed, uint64_t now_us);
+/* Those that have nothing to do and whose pool no map in use has. */
+void agdb__feed_forget_retired(agdb__driver_t *driver, uint64_t now_us);
 
 /* --- carrier.c --- */
 /* NULL: no memory. */

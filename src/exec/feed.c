@@ -27,6 +27,7 @@ static agdb__feed_t *find(agdb__driver_t *driver, agdb__pool_t *pool)
     }
     feed->driver = driver;
     feed->pool = pool;
+    agdb__pool_hold(pool);
     feed->timer.ring = ring;
     feed->in_bucket = *bucket;
     *bucket = feed;
@@ -40,7 +41,36 @@ void agdb__feed_free(agdb__feed_t *feed, uint64_t now_us)
     while (feed->carriers != NULL)
         agdb__carrier_drop(feed->carriers, now_us);
     agdb__timers_clear(&feed->driver->timers, &feed->timer);
+    agdb__pool_let_go(feed->pool);
     agdb__free(feed);
+}
+
+static void unlink_from_bucket(agdb__feed_t *feed)
+{
+    agdb__feed_t **at = bucket_of(feed->driver, feed->pool);
+
+    while (*at != feed)
+        at = &(*at)->in_bucket;
+    *at = feed->in_bucket;
+}
+
+void agdb__feed_forget_retired(agdb__driver_t *driver, uint64_t now_us)
+{
+    agdb__feed_t **at = &driver->feeds;
+
+    while (*at != NULL) {
+        agdb__feed_t *feed = *at;
+
+        if (!agdb__pool_is_retired(feed->pool) || feed->carriers != NULL ||
+            feed->shorts.count + feed->alones.count > 0) {
+            at = &feed->next;
+            continue;
+        }
+        *at = feed->next;
+        unlink_from_bucket(feed);
+        agdb__feed_free(feed, now_us);
+        agdb__driver_unreserve(driver, 1);
+    }
 }
 
 /* --- the queue ---------------------------------------------------------------------------------

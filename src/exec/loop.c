@@ -15,9 +15,7 @@ typedef struct agdb__submission {
     agdb__scatter_t *scatter;
     agdb__rider_t *rider;
     struct agdb_tx *tx; /* whose flight the rider is */
-    agdb_done_fn done;
-    agdb_tx_done_fn tx_done;
-    void *user;
+    agdb__loop_ask_t ask;
     uint64_t id;
     struct agdb__submission *next; /* spare */
     size_t room;                   /* of the copy */
@@ -137,12 +135,10 @@ static agdb_status_t reserve_one(agdb__loop_t *loop, const agdb_request_t *reque
     return st;
 }
 
-static void register_submission(agdb__loop_t *loop, submission_t *s, agdb_done_fn done, void *user,
+static void register_submission(agdb__loop_t *loop, submission_t *s, const agdb__loop_ask_t *ask,
                                 uint64_t *ret_id)
 {
-    s->done = done;
-    s->tx_done = NULL;
-    s->user = user;
+    s->ask = *ask;
     loop->outstanding++;
     if (ret_id != NULL)
         *ret_id = s->id;
@@ -151,7 +147,7 @@ static void register_submission(agdb__loop_t *loop, submission_t *s, agdb_done_f
 }
 
 agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
-                                const agdb_request_t *request, agdb_done_fn done, void *user,
+                                const agdb_request_t *request, const agdb__loop_ask_t *ask,
                                 uint64_t *ret_id, agdb_error_t **reterr)
 {
     submission_t *s = NULL;
@@ -166,12 +162,12 @@ agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
     s->rider = NULL;
     agdb__copy_request(request, s->copy, &copy);
     agdb__driver_add(&loop->driver, &s->task, shard, &copy, agdb__now_us());
-    register_submission(loop, s, done, user, ret_id);
+    register_submission(loop, s, ask, ret_id);
     return AGDB_OK;
 }
 
 agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatter,
-                                 agdb_done_fn done, void *user, uint64_t *ret_id,
+                                 const agdb__loop_ask_t *ask, uint64_t *ret_id,
                                  agdb_error_t **reterr)
 {
     submission_t *s = NULL;
@@ -186,13 +182,12 @@ agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatt
     s->scatter = take_scatter;
     s->rider = NULL;
     agdb__scatter_begin(take_scatter, &loop->driver, s, agdb__now_us());
-    register_submission(loop, s, done, user, ret_id);
+    register_submission(loop, s, ask, ret_id);
     return AGDB_OK;
 }
 
 agdb_status_t agdb__loop_fly(agdb__loop_t *loop, struct agdb_tx *tx, agdb__rider_t *take_rider,
-                             agdb_done_fn done, agdb_tx_done_fn tx_done, void *user,
-                             uint64_t *ret_id, agdb_error_t **reterr)
+                             const agdb__loop_ask_t *ask, uint64_t *ret_id, agdb_error_t **reterr)
 {
     submission_t *s = NULL;
     agdb_status_t st = reserve(loop, 1, 0, &s, reterr);
@@ -206,8 +201,7 @@ agdb_status_t agdb__loop_fly(agdb__loop_t *loop, struct agdb_tx *tx, agdb__rider
     s->scatter = NULL;
     s->rider = take_rider;
     s->tx = tx;
-    register_submission(loop, s, done, user, ret_id);
-    s->tx_done = tx_done;
+    register_submission(loop, s, ask, ret_id);
     agdb__rider_begin(take_rider, &loop->driver, s);
     return AGDB_OK;
 }
@@ -310,7 +304,7 @@ static agdb__task_t *ended_flight(agdb__rider_t *rider)
     s->task.status = rider->task.status;
     s->task.error = rider->task.error;
     rider->task.error = NULL;
-    if (s->tx_done == NULL && rider->flight.count == 1) {
+    if (s->ask.tx_done == NULL && rider->flight.count == 1) {
         s->task.result = rider->result[0];
         rider->result[0] = NULL;
     }
@@ -357,17 +351,19 @@ bool agdb__loop_next_due(agdb__loop_t *loop, agdb__loop_end_t *ret)
     if (task == NULL)
         return false;
     s = submission_of(task);
-    *ret = (agdb__loop_end_t){.done = s->done,
-                              .user = s->user,
+    *ret = (agdb__loop_end_t){.done = s->ask.done,
+                              .user = s->ask.user,
                               .status = task->status,
                               .result = task->result,
                               .error = task->error,
-                              .tx_done = s->tx_done,
+                              .tx_done = s->ask.tx_done,
                               .rider = s->rider,
                               .tx = s->rider != NULL ? s->tx : NULL};
     agdb__tasks_remove(task);
     agdb__scatter_free(s->scatter);
     agdb__error_free(task->call.error); /* of an attempt before one that was given up */
+    if (s->ask.pin != NULL)
+        agdb__gate_leave(s->ask.pin);
     agdb__handles_remove(&loop->ids, s->id);
     loop->outstanding--;
     give_block(loop, s);

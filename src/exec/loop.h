@@ -5,6 +5,7 @@
 #define AGDB_EXEC_LOOP_H
 
 #include "agencydb/loop.h"
+#include "base/gate.h"
 #include "exec/driver.h"
 #include "exec/handles.h"
 #include "exec/rider.h"
@@ -26,6 +27,14 @@ typedef struct agdb__loop {
     bool calling; /* callbacks run, and agdb__loop_settle follows: no need to ring the bell */
 } agdb__loop_t;
 
+/* Who is to be told of a request's end. */
+typedef struct agdb__loop_ask {
+    agdb_done_fn done;
+    agdb_tx_done_fn tx_done; /* of agdb_submit_tx, instead of `done` */
+    void *user;
+    agdb__gate_t *pin; /* left then: the request's shards live as long; NULL: others see to it */
+} agdb__loop_ask_t;
+
 /* What a callback is to be told. */
 typedef struct agdb__loop_end {
     agdb_done_fn done;
@@ -33,7 +42,7 @@ typedef struct agdb__loop_end {
     agdb_status_t status;
     agdb_result_t *result;
     agdb_error_t *error;
-    agdb_tx_done_fn tx_done; /* of agdb_submit_tx, instead of `done` */
+    agdb_tx_done_fn tx_done; /* instead of `done` */
     agdb__rider_t *rider;    /* of a transaction's: to be freed behind the call; has the results */
     struct agdb_tx *tx;      /* whose flight has ended; NULL: nobody is to hear of it */
 } agdb__loop_end_t;
@@ -42,18 +51,17 @@ agdb_status_t agdb__loop_init(agdb__loop_t *loop, size_t max, agdb_error_t **ret
 /* Nothing is outstanding. */
 void agdb__loop_fini(agdb__loop_t *loop);
 
-/* `request` is checked, but for its parameters. */
+/* `request` is checked, but for its parameters. On failure the pin is still the caller's. */
 agdb_status_t agdb__loop_submit(agdb__loop_t *loop, agdb__shard_t *shard,
-                                const agdb_request_t *request, agdb_done_fn done, void *user,
+                                const agdb_request_t *request, const agdb__loop_ask_t *ask,
                                 uint64_t *ret_id, agdb_error_t **reterr);
 /* The same for several shards; takes the scatter also on failure. */
 agdb_status_t agdb__loop_scatter(agdb__loop_t *loop, agdb__scatter_t *take_scatter,
-                                 agdb_done_fn done, void *user, uint64_t *ret_id,
+                                 const agdb__loop_ask_t *ask, uint64_t *ret_id,
                                  agdb_error_t **reterr);
-/* A flight of a transaction, which takes the rider also on failure. `tx_done` or `done` is NULL. */
+/* A flight of a transaction, which takes the rider also on failure. */
 agdb_status_t agdb__loop_fly(agdb__loop_t *loop, struct agdb_tx *tx, agdb__rider_t *take_rider,
-                             agdb_done_fn done, agdb_tx_done_fn tx_done, void *user,
-                             uint64_t *ret_id, agdb_error_t **reterr);
+                             const agdb__loop_ask_t *ask, uint64_t *ret_id, agdb_error_t **reterr);
 /* The transaction of that flight is gone: its end is told without it. */
 void agdb__loop_forget_tx(agdb__loop_t *loop, uint64_t id);
 /* Ends one that is outstanding with CANCELLED. False: there is none. */

@@ -50,11 +50,33 @@ void agdb__board_publish(agdb__board_t *board, agdb__view_t view)
 
 void agdb__board_close(agdb__board_t *board)
 {
+    if (atomic_load_explicit(&board->closing, memory_order_relaxed))
+        return;
     agdb__lock(&board->lock);
     atomic_store_explicit(&board->closing, true, memory_order_release);
     agdb__cond_broadcast(&board->changed);
     agdb__watchers_tell(&board->watchers);
     agdb__unlock(&board->lock);
+}
+
+void agdb__board_retire(agdb__board_t *board)
+{
+    agdb__lock(&board->lock);
+    if (!agdb__board_is_retired(board)) {
+        atomic_store_explicit(&board->retired, true, memory_order_relaxed);
+        agdb__watchers_tell(&board->watchers);
+    }
+    agdb__unlock(&board->lock);
+}
+
+bool agdb__board_is_watched(agdb__board_t *board)
+{
+    bool watched;
+
+    agdb__lock(&board->lock);
+    watched = board->watchers.head != NULL;
+    agdb__unlock(&board->lock);
+    return watched;
 }
 
 bool agdb__board_wait(agdb__board_t *board, unsigned seen, uint64_t until_us)

@@ -13,6 +13,7 @@ typedef struct agdb__board {
     atomic_ullong word;
     atomic_uint version; /* grows with every publication */
     atomic_bool closing;
+    atomic_bool retired; /* of a map before the one in use */
     agdb__mutex_t lock;
     agdb__cond_t changed;
     agdb__watchers_t watchers; /* under the lock */
@@ -41,6 +42,16 @@ void agdb__board_note(agdb__board_t *board, uint32_t i, agdb__health_t health,
 void agdb__board_publish(agdb__board_t *board, agdb__view_t view);
 /* Wakes everybody for good. */
 void agdb__board_close(agdb__board_t *board);
+
+/* The shard is another now: who has finished with this one need not watch it. The keeper's. */
+void agdb__board_retire(agdb__board_t *board);
+/* @threads any */
+static inline bool agdb__board_is_retired(const agdb__board_t *board)
+{
+    return atomic_load_explicit(&board->retired, memory_order_relaxed);
+}
+/* Whether somebody is told. */
+bool agdb__board_is_watched(agdb__board_t *board);
 
 /* Waits until the version is another than `seen`, the board is closed, or `until_us`; false in the
  * last case. @threads any */

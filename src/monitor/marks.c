@@ -34,6 +34,14 @@ void agdb__marks_add_sample(agdb__marks_t *marks, uint32_t timeline, uint64_t ls
     agdb__unlock(&marks->lock);
 }
 
+void agdb__marks_inherit(agdb__marks_t *marks, agdb__marks_t *from)
+{
+    agdb__lock(&from->lock);
+    marks->history = from->history;
+    marks->samples = from->samples;
+    agdb__unlock(&from->lock);
+}
+
 agdb__fresh_t agdb__marks_fresh(agdb__marks_t *marks, const agdb__position_t *need,
                                 uint32_t replicas, uint64_t now_us)
 {

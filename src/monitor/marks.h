@@ -36,6 +36,10 @@ void agdb__marks_set_history(agdb__marks_t *marks, uint64_t system_identifier, u
 void agdb__marks_set_node(agdb__marks_t *marks, uint32_t i, uint32_t timeline, uint64_t lsn);
 void agdb__marks_add_sample(agdb__marks_t *marks, uint32_t timeline, uint64_t lsn, uint64_t at_us);
 
+/* Another shard's history and samples, but not where its nodes are. The other is locked, this one
+ * is new. */
+void agdb__marks_inherit(agdb__marks_t *marks, agdb__marks_t *from);
+
 /* Below: @threads any */
 agdb__fresh_t agdb__marks_fresh(agdb__marks_t *marks, const agdb__position_t *need,
                                 uint32_t replicas, uint64_t now_us);

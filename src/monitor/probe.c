@@ -325,6 +325,16 @@ void agdb__probe_hurry(agdb__probe_t *probe)
     probe->hurried = !is_idle(probe) || probe->fresh != NULL;
 }
 
+bool agdb__probe_is_at_rest(const agdb__probe_t *probe)
+{
+    return is_idle(probe) && probe->fresh == NULL;
+}
+
+void agdb__probe_renew(agdb__probe_t *probe, uint64_t now_us)
+{
+    probe->renew_us = now_us;
+}
+
 void agdb__probe_watch(agdb__probe_t *probe)
 {
     if (probe->health == AGDB__HEALTH_UP && probe->hello.in_recovery)

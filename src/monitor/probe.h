@@ -49,6 +49,10 @@ void agdb__probe_hurry(agdb__probe_t *probe);
 /* Whether the server is one of another cluster: a name may have led there for a moment only, so
  * connections are made anew more often than they are otherwise. */
 void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us);
+/* Whether nothing of it is under way. */
+bool agdb__probe_is_at_rest(const agdb__probe_t *probe);
+/* The login is another now: a fresh connection is made with it beside the one that stands. */
+void agdb__probe_renew(agdb__probe_t *probe, uint64_t now_us);
 /* Calls wait for it to become the primary: until its next answer it is asked sooner. */
 void agdb__probe_watch(agdb__probe_t *probe);
 /* True once when a new connection has found another server, or on renewal another role, than the

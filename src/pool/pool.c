@@ -474,12 +474,29 @@ void agdb__pool_shut(agdb__pool_t *pool)
 {
     unsigned kind;
 
+    if (atomic_load_explicit(&pool->shut, memory_order_relaxed))
+        return;
     agdb__lock(&pool->lock);
     atomic_store_explicit(&pool->shut, true, memory_order_relaxed);
     agdb__waiters_dismiss(&pool->waiters, AGDB_E_CLOSING, NULL);
     agdb__unlock(&pool->lock);
     for (kind = 0; kind < AGDB__TRAFFICS; kind++)
         agdb__line_dismiss(&pool->traffic[kind].line, AGDB_E_CLOSING, NULL);
+}
+
+bool agdb__pool_is_retired(const agdb__pool_t *pool)
+{
+    return atomic_load_explicit(&pool->retired, memory_order_relaxed);
+}
+
+void agdb__pool_hold(agdb__pool_t *pool)
+{
+    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+}
+
+void agdb__pool_let_go(agdb__pool_t *pool)
+{
+    atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_release);
 }
 
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool)

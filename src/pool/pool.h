@@ -58,6 +58,17 @@ void agdb__pool_dismiss(agdb__pool_t *pool, const agdb_error_t *error);
 /* From now on claims and waiters get CLOSING. @threads any */
 void agdb__pool_shut(agdb__pool_t *pool);
 
+/* A map before the one in use has it: it makes connections for those only who wait for one, and
+ * keeps none that is free. That can be taken back. The keeper's. */
+void agdb__pool_retire(agdb__pool_t *pool, bool retired);
+bool agdb__pool_is_retired(const agdb__pool_t *pool); /* @threads any */
+/* Who remembers the pool from call to call says so, and when not any more. @threads any */
+void agdb__pool_hold(agdb__pool_t *pool);
+void agdb__pool_let_go(agdb__pool_t *pool);
+/* Nobody has a connection, waits for one, or remembers the pool: it can be freed. Nobody may come
+ * any more. The keeper's. */
+bool agdb__pool_is_still(agdb__pool_t *pool);
+
 /* What the last attempts to connect have shown. */
 typedef struct agdb__pool_health {
     bool verified;             /* a connection was made, and the server is the right one */

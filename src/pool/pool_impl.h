@@ -31,10 +31,12 @@ struct agdb__pool {
     atomic_bool troubled;     /* the last attempt to connect failed */
     atomic_ullong dropped_us; /* when the generation changed last */
     atomic_bool shut;         /* set under the lock */
-    atomic_uint open;         /* slots FREE or BUSY */
-    atomic_uint connecting;   /* slots MAKING; written by the keeper */
-    atomic_int stage;         /* of the oldest attempt; written by the keeper */
-    atomic_uint left;         /* slots LEFT */
+    atomic_bool retired;      /* written by the keeper */
+    atomic_uint holders;
+    atomic_uint open;       /* slots FREE or BUSY */
+    atomic_uint connecting; /* slots MAKING; written by the keeper */
+    atomic_int stage;       /* of the oldest attempt; written by the keeper */
+    atomic_uint left;       /* slots LEFT */
     atomic_ullong opened;
     atomic_ullong closed;
 

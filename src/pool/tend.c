@@ -177,6 +177,7 @@ static void sweep(agdb__pool_t *pool, uint64_t now_us)
         if (agdb__slots_take_this(&pool->slots, i)) {
             spent =
                 slot->generation != generation || !agdb__conn_is_alive(slot->conn) ||
+                (agdb__pool_is_retired(pool) && agdb__pool_waiting(pool) == 0) ||
                 agdb__pool_is_spent(&pool->limits, open, now_us, slot->used_us, slot->expires_us);
             if (!spent) {
                 agdb__slots_give(&pool->slots, i);
@@ -221,6 +222,8 @@ static void grow(agdb__pool_t *pool, uint64_t now_us)
     unsigned n;
 
     load.open = atomic_load_explicit(&pool->open, memory_order_seq_cst); /* after the waiters */
+    if (agdb__pool_is_retired(pool) && load.waiting == 0 && load.verified)
+        return; /* before it is, calls may wait for that to be seen */
     if (atomic_load_explicit(&pool->shut, memory_order_relaxed) || now_us < pool->retry_us)
         return;
     for (n = agdb__pool_growth(&pool->limits, &load); n > 0; n--)
@@ -269,6 +272,49 @@ void agdb__pool_poll(agdb__pool_t *pool, uint64_t now_us, agdb__pollset_t *set)
         agdb__pollset_add(set, agdb__conn_fd(slot->conn), agdb__conn_events(slot->conn));
         agdb__pollset_wake(set, agdb__conn_wake_us(slot->conn));
     }
+}
+
+void agdb__pool_retire(agdb__pool_t *pool, bool retired)
+{
+    if (retired == agdb__pool_is_retired(pool))
+        return;
+    atomic_store_explicit(&pool->retired, retired, memory_order_relaxed);
+    pool->sweep_us = 0;
+}
+
+static bool is_empty(const agdb__pool_t *pool)
+{
+    uint32_t i;
+
+    for (i = 0; i < pool->slots.count; i++)
+        if (!agdb__slot_is(&pool->slots.slot[i], AGDB__SLOT_EMPTY))
+            return false;
+    return true;
+}
+
+/* Connections that are being made for nobody are closed. */
+static void end_making(agdb__pool_t *pool)
+{
+    uint32_t i;
+
+    for (i = 0; i < pool->slots.count; i++) {
+        agdb__slot_t *slot = making(pool, i);
+
+        if (slot == NULL)
+            continue;
+        atomic_fetch_sub_explicit(&pool->connecting, 1, memory_order_relaxed);
+        agdb__conn_close(slot->conn);
+        agdb__slots_empty(&pool->slots, i);
+    }
+}
+
+bool agdb__pool_is_still(agdb__pool_t *pool)
+{
+    if (atomic_load_explicit(&pool->holders, memory_order_acquire) > 0 ||
+        agdb__pool_waiting(pool) > 0)
+        return false;
+    end_making(pool);
+    return is_empty(pool);
 }
 
 agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool)

@@ -179,7 +179,7 @@ typedef struct flaps {
 
 static const agdb__grade_t *grade_of(const reading_t *r, const flapper_t *f)
 {
-    const agdb__shard_t *shard = &r->db->topology.shards[0].shard;
+    const agdb__shard_t *shard = &r->db->topology.shards[0]->shard;
     char name[32];
 
     snprintf(name, sizeof name, "127.0.0.1:%u", proxy_port(f->proxy));

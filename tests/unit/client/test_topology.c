@@ -1,9 +1,12 @@
 /* What a map becomes: endpoints and whom they expect. */
 #include "client/topology.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "map/load.h"
 #include "unit.h"
+
+#include <stdlib.h>
 
 static const char k_shared_database[] =
     "agencydb: 1\n"
@@ -32,14 +35,49 @@ static agdb_map_t *load(const char *text)
     return map;
 }
 
-static agdb__topology_t build(const agdb_map_t *map, bool allow_unstamped)
-{
-    const agdb__topology_env_t env = {
-        .service = "test", .allow_unstamped = allow_unstamped, .wake = wake};
-    agdb__topology_t t = {0};
+/* A topology and what it takes, with one layout after the other. */
+typedef struct world {
+    agdb__names_t names;
+    agdb__topology_env_t env;
+    agdb__topology_t t;
+    agdb__layout_t layout;
+} world_t;
 
-    assert_int_equal(agdb__topology_build(map, &env, &t, NULL), AGDB_OK);
-    return t;
+static int set_up(void **state)
+{
+    world_t *w = calloc(1, sizeof *w);
+
+    w->env = (agdb__topology_env_t){.service = "test", .wake = wake, .names = &w->names};
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    world_t *w = *state;
+
+    agdb__layout_fini(&w->layout);
+    assert_false(agdb__topology_sweep(&w->t, 0));
+    assert_int_equal(w->t.nshards + w->t.nendpoints + w->t.nservers, 0);
+    agdb__topology_fini(&w->t);
+    agdb__names_fini(&w->names);
+    free(w);
+    return 0;
+}
+
+/* The map is gone afterwards: nothing may point into it. */
+static void use(world_t *w, const char *text)
+{
+    agdb_map_t *map = load(text);
+    agdb__layout_t before = w->layout;
+
+    assert_int_equal(agdb__topology_lay_out(&w->t, map, &w->env,
+                                            before.nshards > 0 ? &before : NULL, &w->layout, NULL),
+                     AGDB_OK);
+    agdb__topology_use(&w->t, &w->layout);
+    agdb__map_unref(map);
+    agdb__layout_fini(&before);
+    assert_false(agdb__topology_sweep(&w->t, 0));
 }
 
 static const agdb__identity_t *expected(const agdb__topology_t *t, const char *shard)
@@ -48,70 +86,265 @@ static const agdb__identity_t *expected(const agdb__topology_t *t, const char *s
     size_t n;
 
     for (i = 0; i < t->nendpoints; i++)
-        for (n = 0; n < t->endpoints[i].login.nexpect; n++)
-            if (strcmp(t->endpoints[i].login.expect[n].shard, shard) == 0)
-                return &t->endpoints[i].login.expect[n];
+        for (n = 0; n < t->endpoints[i]->login.nexpect; n++)
+            if (strcmp(t->endpoints[i]->login.expect[n].shard, shard) == 0)
+                return &t->endpoints[i]->login.expect[n];
     fail_msg("nobody expects '%s'", shard);
     return NULL;
 }
 
+static agdb__shard_entry_t *entry_of(const world_t *w, const char *shard)
+{
+    size_t i;
+
+    for (i = 0; i < w->layout.nshards; i++)
+        if (strcmp(w->layout.shards[i]->shard.name, shard) == 0)
+            return w->layout.shards[i];
+    fail_msg("there is no shard '%s'", shard);
+    return NULL;
+}
+
+/* --- one map ------------------------------------------------------------------------------------
+ */
+
 static void build_keyspace_of_one_shard_beside_another_needs_no_stamp(void **state)
 {
-    agdb_map_t *map = load(k_shared_database);
-    agdb__topology_t t = build(map, false);
+    world_t *w = *state;
 
-    (void)state;
-    assert_int_equal(t.nendpoints, 2);
-    assert_true(expected(&t, "east-1")->required);
-    assert_true(expected(&t, "west-1")->required);
-    assert_false(expected(&t, "only-1")->required);
-    agdb__topology_fini(&t);
-    agdb__map_unref(map);
+    use(w, k_shared_database);
+    assert_int_equal(w->t.nendpoints, 2);
+    assert_true(expected(&w->t, "east-1")->required);
+    assert_true(expected(&w->t, "west-1")->required);
+    assert_false(expected(&w->t, "only-1")->required);
 }
 
 static void build_for_unstamped_servers_requires_no_stamp(void **state)
 {
-    agdb_map_t *map = load(k_shared_database);
-    agdb__topology_t t = build(map, true);
+    world_t *w = *state;
 
-    (void)state;
-    assert_false(expected(&t, "east-1")->required);
-    assert_false(expected(&t, "only-1")->required);
-    agdb__topology_fini(&t);
-    agdb__map_unref(map);
+    w->env.allow_unstamped = true;
+    use(w, k_shared_database);
+    assert_false(expected(&w->t, "east-1")->required);
+    assert_false(expected(&w->t, "only-1")->required);
 }
 
 static void build_knows_the_nodes_of_the_own_zone(void **state)
 {
-    agdb_map_t *map = load("agencydb: 1\n"
-                           "defaults: { connection: { user: app, dbname: agency } }\n"
-                           "keyspaces:\n"
-                           "  core:\n"
-                           "    shards:\n"
-                           "      only-1:\n"
-                           "        nodes:\n"
-                           "          - { host: 127.0.0.1, port: 5001, zone: a }\n"
-                           "          - { host: 127.0.0.1, port: 5002, zone: b }\n"
-                           "          - { host: 127.0.0.1, port: 5003 }\n");
-    const agdb__topology_env_t env = {.service = "test", .zone = "b", .wake = wake};
-    agdb__topology_t t = {0};
+    static const char map[] = "agencydb: 1\n"
+                              "defaults: { connection: { user: app, dbname: agency } }\n"
+                              "keyspaces:\n"
+                              "  core:\n"
+                              "    shards:\n"
+                              "      only-1:\n"
+                              "        nodes:\n"
+                              "          - { host: 127.0.0.1, port: 5001, zone: a }\n"
+                              "          - { host: 127.0.0.1, port: 5002, zone: b }\n"
+                              "          - { host: 127.0.0.1, port: 5003 }\n";
+    world_t *w = *state;
 
-    (void)state;
-    assert_int_equal(agdb__topology_build(map, &env, &t, NULL), AGDB_OK);
-    assert_int_equal(agdb__topology_shard(&t, 0, 0)->near, 2);
-    agdb__topology_fini(&t);
-    t = build(map, false); /* no zone: nothing is near, nor is what has none */
-    assert_int_equal(agdb__topology_shard(&t, 0, 0)->near, 0);
-    agdb__topology_fini(&t);
+    w->env.zone = "b";
+    use(w, map);
+    assert_int_equal(entry_of(w, "only-1")->shard.near, 2);
+    agdb__layout_fini(&w->layout);
+    assert_false(agdb__topology_sweep(&w->t, 0));
+    w->env.zone = NULL; /* nothing is near, nor is what has none */
+    use(w, map);
+    assert_int_equal(entry_of(w, "only-1")->shard.near, 0);
+}
+
+/* --- one map after the other -------------------------------------------------------------------
+ */
+
+static const char k_two_shards[] =
+    "agencydb: 1\n"
+    "defaults: { connection: { user: app, dbname: agency } }\n"
+    "keyspaces:\n"
+    "  core:\n"
+    "    shards:\n"
+    "      a: { slots: [ 0-2047 ], nodes: [ \"127.0.0.1:5001\" ] }\n"
+    "      b: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n";
+
+static void next_map_that_says_the_same_keeps_everything(void **state)
+{
+    world_t *w = *state;
+    agdb__shard_entry_t *a;
+    agdb__pool_t *pool;
+
+    use(w, k_two_shards);
+    a = entry_of(w, "a");
+    pool = a->shard.nodes[0].pool;
+    use(w, k_two_shards);
+    assert_ptr_equal(entry_of(w, "a"), a);
+    assert_ptr_equal(a->shard.nodes[0].pool, pool);
+    assert_false(agdb__pool_is_retired(pool));
+    assert_int_equal(w->t.nendpoints, 2);
+    assert_int_equal(w->t.nservers, 2);
+}
+
+static void next_map_with_a_replica_more_keeps_the_pools_and_what_is_known(void **state)
+{
+    world_t *w = *state;
+    agdb__shard_entry_t *b;
+    agdb__shard_entry_t *a;
+    agdb__pool_t *pool;
+
+    use(w, k_two_shards);
+    a = entry_of(w, "a");
+    b = entry_of(w, "b");
+    pool = a->shard.nodes[0].pool;
+    a->view_memory = (agdb__view_memory_t){.timeline = 7, .system_identifier = 99};
+    a->place[0].memory.join = AGDB__JOIN_DONE;
+    use(w, "agencydb: 1\n"
+           "defaults: { connection: { user: app, dbname: agency } }\n"
+           "keyspaces:\n"
+           "  core:\n"
+           "    shards:\n"
+           "      a: { slots: [ 0-2047 ], nodes: [ \"127.0.0.1:5003\", \"127.0.0.1:5001\" ] }\n"
+           "      b: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n");
+    assert_ptr_equal(entry_of(w, "b"), b);
+    a = entry_of(w, "a");
+    assert_true(a->is_new);
+    assert_true(a->is_current);
+    assert_ptr_equal(a->shard.nodes[1].pool, pool);
+    assert_int_equal(a->view_memory.timeline, 7);
+    assert_int_equal(a->view_memory.system_identifier, 99);
+    assert_int_equal(a->place[1].memory.join, AGDB__JOIN_DONE);
+    assert_int_equal(a->place[0].memory.join, AGDB__JOIN_AWAY);
+    assert_int_equal(w->t.nshards, 2);
+    assert_int_equal(w->t.nendpoints, 3);
+}
+
+static void next_map_with_a_higher_generation_forgets_the_old_history(void **state)
+{
+    world_t *w = *state;
+
+    use(w, k_two_shards);
+    entry_of(w, "a")->view_memory = (agdb__view_memory_t){.timeline = 7, .system_identifier = 99};
+    use(w, "agencydb: 1\n"
+           "defaults: { connection: { user: app, dbname: agency } }\n"
+           "keyspaces:\n"
+           "  core:\n"
+           "    shards:\n"
+           "      a: { slots: [ 0-2047 ], generation: 2, nodes: [ \"127.0.0.1:5001\" ] }\n"
+           "      b: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n");
+    assert_int_equal(entry_of(w, "a")->view_memory.timeline, 0);
+    assert_int_equal(entry_of(w, "a")->view_memory.system_identifier, 0);
+}
+
+static void next_map_with_another_pool_replaces_it_and_hands_the_probes_login_over(void **state)
+{
+    world_t *w = *state;
+    agdb__server_t *server;
+    agdb__pool_t *pool;
+
+    use(w, k_two_shards);
+    pool = entry_of(w, "a")->shard.nodes[0].pool;
+    server = entry_of(w, "a")->place[0].endpoint->server;
+    use(w, "agencydb: 1\n"
+           "defaults: { connection: { user: app, dbname: agency }, pool: { max: 3 } }\n"
+           "keyspaces:\n"
+           "  core:\n"
+           "    shards:\n"
+           "      a: { slots: [ 0-2047 ], nodes: [ \"127.0.0.1:5001\" ] }\n"
+           "      b: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n");
+    assert_ptr_not_equal(entry_of(w, "a")->shard.nodes[0].pool, pool);
+    assert_ptr_equal(entry_of(w, "a")->place[0].endpoint->server, server);
+    assert_ptr_equal(server->login_of, entry_of(w, "a")->place[0].endpoint);
+    assert_int_equal(w->t.nendpoints, 2);
+    assert_int_equal(w->t.nservers, 2);
+}
+
+static void what_somebody_is_at_stays_until_it_is_let_go(void **state)
+{
+    world_t *w = *state;
+    agdb__shard_entry_t *a;
+    agdb__watcher_t watcher = {.tell = wake};
+    agdb__pool_t *pool;
+
+    use(w, k_two_shards);
+    a = entry_of(w, "a");
+    pool = a->shard.nodes[0].pool;
+    agdb__shard_entry_ref(a); /* as an edition that is replaced, with a call in it */
+    agdb__pool_hold(pool);
+    agdb__board_watch(&a->shard.board, &watcher);
+    agdb__layout_fini(&w->layout);
+    (void)agdb__topology_sweep(&w->t, 0);
+    assert_int_equal(w->t.nshards, 1);
+    assert_int_equal(w->t.nendpoints, 1);
+    agdb__shard_entry_unref(a);
+    assert_true(agdb__topology_sweep(&w->t, 0));
+    assert_int_equal(w->t.nshards, 1); /* it is watched */
+    agdb__board_unwatch(&a->shard.board, &watcher);
+    assert_true(agdb__topology_sweep(&w->t, 0));
+    assert_int_equal(w->t.nshards, 0);
+    assert_int_equal(w->t.nendpoints, 1); /* its pool is held */
+    agdb__pool_let_go(pool);
+    assert_false(agdb__topology_sweep(&w->t, 0));
+    assert_int_equal(w->t.nendpoints, 0);
+    assert_int_equal(w->t.nservers, 0);
+}
+
+static long g_granted;
+
+static void *scarce_alloc(size_t size, void *user)
+{
+    (void)user;
+    return g_granted-- > 0 ? malloc(size) : NULL;
+}
+
+static void *scarce_resize(void *block, size_t size, void *user)
+{
+    (void)user;
+    return g_granted-- > 0 ? realloc(block, size) : NULL;
+}
+
+static void scarce_release(void *block, void *user)
+{
+    (void)user;
+    free(block);
+}
+
+static void laying_out_without_memory_leaves_nothing_behind(void **state)
+{
+    world_t *w = *state;
+    static const agdb_allocator_t scarce = {scarce_alloc, scarce_resize, scarce_release, NULL};
+    agdb_map_t *map = load(k_two_shards);
+    agdb__layout_t layout;
+    size_t n;
+
+    for (n = 0; n < 1000; n++) {
+        const agdb_allocator_t *outer;
+        agdb_status_t st;
+
+        g_granted = (long)n;
+        outer = agdb__alloc_enter(&scarce);
+        st = agdb__topology_lay_out(&w->t, map, &w->env, NULL, &layout, NULL);
+        (void)agdb__alloc_enter(outer);
+        agdb__names_fini(&w->names);
+        if (st == AGDB_OK)
+            break;
+        assert_int_equal(st, AGDB_E_NOMEM);
+        assert_int_equal(w->t.nshards + w->t.nendpoints + w->t.nservers, 0);
+    }
+    assert_in_range(n, 20, 999);
+    agdb__layout_fini(&layout);
     agdb__map_unref(map);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(build_keyspace_of_one_shard_beside_another_needs_no_stamp),
-        cmocka_unit_test(build_for_unstamped_servers_requires_no_stamp),
-        cmocka_unit_test(build_knows_the_nodes_of_the_own_zone),
+        TEST(build_keyspace_of_one_shard_beside_another_needs_no_stamp),
+        TEST(build_for_unstamped_servers_requires_no_stamp),
+        TEST(build_knows_the_nodes_of_the_own_zone),
+        TEST(next_map_that_says_the_same_keeps_everything),
+        TEST(next_map_with_a_replica_more_keeps_the_pools_and_what_is_known),
+        TEST(next_map_with_a_higher_generation_forgets_the_old_history),
+        TEST(next_map_with_another_pool_replaces_it_and_hands_the_probes_login_over),
+        TEST(what_somebody_is_at_stays_until_it_is_let_go),
+        TEST(laying_out_without_memory_leaves_nothing_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

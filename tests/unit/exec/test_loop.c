@@ -12,6 +12,7 @@ static agdb__login_t g_login = {.node = "db-1", .connect_ms = 1000};
 static agdb__node_t g_node;
 static agdb__shard_t g_shard;
 static agdb__loop_t g_loop;
+static agdb__gate_t g_pin; /* of what is submitted */
 static unsigned g_calls;
 static agdb_status_t g_status;
 static agdb_outcome_t g_outcome;
@@ -34,6 +35,7 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     g_calls = 0;
+    agdb__gate_init(&g_pin);
     g_node =
         (agdb__node_t){.name = "db-1", .pool = agdb__pool_new(&g_login, &limits, NULL, wake, NULL)};
     (void)agdb__pool_tend(g_node.pool, agdb__now_us());
@@ -52,6 +54,7 @@ static int teardown(void **state)
     agdb__loop_fini(&g_loop);
     agdb__pool_free(g_node.pool);
     agdb__board_fini(&g_shard.board);
+    assert_int_equal(agdb__gate_inside(&g_pin), 0); /* left once for each end */
     return g_fake.opened == g_fake.closed ? 0 : -1;
 }
 
@@ -70,12 +73,18 @@ static void done(void *user, agdb_status_t status, agdb_result_t *result, agdb_e
 static agdb_status_t submit_with(const agdb_value_t *params, size_t nparams, uint64_t *ret_id,
                                  agdb_error_t **reterr)
 {
+    const agdb__loop_ask_t ask = {.done = done, .user = &g_calls, .pin = &g_pin};
     agdb_request_t r = AGDB_REQUEST_INIT;
+    agdb_status_t st;
 
     r.sql = "W";
     r.params = params;
     r.nparams = nparams;
-    return agdb__loop_submit(&g_loop, &g_shard, &r, done, &g_calls, ret_id, reterr);
+    assert_true(agdb__gate_enter(&g_pin));
+    st = agdb__loop_submit(&g_loop, &g_shard, &r, &ask, ret_id, reterr);
+    if (st != AGDB_OK)
+        agdb__gate_leave(&g_pin);
+    return st;
 }
 
 static uint64_t submit(void)
