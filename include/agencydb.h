@@ -55,6 +55,7 @@
 #include "agencydb/stream.h"
 #include "agencydb/copy.h"
 #include "agencydb/status.h"
+#include "agencydb/metrics.h"
 /* clang-format on */
 
 #endif

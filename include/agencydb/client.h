@@ -124,8 +124,8 @@ AGDB_API const char *agdb_shard_name(agdb_t *db, const char *keyspace, size_t in
 
 /* Reads the map's file again and puts it in use, if it may replace the one in use (see
  * agdb_map_may_replace). Calls that are under way end on the map that they began on; what both maps
- * say stays as it is, with its connections. A map that is refused changes nothing. An event tells
- * of both.
+ * say stays as it is, with its connections. A map that is refused changes nothing. Events tell of a
+ * map that is in use, and of one that may not follow.
  * @param db      the client, opened by agdb_open
  * @param reterr  may be NULL; one child per mistake in the map, or per reason for its refusal
  * @return AGDB_OK (also when it is the map in use), AGDB_E_MAP_INVALID, AGDB_E_MAP_STALE,

@@ -227,7 +227,10 @@ static agdb_status_t reload_source(agdb_t *db, const source_t *source, agdb_erro
                           "the map was given as a text, so there is no file to read it from: use "
                           "agdb_reload_text");
     st = load_source(source, &map, reterr);
-    return st == AGDB_OK ? agdb__reload_ask(db, map, reterr) : st;
+    if (st == AGDB_OK)
+        return agdb__reload_ask(db, map, reterr);
+    agdb__count(&db->books.refusals);
+    return st;
 }
 
 static agdb_status_t reload(agdb_t *db, const char *text, size_t len, agdb_error_t **reterr)

@@ -60,6 +60,7 @@ static void client_free(agdb_t *db)
     agdb__resolver_free(db->resolver);
     agdb__reload_fini(&db->reload);
     agdb__pollset_fini(&db->pollset);
+    agdb__books_fini(&db->books);
     agdb__names_fini(&db->names);
     if (db->wake_fd >= 0)
         close(db->wake_fd);
@@ -132,7 +133,8 @@ static void init_env(agdb_t *db, const agdb_options_t *options)
                                      .wake = agdb__keeper_wake,
                                      .wake_user = db,
                                      .hear = agdb__listening_hear,
-                                     .names = &db->names};
+                                     .names = &db->names,
+                                     .books = &db->books};
 }
 
 /* Every field has a value that client_free accepts afterwards, also on failure: no memory. */
@@ -150,9 +152,10 @@ static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *opti
     db->has_loops_lock = agdb__mutex_init(&db->loops_lock);
     db->listening.post = agdb__post_new(agdb__keeper_wake, db);
     db->ending = ending_new();
-    if (!keep_texts(db, path, options) || !agdb__editions_init(&db->editions) ||
-        !agdb__reload_init(&db->reload) || db->resolver == NULL || !db->has_loops_lock ||
-        db->listening.post == NULL || db->ending == NULL)
+    if (!keep_texts(db, path, options) || !agdb__books_init(&db->books) ||
+        !agdb__editions_init(&db->editions) || !agdb__reload_init(&db->reload) ||
+        db->resolver == NULL || !db->has_loops_lock || db->listening.post == NULL ||
+        db->ending == NULL)
         return false;
     init_env(db, options);
     agdb__sentry_init(&db->sentry, options->watch ? db->path : NULL, agdb__keeper_wake, db);

@@ -37,6 +37,7 @@ struct agdb {
     uint64_t event_sequence; /* the keeper's */
     agdb__topology_env_t env;
     agdb__names_t names; /* the keeper's */
+    agdb__books_t books;
     char *service;
     char *login;
     char *zone;

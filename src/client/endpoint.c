@@ -215,13 +215,25 @@ static bool own_texts(agdb__endpoint_t *e, const agdb__topology_env_t *env)
     return !agdb__arena_failed(e->texts);
 }
 
+static bool open_account(agdb__endpoint_t *e, const agdb__topology_env_t *env)
+{
+    const char *dbname = agdb__names_keep(env->names, e->login.dbname);
+    const char *user = agdb__names_keep(env->names, e->login.user);
+    agdb__pool_tally_t *tally = NULL;
+
+    if (dbname != NULL && user != NULL)
+        tally = agdb__books_pool(env->books, e->login.node, dbname, user);
+    agdb__pool_count_in(e->pool, tally);
+    return tally != NULL;
+}
+
 bool agdb__endpoint_settle(agdb__endpoint_t *e, agdb__server_t *server,
                            const agdb__topology_env_t *env)
 {
     if (!own_texts(e, env))
         return false;
     e->pool = agdb__pool_new(&e->login, &e->limits, env->resolver, env->wake, env->wake_user);
-    if (e->pool == NULL)
+    if (e->pool == NULL || !open_account(e, env))
         return false;
     agdb__ear_init(&e->ear, &e->login, env->resolver, env->hear);
     e->server = server;
@@ -236,10 +248,9 @@ void agdb__endpoint_free(agdb__endpoint_t *e)
 {
     if (e == NULL)
         return;
-    if (e->pool != NULL) {
-        agdb__pool_free(e->pool);
+    agdb__pool_free(e->pool);
+    if (e->server != NULL)
         agdb__ear_fini(&e->ear);
-    }
     agdb__arena_free(e->texts);
     agdb__free(e);
 }

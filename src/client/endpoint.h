@@ -4,6 +4,7 @@
 #ifndef AGDB_CLIENT_ENDPOINT_H
 #define AGDB_CLIENT_ENDPOINT_H
 
+#include "client/books.h"
 #include "client/names.h"
 #include "map/arena.h"
 #include "map/model.h"
@@ -25,7 +26,8 @@ typedef struct agdb__topology_env {
     void (*wake)(void *user);
     void *wake_user;
     agdb__ear_fn hear;    /* what those who listen are told */
-    agdb__names_t *names; /* kept for the client's life */
+    agdb__names_t *names; /* for the client's life, as are the books */
+    agdb__books_t *books;
 } agdb__topology_env_t;
 
 /* One server: what every database in it shares. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "client/refresh.h"
+#include "client/tell.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -165,9 +166,9 @@ static void collect(agdb_t *db, uint64_t now_us)
 }
 
 /* Nobody but the keeper replaces it. */
-static const agdb__layout_t *current_layout(agdb_t *db)
+static const agdb__edition_t *current(agdb_t *db)
 {
-    return &atomic_load_explicit(&db->editions.current, memory_order_relaxed)->layout;
+    return atomic_load_explicit(&db->editions.current, memory_order_relaxed);
 }
 
 static bool is_over(agdb_t *db, bool occupied)
@@ -178,6 +179,7 @@ static bool is_over(agdb_t *db, bool occupied)
 
 void agdb__keeper_run(agdb_t *db)
 {
+    agdb__tell_frozen(db, current(db)->map, NULL);
     for (;;) {
         uint64_t now_us = agdb__now_us();
         bool held;
@@ -190,7 +192,7 @@ void agdb__keeper_run(agdb_t *db)
         cancel_left(&db->topology, now_us);
         agdb__refresh(db);
         watch_replicas(&db->topology);
-        agdb__listening_step(&db->listening, &db->topology, current_layout(db), now_us);
+        agdb__listening_step(&db->listening, &db->topology, &current(db)->layout, now_us);
         if (is_over(db, agdb__editions_sweep(&db->editions)))
             return;
         held = agdb__topology_sweep(&db->topology, now_us); /* what only old editions had */

@@ -261,8 +261,13 @@ static bool name_entry(const plan_t *p, agdb__shard_entry_t *entry, const char *
 static bool fill_place(const plan_t *p, agdb__shard_entry_t *entry, uint32_t i,
                        const agdb__map_node_t *node, agdb__endpoint_t *endpoint)
 {
+    agdb__shard_account_t *account =
+        agdb__books_shard(p->env->books, entry->keyspace, entry->shard.name);
     agdb__place_t *place = &entry->place[i];
 
+    if (account == NULL)
+        return false;
+    entry->shard.tally = &account->tally;
     place->state = node->state;
     place->reads_never = node->reads_never;
     place->zone = agdb__names_keep(p->env->names, node->zone);
@@ -270,7 +275,10 @@ static bool fill_place(const plan_t *p, agdb__shard_entry_t *entry, uint32_t i,
     entry->shard.nodes[i].pool = endpoint->pool;
     place->endpoint = endpoint;
     endpoint->refs++;
-    return place->zone != NULL && entry->shard.nodes[i].name != NULL;
+    if (place->zone == NULL || entry->shard.nodes[i].name == NULL)
+        return false;
+    entry->shard.nodes[i].tally = agdb__books_node(account, entry->shard.nodes[i].name);
+    return entry->shard.nodes[i].tally != NULL;
 }
 
 static agdb__shard_entry_t *new_entry(uint32_t nnodes)

@@ -129,6 +129,7 @@ static agdb_status_t replace(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
                 &db->listening,
                 &atomic_load_explicit(&db->editions.current, memory_order_relaxed)->layout);
             agdb__client_tell_watchers(db);
+            agdb__count(&db->books.reloads);
             tell_in_use(db, map, epoch_before);
             agdb__tell_frozen(db, map, old);
         }
@@ -139,6 +140,7 @@ static agdb_status_t replace(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
 
 static void tell_refused(agdb_t *db, const agdb_error_t *error)
 {
+    agdb__count(&db->books.refusals);
     agdb__event_tell(db, AGDB_EVENT_MAP_REFUSED, "", "",
                      error->message != NULL ? error->message : "out of memory");
 }

@@ -34,6 +34,8 @@ void agdb__call_begin(agdb__call_t *call, agdb__shard_t *shard, const agdb_reque
         .age_us = (uint64_t)request->max_lag_ms * 1000,
         .idempotent = request->idempotent || request->idempotency_key != NULL,
         .alone = request->alone,
+        .agency = request->key,
+        .tag = request->tag,
         .start_us = start_us,
         .deadline_us = agdb__after_ms(start_us, ms),
         .salt = salt,
@@ -65,6 +67,8 @@ static bool enter_park(agdb__call_t *call, uint64_t now_us)
     if (call->is_parked)
         return true;
     before = atomic_fetch_add_explicit(&shard->parked, 1, memory_order_relaxed);
+    if (shard->tally != NULL)
+        agdb__count(&shard->tally->parkings);
     call->is_parked = true;
     if (call->park_end_us == 0)
         call->park_end_us = agdb__min_us(call->deadline_us, agdb__after_ms(now_us, shard->park_ms));
@@ -140,7 +144,8 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
         break;
     }
     leave_park(call);
-    call->attempts++;
+    if (call->attempts++ > 0 && shard->tally != NULL)
+        agdb__count(&shard->tally->retries);
     return (agdb__next_t){AGDB__NEXT_GO, choice.node, 0};
 }
 
@@ -295,6 +300,31 @@ static void settle(agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
     call->error = NULL;
 }
 
+void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_us)
+{
+    const agdb__shard_t *shard = call->shard;
+
+    if (shard->tally == NULL)
+        return;
+    agdb__tally_ok(shard->nodes[call->node].tally, call->access, exec_us, wait_us);
+    agdb__tally_whose(shard->tally, call->agency, call->tag, exec_us + wait_us);
+}
+
+static void count_failed(const agdb__call_t *call, agdb_status_t status)
+{
+    const agdb__shard_t *shard = call->shard;
+
+    if (shard->tally != NULL)
+        agdb__tally_failed(shard->tally, call->attempts > 0 ? shard->nodes[call->node].tally : NULL,
+                           call->access, status);
+}
+
+/* Since when an attempt that is being answered had been waited for. */
+static uint64_t waited_us(const agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
+{
+    return now_us > call->start_us + exec_us ? now_us - exec_us - call->start_us : 0;
+}
+
 /* A read that the node answered when it was the primary no more is asked again. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret)
@@ -309,6 +339,7 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
         return st;
     }
     settle(call, answer->exec_us, now_us);
+    agdb__call_count(call, answer->exec_us, waited_us(call, answer->exec_us, now_us));
     if (call->statement.wants_position)
         agdb__session_wrote(call->session, call->shard->id, &answer->position);
     *ret = res;
@@ -417,6 +448,8 @@ void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
 void agdb__call_abandon(agdb__call_t *call, bool sent)
 {
     leave_park(call);
+    if (sent && call->shard->tally != NULL)
+        agdb__count(&call->shard->tally->abandoned);
     if (sent && call->statement.wants_position)
         agdb__session_doubt(call->session, call->shard->id);
 }
@@ -425,6 +458,7 @@ agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr)
 {
     agdb_status_t st = call->error->status;
 
+    count_failed(call, st);
     if (call->may_have_happened)
         agdb__error_outcome(&call->error, AGDB_OUTCOME_UNKNOWN);
     agdb__call_abandon(call, call->may_have_happened);

@@ -38,6 +38,8 @@ typedef struct agdb__call {
     agdb__statement_t statement; /* borrows from the request */
     agdb_access_t access;
     agdb_session_t *session; /* borrowed; NULL: none */
+    agdb_bytes_t agency;     /* borrowed, as the tag: whose call is counted */
+    const char *tag;         /* NULL: none */
     uint64_t age_us;         /* AGDB_READ_BOUNDED: what it shows is at most so old */
     agdb__pause_t pause;
     bool idempotent;
@@ -104,6 +106,8 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
 /* The same for a read whose first row has come, or the end instead, `exec_us` after it was sent:
  * its rows may be given out, unless that fails. */
 agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t exec_us, uint64_t now_us);
+/* The attempt was good, after so long: counts it. */
+void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_us);
 /* The attempt failed with the call's error: decides whether it is tried again. `next` tells. */
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
 /* Nobody waits for it any more; `sent`: it may happen yet. */

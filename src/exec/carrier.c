@@ -230,6 +230,7 @@ static bool send_group(agdb__carrier_t *c, agdb__task_t *first, size_t share, ui
     if (agdb__conn_group_end(c->lease.conn) == 0)
         return false;
     set_kind(c, AGDB__CARRIER_GROUP);
+    agdb__pool_note_group(c->feed->pool, read_only, c->count);
     c->feed->riding += c->count;
     c->until_us = agdb__group_stuck_us(c->sent_us, expected_us(c));
     watch_the_time(c);

@@ -42,7 +42,10 @@ size_t agdb__copy_size(const agdb_request_t *request)
     size_t i;
 
     if (request->idempotency_key != NULL)
-        size += rounded(strlen(request->idempotency_key) + 1) + rounded(request->key.len);
+        size += rounded(strlen(request->idempotency_key) + 1);
+    if (request->tag != NULL)
+        size += rounded(strlen(request->tag) + 1);
+    size += rounded(request->key.len);
     size += rounded(request->nparams * sizeof *request->params);
     for (i = 0; i < request->nparams; i++)
         size += value_size(&request->params[i]);
@@ -96,16 +99,15 @@ void agdb__copy_request(const agdb_request_t *request, void *block, agdb_request
     size_t i;
 
     *ret = *request;
-    ret->key = agdb_bytes(NULL, 0);
-    if (request->idempotency_key != NULL) {
-        if (request->key.len > 0)
-            ret->key = agdb_bytes(put(&at, request->key.data, request->key.len), request->key.len);
+    if (request->key.len > 0)
+        ret->key = agdb_bytes(put(&at, request->key.data, request->key.len), request->key.len);
+    if (request->idempotency_key != NULL)
         ret->idempotency_key =
             put(&at, request->idempotency_key, strlen(request->idempotency_key) + 1);
-    }
+    if (request->tag != NULL)
+        ret->tag = put(&at, request->tag, strlen(request->tag) + 1);
     ret->shard = NULL;
     ret->keyspace = NULL;
-    ret->tag = NULL;
     params = put(&at, request->params, request->nparams * sizeof *params);
     ret->params = params;
     for (i = 0; i < request->nparams; i++)

@@ -6,9 +6,8 @@
 
 /* Bytes that the copy needs. The parameters are checked already. */
 size_t agdb__copy_size(const agdb_request_t *request);
-/* Copies statement and parameters into `block`, which is aligned for anything. *ret points there
- * only; its target (key, shard, keyspace) and tag are left out, but for the key of a write that
- * happens once. */
+/* Copies statement, parameters, key and tag into `block`, which is aligned for anything. *ret
+ * points there only; shard and keyspace are left out. */
 void agdb__copy_request(const agdb_request_t *request, void *block, agdb_request_t *ret);
 
 #endif

@@ -126,6 +126,10 @@ static bool begin(agdb__flow_t *flow)
         return true;
     now_us = agdb__now_us();
     flow->begun = agdb__call_begun(&flow->call, now_us - flow->sent_us, now_us) == AGDB_OK;
+    if (flow->begun)
+        agdb__call_count(&flow->call, now_us - flow->sent_us,
+                         flow->sent_us > flow->call.start_us ? flow->sent_us - flow->call.start_us
+                                                             : 0);
     return flow->begun;
 }
 

@@ -53,6 +53,8 @@ static void add_second(hedge_t *h)
     h->count = 2;
     if (h->task[1].state != AGDB__TASK_QUEUED || !agdb__budget_spend(&h->shard->budget))
         (void)agdb__driver_drop(&h->driver, &h->task[1]);
+    else if (h->shard->tally != NULL)
+        agdb__count(&h->shard->tally->hedges);
 }
 
 /* Who lost has kept its caller waiting. */

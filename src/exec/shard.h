@@ -5,6 +5,7 @@
 
 #include "exec/budget.h"
 #include "exec/grade.h"
+#include "exec/tally.h"
 #include "monitor/board.h"
 #include "monitor/marks.h"
 #include "pool/pool.h"
@@ -12,7 +13,8 @@
 typedef struct agdb__node {
     const char *name;
     agdb__pool_t *pool;
-    agdb__grade_t grade; /* as a replica */
+    agdb__grade_t grade;       /* as a replica */
+    agdb__node_tally_t *tally; /* borrowed, as below; NULL: nothing is counted */
 } agdb__node_t;
 
 typedef struct agdb__shard {
@@ -30,6 +32,7 @@ typedef struct agdb__shard {
     uint64_t call_ms;       /* default deadline of a call */
     uint64_t park_ms;       /* waiting for a usable node, at most */
     uint64_t hedge_ms;      /* of a read that replicas may answer; 0: never */
+    agdb__shard_tally_t *tally;
 } agdb__shard_t;
 
 #endif

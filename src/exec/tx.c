@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <stdio.h>
+
 /* A transaction that must not fail by conflicts with others cannot run on a replica: the server
  * refuses SERIALIZABLE there. */
 static agdb_access_t access_of(const agdb_tx_options_t *options)
@@ -29,6 +31,13 @@ void agdb__tx_init(agdb__tx_t *tx, agdb__shard_t *shard, const agdb_tx_options_t
                                 .read_only = options->access != AGDB_WRITE,
                                 .deferrable = options->deferrable}};
     agdb__call_begin(&tx->call, shard, &as, start_us, salt);
+    tx->call.agency = agdb_bytes(tx->agency, options->key.len);
+    if (options->key.len > 0)
+        memcpy(tx->agency, options->key.data, options->key.len);
+    if (options->tag != NULL) {
+        snprintf(tx->tag, sizeof tx->tag, "%s", options->tag);
+        tx->call.tag = tx->tag;
+    }
     tx->deadline_us = tx->call.deadline_us;
 }
 
@@ -177,8 +186,13 @@ void agdb__tx_refuse(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
     fail(tx, flight, AGDB__TX_UNDONE, now_us);
 }
 
-static void succeed(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t stand)
+/* The time between two flights is the caller's own. */
+static void succeed(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t stand, uint64_t now_us)
 {
+    const uint64_t wait_us =
+        flight->was_first && tx->sent_us > tx->call.start_us ? tx->sent_us - tx->call.start_us : 0;
+
+    agdb__call_count(&tx->call, now_us - tx->sent_us, wait_us);
     flight->status = AGDB_OK;
     tx->stand = stand;
     tx->may_repeat = false;
@@ -278,7 +292,7 @@ static void tell_session(agdb__tx_t *tx)
 
 static void land_committed(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
-    succeed(tx, flight, AGDB__TX_COMMITTED);
+    succeed(tx, flight, AGDB__TX_COMMITTED, now_us);
     agdb__tx_end(tx, now_us);
 }
 
@@ -367,7 +381,7 @@ void agdb__tx_land(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
     if (st == AGDB_OK)
         st = check_reads(tx, flight, now_us);
     if (st == AGDB_OK)
-        succeed(tx, flight, AGDB__TX_RUNNING);
+        succeed(tx, flight, AGDB__TX_RUNNING, now_us);
     else if (agdb__conn_tx_is_open(conn))
         land_failed(tx, flight, AGDB__TX_BROKEN, now_us);
     else

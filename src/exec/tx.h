@@ -36,6 +36,8 @@ typedef struct agdb__tx {
     bool may_repeat;      /* and that makes sense after what has failed */
     bool replayed;        /* it had happened before */
     uint64_t sent_us;
+    unsigned char agency[AGDB_KEY_MAX]; /* of its options, which do not live as long */
+    char tag[AGDB__RANK_NAME + 1];
     agdb_error_t *error; /* why it is not RUNNING any more */
 } agdb__tx_t;
 

@@ -159,6 +159,8 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
     agdb__traffic_note(l->traffic, &l->pool->slots, lane->least_us + agdb__pool_way_us(l->pool));
+    if (lane->count > 0)
+        agdb__pool_note_group(l->pool, !writes, lane->count);
     return lane->count > 0;
 }
 

@@ -51,6 +51,11 @@ nomem:
     return NULL;
 }
 
+void agdb__pool_count_in(agdb__pool_t *pool, agdb__pool_tally_t *tally)
+{
+    pool->tally = tally;
+}
+
 void agdb__pool_free(agdb__pool_t *pool)
 {
     uint32_t i;
@@ -85,8 +90,23 @@ static void mark(atomic_bool *flag)
         atomic_store_explicit(flag, true, memory_order_relaxed);
 }
 
+static agdb__closed_t reason_of(const agdb__pool_t *pool, const agdb__slot_t *slot)
+{
+    if (agdb__conn_state(slot->conn) == AGDB__CONN_DEAD)
+        return AGDB__CLOSED_LOST;
+    if (agdb__pool_is_retired(pool) || atomic_load_explicit(&pool->shut, memory_order_relaxed))
+        return AGDB__CLOSED_RETIRED;
+    if (!agdb__conn_is_clean(slot->conn))
+        return AGDB__CLOSED_UNCLEAN;
+    if (slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed))
+        return AGDB__CLOSED_DROPPED;
+    return agdb__now_us() >= slot->expires_us ? AGDB__CLOSED_LIFETIME : AGDB__CLOSED_IDLE;
+}
+
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i)
 {
+    if (pool->tally != NULL)
+        agdb__count(&pool->tally->closed[reason_of(pool, &pool->slots.slot[i])]);
     agdb__conn_close(pool->slots.slot[i].conn);
     agdb__slots_empty(&pool->slots, i);
     /* Less open first, the waiters second, as in agdb__pool_give: the keeper reads them the other
@@ -497,6 +517,48 @@ void agdb__pool_hold(agdb__pool_t *pool)
 void agdb__pool_let_go(agdb__pool_t *pool)
 {
     atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_release);
+}
+
+void agdb__pool_note_group(agdb__pool_t *pool, bool read_only, size_t count)
+{
+    if (pool->tally != NULL)
+        agdb__histogram_note(
+            &pool->tally->group[read_only ? AGDB__TRAFFIC_READS : AGDB__TRAFFIC_WRITES], count);
+}
+
+agdb__pool_gauges_t agdb__pool_gauges(agdb__pool_t *pool)
+{
+    agdb__pool_gauges_t g = {.max = pool->limits.max, .waiting = agdb__pool_waiting(pool)};
+    uint32_t i;
+
+    for (i = 0; i < pool->slots.count; i++)
+        switch ((agdb__slot_state_t)atomic_load_explicit(&pool->slots.slot[i].state,
+                                                         memory_order_relaxed)) {
+        case AGDB__SLOT_EMPTY:
+            break;
+        case AGDB__SLOT_MAKING:
+            g.connecting++;
+            break;
+        case AGDB__SLOT_FREE_RW:
+        case AGDB__SLOT_FREE_RO:
+            g.idle++;
+            break;
+        case AGDB__SLOT_BUSY:
+            g.in_use++;
+            break;
+        case AGDB__SLOT_READS:
+            g.in_use++;
+            g.width[AGDB__TRAFFIC_READS]++;
+            break;
+        case AGDB__SLOT_WRITES:
+            g.in_use++;
+            g.width[AGDB__TRAFFIC_WRITES]++;
+            break;
+        case AGDB__SLOT_LEFT:
+            g.left++;
+            break;
+        }
+    return g;
 }
 
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool)

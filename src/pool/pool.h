@@ -11,6 +11,7 @@
 #include "base/pollset.h"
 #include "pg/conn.h"
 #include "pool/limits.h"
+#include "pool/tally.h"
 
 typedef struct agdb__pool agdb__pool_t;
 
@@ -25,6 +26,8 @@ typedef struct agdb__lease {
  * borrowed. NULL: no memory. */
 agdb__pool_t *agdb__pool_new(const agdb__login_t *login, const agdb__pool_limits_t *limits,
                              agdb__resolver_t *resolver, void (*wake)(void *user), void *user);
+/* From now on it counts there. Before anybody uses it. */
+void agdb__pool_count_in(agdb__pool_t *pool, agdb__pool_tally_t *tally);
 /* Nobody may hold a lease or wait. */
 void agdb__pool_free(agdb__pool_t *pool);
 
@@ -110,5 +113,8 @@ typedef struct agdb__pool_counts {
     uint64_t closed;
 } agdb__pool_counts_t;
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool);
+agdb__pool_gauges_t agdb__pool_gauges(agdb__pool_t *pool); /* @threads any */
+/* So many short statements went out together. @threads any */
+void agdb__pool_note_group(agdb__pool_t *pool, bool read_only, size_t count);
 
 #endif

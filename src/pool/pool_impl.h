@@ -23,6 +23,7 @@ struct agdb__pool {
     const agdb__login_t *login;
     agdb__pool_limits_t limits;
     agdb__resolver_t *resolver;
+    agdb__pool_tally_t *tally; /* NULL: nothing is counted */
     void (*wake)(void *user);
     void *wake_user;
 
@@ -63,6 +64,8 @@ struct agdb__pool {
     uint64_t sweep_us; /* next look through */
     unsigned swept_generation;
 };
+
+_Static_assert((int)AGDB__TRAFFICS == (int)AGDB__GROUP_KINDS, "each kind is counted");
 
 /* Closes a BUSY slot's connection. */
 void agdb__pool_discard(agdb__pool_t *pool, uint32_t i);

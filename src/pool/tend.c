@@ -37,6 +37,8 @@ static void note_error(agdb__pool_t *pool, const agdb_error_t *error, uint64_t n
     unsigned kind;
 
     pool->failures++;
+    if (pool->tally != NULL && error != NULL)
+        agdb__count(&pool->tally->failed[(unsigned)-error->status % AGDB__CONNECT_STATUSES]);
     pool->cut = atomic_load_explicit(&pool->open, memory_order_relaxed) == 0;
     agdb__lock(&pool->lock);
     agdb__error_free(pool->error);
@@ -74,6 +76,7 @@ static bool start_one(agdb__pool_t *pool, uint64_t now_us)
         return false;
     slot = &pool->slots.slot[i];
     slot->generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    slot->used_us = now_us;
     slot->conn = agdb__conn_open(pool->login, pool->resolver, now_us,
                                  agdb__after_ms(now_us, pool->login->connect_ms));
     if (slot->conn == NULL) {
@@ -113,6 +116,8 @@ static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 {
     agdb__slot_t *slot = &pool->slots.slot[i];
 
+    if (pool->tally != NULL)
+        agdb__histogram_note(&pool->tally->connect, now_us - slot->used_us);
     slot->used_us = now_us;
     slot->expires_us =
         agdb__after_ms(now_us, agdb__rng_jitter(&pool->rng, pool->limits.lifetime_ms));

@@ -38,6 +38,7 @@ static agdb_map_t *load(const char *text)
 /* A topology and what it takes, with one layout after the other. */
 typedef struct world {
     agdb__names_t names;
+    agdb__books_t books;
     agdb__topology_env_t env;
     agdb__topology_t t;
     agdb__layout_t layout;
@@ -47,7 +48,10 @@ static int set_up(void **state)
 {
     world_t *w = calloc(1, sizeof *w);
 
-    w->env = (agdb__topology_env_t){.service = "test", .wake = wake, .names = &w->names};
+    w->env = (agdb__topology_env_t){
+        .service = "test", .wake = wake, .names = &w->names, .books = &w->books};
+    if (!agdb__books_init(&w->books))
+        return -1;
     *state = w;
     return 0;
 }
@@ -60,6 +64,7 @@ static int tear_down(void **state)
     assert_false(agdb__topology_sweep(&w->t, 0));
     assert_int_equal(w->t.nshards + w->t.nendpoints + w->t.nservers, 0);
     agdb__topology_fini(&w->t);
+    agdb__books_fini(&w->books);
     agdb__names_fini(&w->names);
     free(w);
     return 0;
@@ -320,6 +325,8 @@ static void laying_out_without_memory_leaves_nothing_behind(void **state)
         outer = agdb__alloc_enter(&scarce);
         st = agdb__topology_lay_out(&w->t, map, &w->env, NULL, &layout, NULL);
         (void)agdb__alloc_enter(outer);
+        agdb__books_fini(&w->books); /* what is kept is not asked for again */
+        w->books = (agdb__books_t){.agencies = NULL};
         agdb__names_fini(&w->names);
         if (st == AGDB_OK)
             break;

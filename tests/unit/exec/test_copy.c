@@ -22,13 +22,16 @@ static void a_copy_shares_nothing_with_the_request(void **state)
                              agdb_text_n("", 0),
                              agdb_text_array(NULL, 0)};
     agdb_request_t request = AGDB_REQUEST_INIT;
+    char key[] = "epa";
+    char tag[] = "site.list";
     agdb_request_t copy;
     const char *const *texts;
     size_t size;
     char *block;
 
     (void)state;
-    request.key = agdb_key("epa");
+    request.key = agdb_bytes(key, 3);
+    request.tag = tag;
     request.sql = sql;
     request.params = params;
     request.nparams = AGDB_COUNT(params);
@@ -38,6 +41,8 @@ static void a_copy_shares_nothing_with_the_request(void **state)
     memset(block, 'x', size + 8);
     agdb__copy_request(&request, block, &copy);
     assert_memory_equal(block + size, "xxxxxxxx", 8); /* not a byte more */
+    memset(key, '?', sizeof key - 1);
+    memset(tag, '?', sizeof tag - 1);
     memset(sql, '?', sizeof sql - 1);
     memset(text, '?', sizeof text - 1);
     memset(bytes, '?', sizeof bytes);
@@ -46,7 +51,9 @@ static void a_copy_shares_nothing_with_the_request(void **state)
     memset(numbers, 0, sizeof numbers);
     memset(params, 0, sizeof params);
     assert_string_equal(copy.sql, "SELECT $1");
-    assert_null(copy.key.data);
+    assert_int_equal(copy.key.len, 3);
+    assert_memory_equal(copy.key.data, "epa", 3);
+    assert_string_equal(copy.tag, "site.list");
     assert_int_equal(copy.timeout_ms, 9);
     assert_int_equal(copy.params[0].len, 3);
     assert_memory_equal(copy.params[0].data, "epa", 3);

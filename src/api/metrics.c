@@ -1,0 +1,430 @@
+/* agencydb/metrics.h */
+#include "agencydb/metrics.h"
+
+#include "api/border.h"
+#include "api/metrics_text.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "map/quote.h"
+
+#include <stdio.h>
+
+/* --- calls -------------------------------------------------------------------------------------
+ */
+
+static const char *const k_access[AGDB__ACCESSES] = {"write", "read", "read_session",
+                                                     "read_bounded", "read_replica_ok"};
+_Static_assert(AGDB_WRITE == 0 && AGDB_READ == 1 && AGDB_READ_SESSION == 2 &&
+                   AGDB_READ_BOUNDED == 3 && AGDB_READ_REPLICA_OK == 4,
+               "names of accesses stand by their numbers");
+
+static void put_failed(agdb__metrics_t *m, const agdb__shard_account_t *a, const char *node,
+                       const atomic_ullong failed[AGDB__ACCESSES][AGDB__STATUSES])
+{
+    unsigned access;
+    int status;
+
+    for (access = 0; access < AGDB__ACCESSES; access++)
+        for (status = 0; status < AGDB__STATUSES; status++) {
+            const uint64_t n = agdb__counter(&failed[access][status]);
+
+            if (n > 0)
+                agdb__metrics_number(m, (double)n, a->keyspace, a->shard, node, k_access[access],
+                                     agdb_status_name(-status));
+        }
+}
+
+static void put_calls(agdb__metrics_t *m, const agdb__shard_account_t *a,
+                      const agdb__node_account_t *n)
+{
+    agdb__counted_t counted;
+    unsigned access;
+
+    for (access = 0; access < AGDB__ACCESSES; access++) {
+        agdb__tally_execute(&n->tally, (agdb_access_t)access, &counted);
+        if (counted.count > 0)
+            agdb__metrics_number(m, (double)counted.count, a->keyspace, a->shard, n->name,
+                                 k_access[access], "OK");
+    }
+    put_failed(m, a, n->name, n->tally.failed);
+}
+
+static void put_execute(agdb__metrics_t *m, const agdb__shard_account_t *a,
+                        const agdb__node_account_t *n)
+{
+    agdb__counted_t counted;
+    unsigned access;
+
+    for (access = 0; access < AGDB__ACCESSES; access++) {
+        agdb__tally_execute(&n->tally, (agdb_access_t)access, &counted);
+        if (counted.count > 0)
+            agdb__metrics_seconds(m, &counted, a->keyspace, a->shard, n->name, k_access[access]);
+    }
+}
+
+static void put_wait(agdb__metrics_t *m, const agdb__shard_account_t *a,
+                     const agdb__node_account_t *n)
+{
+    agdb__counted_t counted;
+
+    agdb__tally_wait(&n->tally, &counted);
+    if (counted.count > 0)
+        agdb__metrics_seconds(m, &counted, a->keyspace, a->shard, n->name, NULL);
+}
+
+typedef void (*node_fn)(agdb__metrics_t *m, const agdb__shard_account_t *a,
+                        const agdb__node_account_t *n);
+
+static agdb__shard_account_t *first_shard(agdb_t *db)
+{
+    return atomic_load_explicit(&db->books.shards, memory_order_acquire);
+}
+
+static void for_each_node(agdb_t *db, agdb__metrics_t *m, node_fn put)
+{
+    const agdb__shard_account_t *a;
+    const agdb__node_account_t *n;
+
+    for (a = first_shard(db); a != NULL; a = a->next)
+        for (n = atomic_load_explicit(&a->nodes, memory_order_acquire); n != NULL; n = n->next)
+            put(m, a, n);
+}
+
+static void put_all_calls(agdb_t *db, agdb__metrics_t *m)
+{
+    const agdb__shard_account_t *a;
+
+    agdb__metrics_begin(m, AGDB__METRIC_CALLS);
+    for_each_node(db, m, put_calls);
+    for (a = first_shard(db); a != NULL; a = a->next)
+        put_failed(m, a, "", a->tally.failed);
+    agdb__metrics_begin(m, AGDB__METRIC_EXECUTE);
+    for_each_node(db, m, put_execute);
+    agdb__metrics_begin(m, AGDB__METRIC_WAIT);
+    for_each_node(db, m, put_wait);
+}
+
+static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t metric, size_t offset)
+{
+    const agdb__shard_account_t *a;
+
+    agdb__metrics_begin(m, metric);
+    for (a = first_shard(db); a != NULL; a = a->next) {
+        const void *at = (const char *)&a->tally + offset;
+
+        agdb__metrics_number(m, (double)agdb__counter(at), a->keyspace, a->shard);
+    }
+}
+
+/* --- pools -------------------------------------------------------------------------------------
+ */
+
+static agdb__pool_account_t *first_pool(agdb_t *db)
+{
+    return atomic_load_explicit(&db->books.pools, memory_order_acquire);
+}
+
+static void put_connects(agdb_t *db, agdb__metrics_t *m)
+{
+    const agdb__pool_account_t *p;
+    int status;
+
+    agdb__metrics_begin(m, AGDB__METRIC_CONNECT);
+    for (p = first_pool(db); p != NULL; p = p->next) {
+        agdb__counted_t counted = {.count = 0};
+
+        agdb__histogram_add_to(&p->tally.connect, &counted);
+        agdb__metrics_seconds(m, &counted, p->node, p->dbname, p->user, NULL);
+    }
+    agdb__metrics_begin(m, AGDB__METRIC_CONNECT_FAILURES);
+    for (p = first_pool(db); p != NULL; p = p->next)
+        for (status = 0; status < AGDB__CONNECT_STATUSES; status++)
+            if (agdb__counter(&p->tally.failed[status]) > 0)
+                agdb__metrics_number(m, (double)agdb__counter(&p->tally.failed[status]), p->node,
+                                     p->dbname, p->user, agdb_status_name(-status));
+}
+
+static void put_closed(agdb_t *db, agdb__metrics_t *m)
+{
+    static const char *const reason[AGDB__CLOSED_REASONS] = {"idle",    "lifetime", "lost",
+                                                             "unclean", "dropped",  "retired"};
+    const agdb__pool_account_t *p;
+    unsigned i;
+
+    agdb__metrics_begin(m, AGDB__METRIC_CLOSED);
+    for (p = first_pool(db); p != NULL; p = p->next)
+        for (i = 0; i < AGDB__CLOSED_REASONS; i++)
+            agdb__metrics_number(m, (double)agdb__counter(&p->tally.closed[i]), p->node, p->dbname,
+                                 p->user, reason[i]);
+}
+
+static const char *const k_kind[AGDB__GROUP_KINDS] = {"read", "write"};
+
+static void put_groups(agdb_t *db, agdb__metrics_t *m)
+{
+    const agdb__pool_account_t *p;
+    unsigned kind;
+
+    agdb__metrics_begin(m, AGDB__METRIC_GROUPS);
+    for (p = first_pool(db); p != NULL; p = p->next)
+        for (kind = 0; kind < AGDB__GROUP_KINDS; kind++) {
+            agdb__counted_t counted = {.count = 0};
+
+            agdb__histogram_add_to(&p->tally.group[kind], &counted);
+            agdb__metrics_sizes(m, &counted, p->node, p->dbname, p->user, k_kind[kind]);
+        }
+}
+
+/* Of the map in use; several shards may share one. */
+typedef void (*pool_fn)(agdb__metrics_t *m, const agdb__login_t *login,
+                        const agdb__pool_gauges_t *gauges);
+
+static bool is_first(const agdb__layout_t *l, size_t s, uint32_t i)
+{
+    const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
+    size_t t;
+    uint32_t n;
+
+    for (t = 0; t <= s; t++)
+        for (n = 0; n < l->shards[t]->shard.nnodes && (t < s || n < i); n++)
+            if (l->shards[t]->place[n].endpoint == endpoint)
+                return false;
+    return true;
+}
+
+static void for_each_pool(const agdb__layout_t *l, agdb__metrics_t *m, pool_fn put)
+{
+    size_t s;
+    uint32_t i;
+
+    for (s = 0; s < l->nshards; s++)
+        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
+            if (is_first(l, s, i)) {
+                const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
+                const agdb__pool_gauges_t gauges = agdb__pool_gauges(endpoint->pool);
+
+                put(m, &endpoint->login, &gauges);
+            }
+}
+
+static void put_connections(agdb__metrics_t *m, const agdb__login_t *login,
+                            const agdb__pool_gauges_t *g)
+{
+    const struct {
+        const char *state;
+        unsigned count;
+    } of[] = {{"in_use", g->in_use},
+              {"idle", g->idle},
+              {"connecting", g->connecting},
+              {"abandoned", g->left}};
+    size_t i;
+
+    for (i = 0; i < sizeof of / sizeof of[0]; i++)
+        agdb__metrics_number(m, of[i].count, login->node, login->dbname, login->user, of[i].state);
+}
+
+static void put_max(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
+{
+    agdb__metrics_number(m, g->max, login->node, login->dbname, login->user);
+}
+
+static void put_waiting(agdb__metrics_t *m, const agdb__login_t *login,
+                        const agdb__pool_gauges_t *g)
+{
+    agdb__metrics_number(m, g->waiting, login->node, login->dbname, login->user);
+}
+
+static void put_width(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
+{
+    unsigned kind;
+
+    for (kind = 0; kind < AGDB__GROUP_KINDS; kind++)
+        agdb__metrics_number(m, g->width[kind], login->node, login->dbname, login->user,
+                             k_kind[kind]);
+}
+
+/* --- shards and nodes --------------------------------------------------------------------------
+ */
+
+typedef struct look {
+    agdb__view_t view;
+    agdb__health_t health;
+    bool is_primary;
+    bool is_replica;
+} look_t;
+
+static look_t look_at(agdb__shard_entry_t *entry, uint32_t i)
+{
+    look_t look = {.view = agdb__board_view(&entry->shard.board),
+                   .health = agdb__board_health(&entry->shard.board, i)};
+
+    look.is_primary = look.view.state == AGDB__SHARD_READY && look.view.primary == i;
+    look.is_replica = (look.view.replicas >> i & 1) != 0;
+    return look;
+}
+
+/* False: nothing can be said. */
+typedef bool (*value_fn)(agdb__shard_entry_t *entry, uint32_t i, double *ret);
+
+static bool value_up(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+{
+    *ret = look_at(entry, i).health == AGDB__HEALTH_UP;
+    return true;
+}
+
+static bool value_primary(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+{
+    *ret = look_at(entry, i).is_primary;
+    return true;
+}
+
+static bool value_replica(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+{
+    *ret = look_at(entry, i).is_replica;
+    return true;
+}
+
+static bool value_lag(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+{
+    const look_t look = look_at(entry, i);
+    uint64_t us = 0;
+
+    if (!look.is_primary)
+        us = look.is_replica ? agdb__marks_lag_us(&entry->shard.marks, i, agdb__now_us())
+                             : AGDB__LAG_UNKNOWN;
+    *ret = (double)us / 1e6;
+    return us != AGDB__LAG_UNKNOWN;
+}
+
+static bool value_timeline(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+{
+    const look_t look = look_at(entry, i);
+
+    *ret = agdb__marks_timeline(&entry->shard.marks, i);
+    return (look.is_primary || look.is_replica) && *ret > 0;
+}
+
+static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_t metric,
+                      value_fn value)
+{
+    double number;
+    size_t s;
+    uint32_t i;
+
+    agdb__metrics_begin(m, metric);
+    for (s = 0; s < l->nshards; s++)
+        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
+            if (value(l->shards[s], i, &number))
+                agdb__metrics_number(m, number, l->shards[s]->keyspace, l->shards[s]->shard.name,
+                                     l->shards[s]->shard.nodes[i].name);
+}
+
+static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
+{
+    size_t s;
+
+    agdb__metrics_begin(m, AGDB__METRIC_PARKED);
+    for (s = 0; s < l->nshards; s++)
+        agdb__metrics_number(
+            m, atomic_load_explicit(&l->shards[s]->shard.parked, memory_order_relaxed),
+            l->shards[s]->keyspace, l->shards[s]->shard.name);
+    agdb__metrics_begin(m, AGDB__METRIC_SHARD_STATE);
+    for (s = 0; s < l->nshards; s++)
+        agdb__metrics_number(
+            m, agdb__board_view(&l->shards[s]->shard.board).state == AGDB__SHARD_READY,
+            l->shards[s]->keyspace, l->shards[s]->shard.name);
+}
+
+/* --- the map, agencies, tags -------------------------------------------------------------------
+ */
+
+static void put_map(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t *m)
+{
+    static const agdb__labels_t none = {{NULL}};
+
+    agdb__metrics_begin(m, AGDB__METRIC_EPOCH);
+    agdb__metrics_put(m, (double)edition->map->epoch, &none);
+    agdb__metrics_begin(m, AGDB__METRIC_RELOADS);
+    agdb__metrics_put(m, (double)agdb__counter(&db->books.reloads), &none);
+    agdb__metrics_begin(m, AGDB__METRIC_REFUSALS);
+    agdb__metrics_put(m, (double)agdb__counter(&db->books.refusals), &none);
+}
+
+enum { TOP = 20 };
+
+/* As in a map: keys that are no text in hex. */
+static void put_ranks(agdb__metrics_t *m, agdb__ranks_t *ranks, agdb__metric_t calls,
+                      agdb__metric_t time)
+{
+    agdb__rank_t top[TOP * 2];
+    const size_t n = agdb__ranks_top(ranks, top, TOP);
+    char name[AGDB__KEY_TEXT];
+    unsigned pass;
+    size_t i;
+
+    for (pass = 0; pass < 2; pass++) {
+        agdb__metrics_begin(m, pass == 0 ? calls : time);
+        for (i = 0; i < n; i++) {
+            const size_t len = top[i].len < AGDB__RANK_NAME ? top[i].len : AGDB__RANK_NAME;
+            const agdb__map_agency_t as = {.key = (const unsigned char *)top[i].name,
+                                           .key_len = len};
+
+            agdb__metrics_number(m, pass == 0 ? (double)top[i].calls : (double)top[i].us / 1e6,
+                                 agdb__key_text(&as, name));
+        }
+    }
+}
+
+/* --- all of it ---------------------------------------------------------------------------------
+ */
+
+static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t *m)
+{
+    const agdb__layout_t *l = &edition->layout;
+
+    put_all_calls(db, m);
+    put_shard_counter(db, m, AGDB__METRIC_RETRIES, offsetof(agdb__shard_tally_t, retries));
+    put_shard_counter(db, m, AGDB__METRIC_HEDGES, offsetof(agdb__shard_tally_t, hedges));
+    put_shard_counter(db, m, AGDB__METRIC_PARKINGS, offsetof(agdb__shard_tally_t, parkings));
+    put_shard_counter(db, m, AGDB__METRIC_ABANDONED, offsetof(agdb__shard_tally_t, abandoned));
+    put_connects(db, m);
+    put_closed(db, m);
+    put_groups(db, m);
+    agdb__metrics_begin(m, AGDB__METRIC_CONNECTIONS);
+    for_each_pool(l, m, put_connections);
+    agdb__metrics_begin(m, AGDB__METRIC_MAX);
+    for_each_pool(l, m, put_max);
+    agdb__metrics_begin(m, AGDB__METRIC_WAITING);
+    for_each_pool(l, m, put_waiting);
+    agdb__metrics_begin(m, AGDB__METRIC_WIDTH);
+    for_each_pool(l, m, put_width);
+    put_shards(l, m);
+    put_nodes(l, m, AGDB__METRIC_NODE_UP, value_up);
+    put_nodes(l, m, AGDB__METRIC_NODE_PRIMARY, value_primary);
+    put_nodes(l, m, AGDB__METRIC_NODE_REPLICA, value_replica);
+    put_nodes(l, m, AGDB__METRIC_NODE_LAG, value_lag);
+    put_nodes(l, m, AGDB__METRIC_NODE_TIMELINE, value_timeline);
+    put_map(db, edition, m);
+    put_ranks(m, db->books.agencies, AGDB__METRIC_AGENCY_CALLS, AGDB__METRIC_AGENCY_TIME);
+    put_ranks(m, db->books.tags, AGDB__METRIC_TAG_CALLS, AGDB__METRIC_TAG_TIME);
+}
+
+agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_error_t **reterr)
+{
+    agdb__metrics_t m;
+    agdb__visit_t visit;
+    agdb_status_t st;
+
+    if (write == NULL)
+        return agdb__fail(reterr, AGDB_E_MISUSE, "agdb_metrics needs a function");
+    st = agdb__border_enter(db, &visit, reterr);
+    if (st != AGDB_OK)
+        return st;
+    agdb__metrics_init(&m, write, user, visit.outer);
+    put_all(db, visit.edition, &m);
+    if (!agdb__metrics_end(&m))
+        st = agdb__fail_nomem(reterr);
+    agdb__border_leave(&visit);
+    return st;
+}
