@@ -48,6 +48,7 @@
 #include "agencydb/result.h"
 #include "agencydb/log.h"
 #include "agencydb/map.h"
+#include "agencydb/trace.h"
 #include "agencydb/client.h"
 #include "agencydb/tx.h"
 #include "agencydb/loop.h"

@@ -8,6 +8,7 @@
 #include "agencydb/map.h"
 #include "agencydb/request.h"
 #include "agencydb/result.h"
+#include "agencydb/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,10 +40,15 @@ typedef struct agdb_options {
     agdb_password_fn password; /* asked when the map gives no password source */
     void *password_user;
     const agdb_allocator_t *allocator; /* must outlive the client, its results and errors */
-    bool allow_unstamped; /* use servers that `agencydb init` has not stamped (as `init` does) */
-    const char *login;    /* logs in as this role instead of the map's connection.user; `password`,
-                             when given, is then asked instead of the map's password source */
-    const char *zone;     /* where this process runs: replicas of that zone are asked first */
+    bool allow_unstamped;  /* use servers that `agencydb init` has not stamped (as `init` does) */
+    const char *login;     /* logs in as this role instead of the map's connection.user; `password`,
+                              when given, is then asked instead of the map's password source */
+    const char *zone;      /* where this process runs: replicas of that zone are asked first */
+    agdb_record_fn record; /* as `log`, in parts; both may be given */
+    void *record_user;
+    agdb_trace_begin_fn trace_begin; /* see agencydb/trace.h; both or none */
+    agdb_trace_end_fn trace_end;
+    void *trace_user;
     bool watch; /* agdb_open: follows the map's file, as agdb_reload does when it changes */
 } agdb_options_t;
 

@@ -21,6 +21,33 @@ typedef enum agdb_log_level {
 /* One line, without newline; borrowed for the length of the callback. */
 typedef void (*agdb_log_fn)(agdb_log_level_t level, const char *line, void *user);
 
+typedef enum agdb_log_kind {
+    AGDB_LOG_EVENT = 1, /* also told as an agdb_event_t */
+    AGDB_LOG_SLOW = 2,  /* a call that took longer than log.slow of the map; ten a second for each
+                           shard at most */
+    AGDB_LOG_ADVICE = 3 /* what a call site could say to be served better; once for each tag */
+} agdb_log_kind_t;
+
+/* The same line with its parts. Texts are borrowed for the length of the callback, and never NULL;
+ * values of requests are never in it, nor is SQL. */
+typedef struct agdb_log_record {
+    size_t struct_size; /* of the library's struct: fields beyond it are not there */
+    agdb_log_level_t level;
+    agdb_log_kind_t kind;
+    const char *message; /* what agdb_log_fn gets */
+    const char *shard;   /* or "" */
+    const char *node;    /* or "" */
+    const char *tag;     /* of the request, or "" */
+    agdb_bytes_t agency; /* of the request, or empty */
+    agdb_status_t status;
+    uint64_t total_us; /* SLOW: all of it, before it was sent, and after */
+    uint64_t wait_us;
+    uint64_t exec_us;
+    uint32_t unsaid; /* records like it that were held back since the last one */
+} agdb_log_record_t;
+
+typedef void (*agdb_record_fn)(const agdb_log_record_t *record, void *user);
+
 typedef enum agdb_event_type {
     AGDB_EVENT_NODE_UP = 1,         /* answers, and says it is the right shard */
     AGDB_EVENT_NODE_DOWN = 2,       /* stopped answering */

@@ -280,6 +280,7 @@ typedef struct agdb_request {
     const agdb_merge_t *merge; /* NULL: AGDB_CONCAT */
 
     const agdb_cursor_t *cursor; /* of agdb_stream_open: the rows have to be behind it; NULL: any */
+    const char *traceparent;     /* of the caller's span, for the hooks of agencydb/trace.h */
 } agdb_request_t;
 
 #define AGDB_MAX_BYTES_DEFAULT (64u << 20)

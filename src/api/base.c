@@ -1,24 +1,13 @@
 /* agencydb/base.h */
 #include "agencydb/base.h"
 
+#include "base/error.h"
+
 #include "agencydb/version.h"
 
 const char *agdb_status_name(agdb_status_t status)
 {
-    switch (status) {
-#define NAME(name, value, text)                                                                    \
-    case AGDB_E_##name:                                                                            \
-        return #name;
-        AGDB_STATUS_MAP(NAME)
-#undef NAME
-    case AGDB_OK:
-        return "OK";
-    case AGDB_ROLLBACK:
-        return "ROLLBACK";
-    case AGDB_E__MIN:
-        break;
-    }
-    return "UNKNOWN";
+    return agdb__status_name(status);
 }
 
 const char *agdb_status_text(agdb_status_t status)

@@ -1,6 +1,7 @@
 /* agencydb/client.h */
 #include "client/client.h"
 
+#include "api/trace.h"
 #include "api/tx.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -29,6 +30,8 @@ static agdb_status_t check_options(const agdb_options_t *options, agdb_options_t
         (ret->allocator->alloc == NULL || ret->allocator->resize == NULL ||
          ret->allocator->release == NULL))
         return agdb__fail(reterr, AGDB_E_INVAL, "options: the allocator lacks a function");
+    if ((ret->trace_begin == NULL) != (ret->trace_end == NULL))
+        return agdb__fail(reterr, AGDB_E_INVAL, "options: trace_begin and trace_end go together");
     for (c = ret->service != NULL ? ret->service : ""; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
             return agdb__fail(reterr, AGDB_E_INVAL,
@@ -134,8 +137,8 @@ static agdb_status_t run_scatter(agdb__scatter_t *take_scatter, uint64_t start_u
     return item.task.status;
 }
 
-agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
-                         agdb_error_t **reterr)
+static agdb_status_t query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
+                           agdb_error_t **reterr)
 {
     uint64_t start_us = agdb__now_us();
     agdb__visit_t visit;
@@ -156,6 +159,33 @@ agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_
         st = agdb__single_run(goal.shard, &ours, start_us, ret, reterr);
     agdb__border_leave(&visit);
     return st;
+}
+
+/* The hook wants to see the answer, also when the caller does not. */
+static agdb_status_t query_traced(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
+                                  agdb_error_t **reterr)
+{
+    const char *operation = agdb__tx_of(request) != NULL ? "transaction" : "query";
+    const agdb__trace_t trace = agdb__trace_begin(db, operation, request);
+    agdb_result_t *res = NULL;
+    agdb_error_t *error = NULL;
+    const agdb_status_t st = query(db, request, &res, &error);
+
+    agdb__trace_end(&trace, st, res, error);
+    if (st != AGDB_OK)
+        agdb__error_move(reterr, error);
+    if (res != NULL && ret != NULL)
+        *ret = res;
+    else
+        agdb__result_free(res);
+    return st;
+}
+
+agdb_status_t agdb_query(agdb_t *db, const agdb_request_t *request, agdb_result_t **ret,
+                         agdb_error_t **reterr)
+{
+    return db != NULL && db->trace_begin != NULL ? query_traced(db, request, ret, reterr)
+                                                 : query(db, request, ret, reterr);
 }
 
 /* The map's own names go with it. */

@@ -1,6 +1,7 @@
 /* agencydb/loop.h: the loop. */
 #include "api/loop.h"
 
+#include "api/trace.h"
 #include "api/tx.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -134,18 +135,23 @@ static agdb_status_t submit_to(agdb_loop_t *loop, const agdb__edition_t *edition
 static agdb_status_t submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                             void *user, uint64_t *ret_id, agdb_error_t **reterr)
 {
-    agdb__loop_ask_t ask = {.done = done, .user = user};
+    agdb__loop_ask_t ask = {
+        .done = done, .user = user, .trace = agdb__trace_begin(loop->db, "submit", request)};
     agdb__visit_t visit;
     agdb_status_t st = agdb__border_enter(loop->db, &visit, reterr);
 
-    if (st != AGDB_OK)
+    if (st != AGDB_OK) {
+        agdb__trace_end(&ask.trace, st, NULL, NULL);
         return st;
+    }
     ask.pin = &visit.edition->gate;
     st = submit_to(loop, visit.edition, request, &ask, ret_id, reterr);
     if (st == AGDB_OK)
         (void)agdb__alloc_enter(visit.outer);
     else
         agdb__border_leave(&visit);
+    if (st != AGDB_OK)
+        agdb__trace_end(&ask.trace, st, NULL, NULL);
     return st;
 }
 
@@ -208,6 +214,7 @@ static void call_back(agdb_loop_t *loop, const agdb_allocator_t *outer)
         if (end.tx != NULL)
             agdb__tx_landed(end.tx);
         inner = agdb__alloc_enter(outer);
+        agdb__trace_end(&end.trace, end.status, end.result, end.error);
         if (end.tx_done != NULL)
             end.tx_done(end.user, end.status, end.rider->result, end.rider->flight.count,
                         end.error);

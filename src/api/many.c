@@ -2,6 +2,7 @@
 #include "agencydb/loop.h"
 
 #include "api/border.h"
+#include "api/trace.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -15,6 +16,7 @@ typedef struct batch {
     agdb_result_t **results;
     agdb_error_t **errors; /* may be NULL */
     agdb__many_item_t *items;
+    agdb__trace_t *traces; /* NULL: none is followed */
 } batch_t;
 
 static agdb_status_t check_arguments(const batch_t *b, agdb_error_t **reterr)
@@ -79,6 +81,31 @@ static void give_error(batch_t *b, size_t i)
         agdb__error_free(b->items[i].task.error);
 }
 
+static agdb_status_t begin_traces(batch_t *b, const agdb_t *db, agdb_error_t **reterr)
+{
+    size_t i;
+
+    if (db->trace_begin == NULL)
+        return AGDB_OK;
+    b->traces = agdb__calloc(b->count, sizeof *b->traces);
+    if (b->traces == NULL)
+        return agdb__fail_nomem(reterr);
+    for (i = 0; i < b->count; i++)
+        b->traces[i] = agdb__trace_begin(db, "query", b->requests[i]);
+    return AGDB_OK;
+}
+
+static void end_traces(const batch_t *b)
+{
+    size_t i;
+
+    for (i = 0; b->traces != NULL && i < b->count; i++) {
+        const agdb__task_t *task = &b->items[i].task;
+
+        agdb__trace_end(&b->traces[i], task->status, task->result, task->error);
+    }
+}
+
 /* Hands out results and errors. */
 static agdb_status_t hand_out(batch_t *b, agdb_error_t **reterr)
 {
@@ -92,6 +119,7 @@ static agdb_status_t hand_out(batch_t *b, agdb_error_t **reterr)
         if (b->items[i].task.status != AGDB_OK && failed++ == 0)
             first = b->items[i].task.error;
     }
+    end_traces(b);
     why = agdb__error_dup(first);
     for (i = 0; i < b->count; i++)
         give_error(b, i);
@@ -153,7 +181,10 @@ agdb_status_t agdb_query_many(agdb_t *db, const agdb_request_t *const *requests,
         return st;
     b.edition = visit.edition;
     if (count > 0)
+        st = begin_traces(&b, db, reterr);
+    if (st == AGDB_OK && count > 0)
         st = run(&b, start_us, reterr);
+    agdb__free(b.traces);
     agdb__border_leave(&visit);
     return st;
 }

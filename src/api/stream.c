@@ -2,6 +2,7 @@
 #include "agencydb/stream.h"
 
 #include "api/border.h"
+#include "api/trace.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -14,6 +15,8 @@
 struct agdb_stream {
     agdb_t *db;
     agdb__edition_t *edition; /* it is inside */
+    agdb__trace_t trace;
+    agdb_status_t status; /* of the last call */
     unsigned fork_generation;
     uint64_t ms;              /* of each call */
     agdb_request_t request;   /* for one shard: a copy that points into `block`; else: */
@@ -147,6 +150,7 @@ agdb_status_t agdb_stream_open(agdb_t *db, const agdb_request_t *request, agdb_s
                                agdb_error_t **reterr)
 {
     const uint64_t start_us = agdb__now_us();
+    agdb__trace_t trace;
     agdb__visit_t visit;
     agdb_status_t st;
 
@@ -157,11 +161,14 @@ agdb_status_t agdb_stream_open(agdb_t *db, const agdb_request_t *request, agdb_s
         st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
+    trace = agdb__trace_begin(db, "stream", request);
     st = open_stream(db, visit.edition, request, start_us, ret, reterr);
     if (st != AGDB_OK) {
         agdb__border_leave(&visit);
+        agdb__trace_end(&trace, st, NULL, NULL);
         return st;
     }
+    (*ret)->trace = trace;
     (*ret)->edition = visit.edition; /* and stays inside */
     (void)agdb__alloc_enter(visit.outer);
     return AGDB_OK;
@@ -222,6 +229,7 @@ agdb_status_t agdb_stream_next(agdb_stream_t *stream, size_t rows, agdb_result_t
         fail_closing(stream);
     st = agdb__stream_next(stream->inner, rows != 0 ? rows : AGDB_STREAM_ROWS, start_us,
                            agdb__after_ms(start_us, stream->ms), ret, reterr);
+    stream->status = st;
     (void)agdb__alloc_enter(outer);
     return st;
 }
@@ -246,14 +254,19 @@ agdb_status_t agdb_stream_cursor(const agdb_stream_t *stream, char *buf, size_t 
 
 agdb_status_t agdb_stream_close(agdb_stream_t *stream)
 {
+    agdb__trace_t trace;
     agdb__visit_t visit;
+    agdb_status_t st;
 
     if (stream == NULL)
         return AGDB_OK;
     if (is_forked(stream))
         return AGDB_E_FORKED;
     visit = (agdb__visit_t){stream->edition, agdb__alloc_enter(stream->db->allocator)};
+    trace = stream->trace;
+    st = stream->status;
     stream_free(stream);
     agdb__border_leave(&visit); /* from here on the client may be gone */
+    agdb__trace_end(&trace, st, NULL, NULL);
     return AGDB_OK;
 }

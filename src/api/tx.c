@@ -1,6 +1,7 @@
 /* agencydb/tx.h: the handle. */
 #include "api/tx.h"
 #include "api/loop.h"
+#include "api/trace.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -336,6 +337,8 @@ static void free_handle(agdb_tx_t *tx, const agdb_allocator_t *outer)
 agdb_status_t agdb_commit(agdb_tx_t *tx, agdb_error_t **reterr)
 {
     const agdb_allocator_t *outer = NULL;
+    agdb_error_t *error = NULL;
+    agdb__trace_t trace;
     agdb_status_t st = check_handle(tx, reterr);
 
     if (st == AGDB_OK)
@@ -347,7 +350,11 @@ agdb_status_t agdb_commit(agdb_tx_t *tx, agdb_error_t **reterr)
     st = agdb__tx_enter(tx, &outer, reterr);
     if (st != AGDB_OK)
         return st;
-    st = agdb__tx_commit(&tx->inner, reterr);
+    trace = agdb__trace_begin_tagged(tx->db, "commit", tx->inner.call.tag, tx->inner.call.agency);
+    st = agdb__tx_commit(&tx->inner, &error);
+    agdb__trace_end(&trace, st, NULL, error);
+    if (st != AGDB_OK)
+        agdb__error_move(reterr, error);
     agdb__tx_undo(&tx->inner, true);
     free_handle(tx, outer);
     return st;

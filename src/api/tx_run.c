@@ -1,4 +1,5 @@
 /* agencydb/tx.h: whole transactions, which can be repeated. */
+#include "api/trace.h"
 #include "api/tx.h"
 
 #include "base/alloc.h"
@@ -188,6 +189,8 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
                             agdb_result_t **results, agdb_error_t **reterr)
 {
     agdb__tx_start_t start = {.db = db, .us = agdb__now_us()};
+    agdb_error_t *error = NULL;
+    agdb__trace_t trace;
     agdb__visit_t visit;
     agdb_status_t st = agdb__border_may_wait(reterr);
     size_t i;
@@ -203,8 +206,12 @@ agdb_status_t agdb_query_tx(agdb_t *db, const agdb_tx_options_t *options,
         st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
+    trace = agdb__tx_trace(db, options);
     start.edition = visit.edition;
-    st = query_inside(&start, options, requests, count, results, reterr);
+    st = query_inside(&start, options, requests, count, results, &error);
     agdb__border_leave(&visit);
+    agdb__trace_end(&trace, st, NULL, error);
+    if (st != AGDB_OK)
+        agdb__error_move(reterr, error);
     return st;
 }

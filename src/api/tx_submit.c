@@ -1,5 +1,6 @@
 /* agencydb/loop.h: transactions on a loop. */
 #include "api/loop.h"
+#include "api/trace.h"
 #include "api/tx.h"
 
 #include "base/alloc.h"
@@ -9,7 +10,7 @@
 
 /* The handle is busy until its flight's end is told. */
 static agdb_status_t fly(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_request_t *requests,
-                         size_t count, bool commit, agdb_done_fn done, void *user, uint64_t *ret_id,
+                         size_t count, bool commit, const agdb__loop_ask_t *ask, uint64_t *ret_id,
                          agdb_error_t **reterr)
 {
     agdb__rider_t *rider = NULL;
@@ -19,8 +20,7 @@ static agdb_status_t fly(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_request_t 
     if (st != AGDB_OK)
         return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
     tx->loop = loop;
-    st = agdb__loop_fly(&loop->inner, tx, rider, &(agdb__loop_ask_t){.done = done, .user = user},
-                        &tx->id, reterr);
+    st = agdb__loop_fly(&loop->inner, tx, rider, ask, &tx->id, reterr);
     if (st != AGDB_OK)
         tx->loop = NULL;
     else if (ret_id != NULL)
@@ -59,13 +59,17 @@ void agdb__tx_landed(agdb_tx_t *tx)
 agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, agdb_done_fn done,
                               void *user, uint64_t *ret_id, agdb_error_t **reterr)
 {
+    const agdb__loop_ask_t ask = {
+        .done = done, .user = user, .trace = agdb__trace_begin(loop->db, "transaction", request)};
     agdb_tx_t *tx = agdb__tx_of(request);
     const agdb_allocator_t *outer = NULL;
     agdb_request_t ours;
     agdb_status_t st = enter(loop, tx, &outer, reterr);
 
-    if (st != AGDB_OK)
+    if (st != AGDB_OK) {
+        agdb__trace_end(&ask.trace, st, NULL, NULL);
         return st;
+    }
     if (tx->is_run)
         st = agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE,
                                        "the transaction of agdb_run ends with its function: use "
@@ -76,15 +80,17 @@ agdb_status_t agdb__tx_submit(agdb_loop_t *loop, const agdb_request_t *request, 
     if (st == AGDB_OK)
         st = agdb__tx_check(&tx->inner, reterr);
     if (st == AGDB_OK)
-        st = fly(loop, tx, &ours, 1, ours.commit, done, user, ret_id, reterr);
-    if (st != AGDB_OK)
-        agdb__tx_leave(tx, outer);
-    else
+        st = fly(loop, tx, &ours, 1, ours.commit, &ask, ret_id, reterr);
+    if (st == AGDB_OK) {
         (void)agdb__alloc_enter(outer);
+        return AGDB_OK;
+    }
+    agdb__tx_leave(tx, outer);
+    agdb__trace_end(&ask.trace, st, NULL, NULL);
     return st;
 }
 
-static agdb_status_t submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_fn done, void *user,
+static agdb_status_t submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, const agdb__loop_ask_t *ask,
                                    uint64_t *ret_id, agdb_error_t **reterr)
 {
     agdb_status_t st;
@@ -93,7 +99,7 @@ static agdb_status_t submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_f
         return agdb__not_sent(agdb__fail(reterr, AGDB_E_MISUSE, "agdb_run commits: return AGDB_OK"),
                               AGDB_STAGE_CHECK, reterr);
     tx->is_over = true;
-    st = fly(loop, tx, NULL, 0, true, done, user, ret_id, reterr);
+    st = fly(loop, tx, NULL, 0, true, ask, ret_id, reterr);
     if (st != AGDB_OK)
         tx->is_over = false;
     return st;
@@ -102,6 +108,7 @@ static agdb_status_t submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_f
 agdb_status_t agdb_submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_fn done, void *user,
                                  uint64_t *ret_id, agdb_error_t **reterr)
 {
+    agdb__loop_ask_t ask = {.done = done, .user = user};
     const agdb_allocator_t *outer = NULL;
     agdb_status_t st = agdb__loop_check_submit(loop, done != NULL, reterr);
 
@@ -109,11 +116,15 @@ agdb_status_t agdb_submit_commit(agdb_loop_t *loop, agdb_tx_t *tx, agdb_done_fn 
         st = enter(loop, tx, &outer, reterr);
     if (st != AGDB_OK)
         return st;
-    st = submit_commit(loop, tx, done, user, ret_id, reterr);
-    if (st != AGDB_OK)
-        agdb__tx_leave(tx, outer);
-    else
+    ask.trace =
+        agdb__trace_begin_tagged(loop->db, "commit", tx->inner.call.tag, tx->inner.call.agency);
+    st = submit_commit(loop, tx, &ask, ret_id, reterr);
+    if (st == AGDB_OK) {
         (void)agdb__alloc_enter(outer);
+        return AGDB_OK;
+    }
+    agdb__tx_leave(tx, outer);
+    agdb__trace_end(&ask.trace, st, NULL, NULL);
     return st;
 }
 
@@ -143,8 +154,7 @@ static agdb_status_t copy_key(agdb_tx_t *tx, agdb_error_t **reterr)
 typedef struct array {
     const agdb_request_t *const *requests;
     size_t count;
-    agdb_tx_done_fn done;
-    void *user;
+    agdb__loop_ask_t ask;
 } array_t;
 
 /* `tx` is new, and gone with its end. */
@@ -167,9 +177,7 @@ static agdb_status_t fly_array(agdb_loop_t *loop, agdb_tx_t *tx, const agdb_tx_o
                          reterr);
     if (st != AGDB_OK)
         return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
-    return agdb__loop_fly(&loop->inner, tx, rider,
-                          &(agdb__loop_ask_t){.tx_done = array->done, .user = array->user}, ret_id,
-                          reterr);
+    return agdb__loop_fly(&loop->inner, tx, rider, &array->ask, ret_id, reterr);
 }
 
 static agdb_status_t submit_array(agdb_loop_t *loop, agdb__tx_start_t *start,
@@ -210,7 +218,7 @@ agdb_status_t agdb_submit_tx(agdb_loop_t *loop, const agdb_tx_options_t *options
                              agdb_tx_done_fn done, void *user, uint64_t *ret_id,
                              agdb_error_t **reterr)
 {
-    const array_t array = {requests, count, done, user};
+    array_t array = {requests, count, {.tx_done = done, .user = user}};
     agdb__tx_start_t start = {.us = agdb__now_us()};
     agdb__visit_t visit;
     agdb_status_t st = agdb__loop_check_submit(loop, done != NULL, reterr);
@@ -224,12 +232,15 @@ agdb_status_t agdb_submit_tx(agdb_loop_t *loop, const agdb_tx_options_t *options
         st = agdb__border_enter(loop->db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
+    array.ask.trace = agdb__tx_trace(loop->db, options);
     start.db = loop->db;
     start.edition = visit.edition;
     st = submit_inside(loop, &start, options, &array, ret_id, reterr);
-    if (st == AGDB_OK)
+    if (st == AGDB_OK) {
         (void)agdb__alloc_enter(visit.outer); /* and the transaction stays inside */
-    else
-        agdb__border_leave(&visit);
+        return AGDB_OK;
+    }
+    agdb__border_leave(&visit);
+    agdb__trace_end(&array.ask.trace, st, NULL, NULL);
     return st;
 }

@@ -248,3 +248,21 @@ void agdb__error_free(agdb_error_t *error)
     agdb__free(error->message);
     agdb__free(error);
 }
+
+const char *agdb__status_name(agdb_status_t status)
+{
+    switch (status) {
+#define NAME(name, value, text)                                                                    \
+    case AGDB_E_##name:                                                                            \
+        return #name;
+        AGDB_STATUS_MAP(NAME)
+#undef NAME
+    case AGDB_OK:
+        return "OK";
+    case AGDB_ROLLBACK:
+        return "ROLLBACK";
+    case AGDB_E__MIN:
+        break;
+    }
+    return "UNKNOWN";
+}

@@ -56,4 +56,7 @@ void agdb__error_move(agdb_error_t **reterr, agdb_error_t *take_error);
 agdb_error_t *agdb__error_dup(const agdb_error_t *error);
 void agdb__error_free(agdb_error_t *error);
 
+/* "TIMEOUT" of AGDB_E_TIMEOUT; "OK"; "UNKNOWN" of a number that is none. */
+const char *agdb__status_name(agdb_status_t status);
+
 #endif

@@ -1,19 +1,17 @@
 #include "base/log.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-enum { LINE_SIZE = 1024 };
-
-void agdb__log(const agdb__logger_t *logger, agdb_log_level_t level, const char *format, ...)
+bool agdb__log_wants(const agdb__logger_t *logger, agdb_log_level_t level)
 {
-    char line[LINE_SIZE];
-    va_list args;
+    return logger != NULL && (logger->fn != NULL || logger->record != NULL) &&
+           level <= logger->level;
+}
 
-    if (logger == NULL || logger->fn == NULL || level > logger->level)
+void agdb__log_record(const agdb__logger_t *logger, const agdb_log_record_t *record)
+{
+    if (!agdb__log_wants(logger, record->level))
         return;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    logger->fn(level, line, logger->user);
+    if (logger->fn != NULL)
+        logger->fn(record->level, record->message, logger->user);
+    if (logger->record != NULL)
+        logger->record(record, logger->record_user);
 }

@@ -9,7 +9,8 @@ bool agdb__books_init(agdb__books_t *books)
 {
     books->agencies = agdb__ranks_new(AGENCY_ROWS);
     books->tags = agdb__ranks_new(TAG_ROWS);
-    return books->agencies != NULL && books->tags != NULL;
+    books->advice = agdb__calloc(1, sizeof *books->advice);
+    return books->agencies != NULL && books->tags != NULL && books->advice != NULL;
 }
 
 static void free_shard(agdb__shard_account_t *shard)
@@ -44,6 +45,7 @@ void agdb__books_fini(agdb__books_t *books)
     }
     agdb__ranks_free(books->agencies);
     agdb__ranks_free(books->tags);
+    agdb__free(books->advice);
 }
 
 agdb__shard_account_t *agdb__books_shard(agdb__books_t *books, const char *keyspace,
@@ -63,6 +65,7 @@ agdb__shard_account_t *agdb__books_shard(agdb__books_t *books, const char *keysp
     a->shard = shard;
     a->tally.agencies = books->agencies;
     a->tally.tags = books->tags;
+    a->tally.advice = books->advice;
     a->next = head;
     atomic_store_explicit(&books->shards, a, memory_order_release);
     return a;

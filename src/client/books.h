@@ -36,6 +36,7 @@ typedef struct agdb__books {
     _Atomic(agdb__pool_account_t *) pools;
     agdb__ranks_t *agencies;
     agdb__ranks_t *tags;
+    agdb__advice_t *advice;
     atomic_ullong reloads;
     atomic_ullong refusals;
 } agdb__books_t;

@@ -134,7 +134,8 @@ static void init_env(agdb_t *db, const agdb_options_t *options)
                                      .wake_user = db,
                                      .hear = agdb__listening_hear,
                                      .names = &db->names,
-                                     .books = &db->books};
+                                     .books = &db->books,
+                                     .logger = &db->logger};
 }
 
 /* Every field has a value that client_free accepts afterwards, also on failure: no memory. */
@@ -144,9 +145,13 @@ static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *opti
     db->allocator = options->allocator;
     agdb__gate_init(&db->gate);
     db->logger = (agdb__logger_t){options->log, options->log_user,
-                                  options->log_level != 0 ? options->log_level : AGDB_LOG_INFO};
+                                  options->log_level != 0 ? options->log_level : AGDB_LOG_INFO,
+                                  options->record, options->record_user};
     db->event = options->event;
     db->event_user = options->event_user;
+    db->trace_begin = options->trace_begin;
+    db->trace_end = options->trace_end;
+    db->trace_user = options->trace_user;
     db->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     db->resolver = agdb__resolver_new(agdb__keeper_wake, db);
     db->has_loops_lock = agdb__mutex_init(&db->loops_lock);

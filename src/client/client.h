@@ -34,6 +34,9 @@ struct agdb {
     agdb__logger_t logger;
     agdb_event_fn event;
     void *event_user;
+    agdb_trace_begin_fn trace_begin; /* NULL: nothing is followed */
+    agdb_trace_end_fn trace_end;
+    void *trace_user;
     uint64_t event_sequence; /* the keeper's */
     agdb__topology_env_t env;
     agdb__names_t names; /* the keeper's */

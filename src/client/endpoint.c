@@ -89,6 +89,7 @@ agdb__endpoint_t *agdb__endpoint_draft(const agdb__want_endpoint_t *want,
         .search_path = text(node, AGDB_S_SEARCH_PATH),
         .connect_ms = (uint32_t)number(node, AGDB_S_TIMEOUT_CONNECT),
         .server_ms = (uint32_t)number(node, AGDB_S_TIMEOUT_SERVER),
+        .comments = number(node, AGDB_S_LOG_COMMENTS) != 0,
         .pgbouncer = want->keyspace->via_pgbouncer,
         .expect = want->expect,
         .nexpect = want->nexpect,
@@ -154,7 +155,8 @@ static bool are_same_logins(const agdb__login_t *a, const agdb__login_t *b)
            is_same_text(a->password_env, b->password_env) &&
            is_same_text(a->passfile, b->passfile) && a->password == b->password &&
            a->connect_ms == b->connect_ms && a->server_ms == b->server_ms &&
-           a->pgbouncer == b->pgbouncer && are_same_options(a, b) && are_same_identities(a, b);
+           a->pgbouncer == b->pgbouncer && a->comments == b->comments && are_same_options(a, b) &&
+           are_same_identities(a, b);
 }
 
 static bool are_same_limits(const agdb__pool_limits_t *a, const agdb__pool_limits_t *b)

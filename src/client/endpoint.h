@@ -4,6 +4,7 @@
 #ifndef AGDB_CLIENT_ENDPOINT_H
 #define AGDB_CLIENT_ENDPOINT_H
 
+#include "base/log.h"
 #include "client/books.h"
 #include "client/names.h"
 #include "map/arena.h"
@@ -28,6 +29,7 @@ typedef struct agdb__topology_env {
     agdb__ear_fn hear;    /* what those who listen are told */
     agdb__names_t *names; /* for the client's life, as are the books */
     agdb__books_t *books;
+    const agdb__logger_t *logger;
 } agdb__topology_env_t;
 
 /* One server: what every database in it shares. */

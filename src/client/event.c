@@ -1,5 +1,7 @@
 #include "client/event.h"
 
+#include <stdio.h>
+
 const char *agdb__event_name(agdb_event_type_t type)
 {
     switch (type) {
@@ -59,15 +61,31 @@ static agdb_log_level_t level_of(agdb_event_type_t type)
     return AGDB_LOG_ERROR;
 }
 
+/* The line that stands for the event. */
+static void log_event(const agdb_t *db, const agdb_event_t *e)
+{
+    agdb_log_record_t record = {.struct_size = sizeof record,
+                                .level = level_of(e->type),
+                                .kind = AGDB_LOG_EVENT,
+                                .shard = e->shard,
+                                .node = e->node,
+                                .tag = ""};
+    char line[1024];
+
+    snprintf(line, sizeof line, "%s%s%s%s%s%s%s%s%s", e->shard[0] != '\0' ? "shard '" : "",
+             e->shard, e->shard[0] != '\0' ? "'" : "", e->node[0] != '\0' ? " node '" : "", e->node,
+             e->node[0] != '\0' ? "': " : (e->shard[0] != '\0' ? ": " : ""),
+             agdb__event_name(e->type), e->text[0] != '\0' ? ": " : "", e->text);
+    record.message = line;
+    agdb__log_record(&db->logger, &record);
+}
+
 void agdb__event_tell(agdb_t *db, agdb_event_type_t type, const char *shard, const char *node,
                       const char *text)
 {
     agdb_event_t event = {type, ++db->event_sequence, shard, node, text};
 
-    agdb__log(&db->logger, level_of(type), "%s%s%s%s%s%s%s%s%s", shard[0] != '\0' ? "shard '" : "",
-              shard, shard[0] != '\0' ? "'" : "", node[0] != '\0' ? " node '" : "", node,
-              node[0] != '\0' ? "': " : (shard[0] != '\0' ? ": " : ""), agdb__event_name(type),
-              text[0] != '\0' ? ": " : "", text);
+    log_event(db, &event);
     if (db->event != NULL)
         db->event(&event, db->event_user);
 }

@@ -209,6 +209,7 @@ static void set_limits(agdb__shard_entry_t *entry, const agdb__map_shard_t *map)
     entry->shard.call_ms = number(first, AGDB_S_TIMEOUT_CALL);
     entry->shard.park_ms = number(first, AGDB_S_TIMEOUT_PARK);
     entry->shard.hedge_ms = number(first, AGDB_S_REPLICA_HEDGE);
+    entry->shard.slow_us = number(first, AGDB_S_LOG_SLOW) * 1000;
     entry->shard.park_max = (unsigned)number(first, AGDB_S_POOL_QUEUE);
     entry->max_lag_ms = number(first, AGDB_S_REPLICA_MAX_LAG);
 }
@@ -219,7 +220,7 @@ static bool has_limits(const agdb__shard_entry_t *entry, const agdb__map_shard_t
 
     set_limits(&as, map);
     return entry->shard.call_ms == as.shard.call_ms && entry->shard.park_ms == as.shard.park_ms &&
-           entry->shard.hedge_ms == as.shard.hedge_ms &&
+           entry->shard.hedge_ms == as.shard.hedge_ms && entry->shard.slow_us == as.shard.slow_us &&
            entry->shard.park_max == as.shard.park_max && entry->max_lag_ms == as.max_lag_ms;
 }
 
@@ -313,6 +314,7 @@ static bool fill_entry(const plan_t *p, agdb__shard_entry_t *entry, const char *
         return false;
     entry->generation = map->generation;
     entry->shard.near = near_nodes(p, map);
+    entry->shard.logger = p->env->logger;
     set_limits(entry, map);
     for (i = 0; i < entry->shard.nnodes; i++)
         if (!fill_place(p, entry, i, &map->nodes[i], p->want[of[i]].endpoint))

@@ -7,10 +7,15 @@
 #include "exec/fingerprint.h"
 #include "exec/parked.h"
 #include "exec/retry.h"
+#include "exec/slow.h"
+#include "pg/rows.h"
+
+#include <stdio.h>
 
 agdb__statement_t agdb__statement_of(const agdb_request_t *request, bool read_only)
 {
     return (agdb__statement_t){.sql = request->sql,
+                               .tag = request->tag,
                                .hash = agdb__statement_hash(request->sql, strlen(request->sql)),
                                .params = request->params,
                                .nparams = request->nparams,
@@ -307,6 +312,8 @@ void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_
     if (shard->tally == NULL)
         return;
     agdb__tally_ok(shard->nodes[call->node].tally, call->access, exec_us, wait_us);
+    if (shard->slow_us != 0)
+        agdb__slow_tell(call, AGDB_OK, exec_us, wait_us);
     agdb__tally_whose(shard->tally, call->agency, call->tag, exec_us + wait_us);
 }
 
@@ -314,9 +321,36 @@ static void count_failed(const agdb__call_t *call, agdb_status_t status)
 {
     const agdb__shard_t *shard = call->shard;
 
-    if (shard->tally != NULL)
-        agdb__tally_failed(shard->tally, call->attempts > 0 ? shard->nodes[call->node].tally : NULL,
-                           call->access, status);
+    if (shard->tally == NULL)
+        return;
+    agdb__tally_failed(shard->tally, call->attempts > 0 ? shard->nodes[call->node].tally : NULL,
+                       call->access, status);
+    if (shard->slow_us != 0) /* where its time went is in its error */
+        agdb__slow_tell(call, status, agdb__now_us() - call->start_us, 0);
+}
+
+/* A call site that says nothing of its access, and only reads. */
+static void advise(const agdb__call_t *call, const struct pg_result *rows)
+{
+    const agdb__shard_t *shard = call->shard;
+    agdb_log_record_t record = {.struct_size = sizeof record,
+                                .level = AGDB_LOG_INFO,
+                                .kind = AGDB_LOG_ADVICE,
+                                .shard = "",
+                                .node = "",
+                                .tag = call->tag};
+    char line[512];
+
+    if (shard->tally == NULL || call->tag == NULL || call->access != AGDB_WRITE ||
+        !agdb__log_wants(shard->logger, AGDB_LOG_INFO) ||
+        !agdb__advice_note(shard->tally->advice, call->tag, agdb__rows_are_selected(rows)))
+        return;
+    snprintf(line, sizeof line,
+             "advice: '%s' has returned only SELECT %d times: if it changes and locks nothing, "
+             ".access = AGDB_READ would let it share connections, and other reads use replicas",
+             call->tag, AGDB__ADVICE_AFTER);
+    record.message = line;
+    agdb__log_record(shard->logger, &record);
 }
 
 /* Since when an attempt that is being answered had been waited for. */
@@ -340,6 +374,7 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
     }
     settle(call, answer->exec_us, now_us);
     agdb__call_count(call, answer->exec_us, waited_us(call, answer->exec_us, now_us));
+    advise(call, res->pg);
     if (call->statement.wants_position)
         agdb__session_wrote(call->session, call->shard->id, &answer->position);
     *ret = res;

@@ -358,7 +358,8 @@ bool agdb__loop_next_due(agdb__loop_t *loop, agdb__loop_end_t *ret)
                               .error = task->error,
                               .tx_done = s->ask.tx_done,
                               .rider = s->rider,
-                              .tx = s->rider != NULL ? s->tx : NULL};
+                              .tx = s->rider != NULL ? s->tx : NULL,
+                              .trace = s->ask.trace};
     agdb__tasks_remove(task);
     agdb__scatter_free(s->scatter);
     agdb__error_free(task->call.error); /* of an attempt before one that was given up */

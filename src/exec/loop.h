@@ -6,6 +6,7 @@
 
 #include "agencydb/loop.h"
 #include "base/gate.h"
+#include "base/trace.h"
 #include "exec/driver.h"
 #include "exec/handles.h"
 #include "exec/rider.h"
@@ -32,6 +33,7 @@ typedef struct agdb__loop_ask {
     agdb_done_fn done;
     agdb_tx_done_fn tx_done; /* of agdb_submit_tx, instead of `done` */
     void *user;
+    agdb__trace_t trace;
     agdb__gate_t *pin; /* left then: the request's shards live as long; NULL: others see to it */
 } agdb__loop_ask_t;
 
@@ -45,6 +47,7 @@ typedef struct agdb__loop_end {
     agdb_tx_done_fn tx_done; /* instead of `done` */
     agdb__rider_t *rider;    /* of a transaction's: to be freed behind the call; has the results */
     struct agdb_tx *tx;      /* whose flight has ended; NULL: nobody is to hear of it */
+    agdb__trace_t trace;
 } agdb__loop_end_t;
 
 agdb_status_t agdb__loop_init(agdb__loop_t *loop, size_t max, agdb_error_t **reterr);

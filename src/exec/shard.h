@@ -3,6 +3,7 @@
 #ifndef AGDB_EXEC_SHARD_H
 #define AGDB_EXEC_SHARD_H
 
+#include "base/log.h"
 #include "exec/budget.h"
 #include "exec/grade.h"
 #include "exec/tally.h"
@@ -32,7 +33,9 @@ typedef struct agdb__shard {
     uint64_t call_ms;       /* default deadline of a call */
     uint64_t park_ms;       /* waiting for a usable node, at most */
     uint64_t hedge_ms;      /* of a read that replicas may answer; 0: never */
+    uint64_t slow_us;       /* a call that takes longer is told; 0: none is */
     agdb__shard_tally_t *tally;
+    const agdb__logger_t *logger; /* borrowed; NULL: nothing is told */
 } agdb__shard_t;
 
 #endif

@@ -7,6 +7,8 @@
 #include "agencydb/request.h"
 #include "base/gate.h"
 #include "base/histogram.h"
+#include "base/throttle.h"
+#include "exec/advice.h"
 #include "exec/ranks.h"
 
 enum {
@@ -34,8 +36,10 @@ typedef struct agdb__shard_tally {
     atomic_ullong hedges;
     atomic_ullong parkings;
     atomic_ullong abandoned; /* calls that left while a server was at work for them */
+    agdb__throttle_t slow;
     agdb__ranks_t *agencies; /* of all shards */
     agdb__ranks_t *tags;
+    agdb__advice_t *advice;
 } agdb__shard_tally_t;
 
 /* A call has succeeded. */

@@ -27,7 +27,7 @@ const agdb__setting_row_t agdb__setting_rows[AGDB_S__COUNT] = {
 };
 
 const char *const agdb__setting_sections[AGDB__SECTIONS] = {"connection", "pool", "timeouts",
-                                                            "replicas", "idempotency"};
+                                                            "replicas",   "log",  "idempotency"};
 
 /* Keys that people try under `connection`, and what to do instead. */
 static const struct refused {

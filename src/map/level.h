@@ -26,9 +26,9 @@ typedef struct agdb__setting_row {
 extern const agdb__setting_row_t agdb__setting_rows[AGDB_S__COUNT];
 
 /* The mappings that settings stand in, in the order in which they are written. */
-enum { AGDB__SECTIONS = 5 };
+enum { AGDB__SECTIONS = 6 };
 extern const char *const agdb__setting_sections[AGDB__SECTIONS];
-#define AGDB__SECTION_KEYS "connection|pool|timeouts|replicas|idempotency"
+#define AGDB__SECTION_KEYS "connection|pool|timeouts|replicas|log|idempotency"
 
 /* The built-in defaults. */
 void agdb__level_init(agdb__level_t *level);

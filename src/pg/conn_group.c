@@ -206,7 +206,7 @@ agdb_status_t agdb__conn_group_add(agdb__conn_t *conn, const agdb__statement_t *
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
         return agdb__not_sent(st, AGDB_STAGE_CHECK, reterr);
-    key = agdb__conn_key_of(statement, &params);
+    key = agdb__conn_key_of(conn, statement, &params);
     st = check_kind(agdb__conn_look_up(conn, &key, &stmt), statement->sql, reterr);
     if (st != AGDB_OK)
         goto out;

@@ -211,14 +211,14 @@ bool agdb__conn_queue_sync(agdb__conn_t *conn);
 /* Ahead of the first statement: what the session has to be rid of, and its mode. Nothing behind a
  * PgBouncer. */
 bool agdb__conn_queue_head(agdb__conn_t *conn, bool read_only, uint32_t lock_ms);
-agdb__stmt_key_t agdb__conn_key_of(const agdb__statement_t *statement, const agdb__params_t *p);
+agdb__stmt_key_t agdb__conn_key_of(const agdb__conn_t *conn, const agdb__statement_t *statement,
+                                   const agdb__params_t *p);
 /* What the text is, decided once for each that is cached. */
 agdb__statement_class_t agdb__conn_look_up(agdb__conn_t *conn, const agdb__stmt_key_t *key,
                                            agdb__stmt_t **ret);
-/* The last member's statement, prepared when that pays; and without. */
+/* The last member's statement, prepared when that pays. */
 bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
                              const agdb__params_t *p);
-bool agdb__conn_queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__params_t *p);
 /* Behind a PgBouncer nothing may stay in the session: reads are wrapped into a transaction. */
 bool agdb__conn_queue_read_begin(agdb__conn_t *conn);
 bool agdb__conn_queue_read_end(agdb__conn_t *conn);

@@ -3,6 +3,8 @@
  * change of mode needs its own Sync: a transaction takes its mode when it begins. */
 #include "pg/conn_impl.h"
 
+#include "base/buf.h"
+#include "pg/comment.h"
 #include "pg/libpq_optional.h"
 
 #include <libpq-fe.h>
@@ -141,10 +143,12 @@ bool agdb__conn_queue_head(agdb__conn_t *conn, bool read_only, uint32_t lock_ms)
     return conn->login->pgbouncer || (queue_victims(conn) && queue_mode(conn, read_only, lock_ms));
 }
 
-agdb__stmt_key_t agdb__conn_key_of(const agdb__statement_t *statement, const agdb__params_t *p)
+agdb__stmt_key_t agdb__conn_key_of(const agdb__conn_t *conn, const agdb__statement_t *statement,
+                                   const agdb__params_t *p)
 {
-    return (agdb__stmt_key_t){statement->sql, strlen(statement->sql), statement->hash, p->types,
-                              p->count};
+    return (agdb__stmt_key_t){statement->sql,  strlen(statement->sql),
+                              statement->hash, p->types,
+                              p->count,        conn->login->comments ? statement->tag : NULL};
 }
 
 agdb__statement_class_t agdb__conn_look_up(agdb__conn_t *conn, const agdb__stmt_key_t *key,
@@ -156,25 +160,49 @@ agdb__statement_class_t agdb__conn_look_up(agdb__conn_t *conn, const agdb__stmt_
     return *ret != NULL ? (*ret)->kind : agdb__statement_classify(key->sql);
 }
 
-bool agdb__conn_queue_unnamed(agdb__conn_t *conn, const char *sql, const agdb__params_t *p)
+/* The text as it is sent: with its comment, if it is to have one. NULL: no memory. */
+static const char *text_to_send(const agdb__conn_t *conn, const char *sql, const char *tag,
+                                agdb__buf_t *commented)
 {
-    return add_member_step(
-        conn,
-        PQsendQueryParams(conn->pg, sql, p->count, p->types, p->values, p->lengths, p->formats, 0),
-        AGDB__STEP_ANSWER);
+    agdb__buf_init(commented, SIZE_MAX / 2);
+    if (tag == NULL)
+        return sql;
+    agdb__comment(commented, sql, tag, conn->login->service);
+    return commented->failed ? NULL : commented->data;
+}
+
+static bool queue_unnamed(agdb__conn_t *conn, const agdb__stmt_key_t *key, const agdb__params_t *p)
+{
+    agdb__buf_t commented;
+    const char *sql = text_to_send(conn, key->sql, key->tag, &commented);
+    const bool queued =
+        sql != NULL && add_member_step(conn,
+                                       PQsendQueryParams(conn->pg, sql, p->count, p->types,
+                                                         p->values, p->lengths, p->formats, 0),
+                                       AGDB__STEP_ANSWER);
+
+    agdb__buf_fini(&commented);
+    return queued;
 }
 
 static bool queue_parse(agdb__conn_t *conn, agdb__member_t *member, const agdb__stmt_key_t *key)
 {
     agdb__stmt_t *stmt = agdb__stmt_new(&conn->cache, key, conn->kind);
+    agdb__buf_t commented;
+    const char *sql;
+    bool queued;
 
     if (stmt == NULL)
         return false;
     member->pending = stmt;
     member->stmt = stmt;
-    return add_member_step(
-        conn, PQsendPrepare(conn->pg, stmt->name, stmt->sql, stmt->nparams, stmt->types),
-        AGDB__STEP_PARSE);
+    sql = text_to_send(conn, stmt->sql, stmt->tag, &commented);
+    queued =
+        sql != NULL &&
+        add_member_step(conn, PQsendPrepare(conn->pg, stmt->name, sql, stmt->nparams, stmt->types),
+                        AGDB__STEP_PARSE);
+    agdb__buf_fini(&commented);
+    return queued;
 }
 
 bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
@@ -186,7 +214,7 @@ bool agdb__conn_queue_member(agdb__conn_t *conn, const agdb__stmt_key_t *key,
         /* Others are seldom repeated; and a Sync of its own is all they need. */
         if (conn->kind != AGDB__ST_PLAIN || key->sql_len > AGDB__STMT_SQL_MAX ||
             conn->login->pgbouncer)
-            return agdb__conn_queue_unnamed(conn, key->sql, p);
+            return queue_unnamed(conn, key, p);
         if (!queue_parse(conn, member, key))
             return false;
     }

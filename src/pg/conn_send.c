@@ -117,7 +117,7 @@ agdb_status_t agdb__conn_send(agdb__conn_t *conn, const agdb__statement_t *state
     member = &conn->member[0];
     member->max_rows = statement->max_rows;
     member->max_bytes = statement->max_bytes;
-    key = agdb__conn_key_of(statement, &params);
+    key = agdb__conn_key_of(conn, statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &member->stmt);
     st = agdb__conn_check_class(conn, conn->kind, statement->sql, reterr);
     if (st != AGDB_OK) {

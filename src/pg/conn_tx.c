@@ -188,7 +188,7 @@ agdb_status_t agdb__conn_tx_add(agdb__conn_t *conn, const agdb__statement_t *sta
     st = agdb__params_init(&params, statement->params, statement->nparams, reterr);
     if (st != AGDB_OK)
         return fail_add(conn, agdb__not_sent(st, AGDB_STAGE_CHECK, reterr));
-    key = agdb__conn_key_of(statement, &params);
+    key = agdb__conn_key_of(conn, statement, &params);
     conn->kind = agdb__conn_look_up(conn, &key, &stmt);
     st = check_class(conn, conn->kind, statement, reterr);
     if (st != AGDB_OK)

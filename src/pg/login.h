@@ -31,6 +31,7 @@ typedef struct agdb__login {
     void *password_user;
     uint32_t connect_ms;            /* to establish a connection */
     uint32_t server_ms;             /* statement_timeout in read-only mode */
+    bool comments;                  /* statements say who sends them (pg/comment.h) */
     bool pgbouncer;                 /* no prepared statements, no start-up options */
     const agdb__identity_t *expect; /* each must match the server's stamp for its keyspace */
     size_t nexpect;

@@ -26,6 +26,12 @@ uint32_t agdb__rows_column_oid(const PGresult *rows, size_t col)
     return PQftype(rows, (int)col);
 }
 
+bool agdb__rows_are_selected(const PGresult *rows)
+{
+    return PQresultStatus(rows) == PGRES_TUPLES_OK &&
+           strncmp(PQcmdStatus((PGresult *)rows), "SELECT", 6) == 0;
+}
+
 int agdb__rows_column(const PGresult *rows, const char *name)
 {
     const int cols = PQnfields(rows);

@@ -18,6 +18,9 @@ int agdb__rows_column(const struct pg_result *rows, const char *name);
  */
 const char *agdb__rows_value(const struct pg_result *row, size_t col, size_t *ret_len);
 
+/* Whether the server says that they come from SELECT. */
+bool agdb__rows_are_selected(const struct pg_result *rows);
+
 /* No rows, of the same columns. NULL: no memory. */
 struct pg_result *agdb__rows_like(const struct pg_result *row);
 /* Appends a copy of the first row of `row`, of the same columns. False: no memory, and what there

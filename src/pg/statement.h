@@ -30,6 +30,7 @@ typedef struct agdb__statement {
     agdb__once_t once; /* a write */
     bool streamed;     /* a read: its rows are taken one by one (agdb__conn_take_row), each of
                           max_bytes at most, in any number; run it alone */
+    const char *tag;   /* of the call site, for a comment; NULL: none */
     uint64_t hash;     /* of sql, by agdb__statement_hash; 0: compute it where it is needed */
 } agdb__statement_t;
 

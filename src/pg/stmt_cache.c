@@ -25,18 +25,25 @@ void agdb__stmt_cache_fini(agdb__stmt_cache_t *cache)
 
 static uint64_t hash_key(const agdb__stmt_key_t *key)
 {
-    const uint64_t h =
-        key->sql_hash != 0 ? key->sql_hash : agdb__statement_hash(key->sql, key->sql_len);
+    uint64_t h = key->sql_hash != 0 ? key->sql_hash : agdb__statement_hash(key->sql, key->sql_len);
+
+    if (key->tag != NULL)
+        h = agdb__text_hash(h, key->tag, strlen(key->tag));
 
     return key->nparams > 0
                ? agdb__text_hash(h, key->types, (size_t)key->nparams * sizeof *key->types)
                : h;
 }
 
+static bool is_same_tag(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool agdb__stmt_is(const agdb__stmt_t *stmt, const agdb__stmt_key_t *key)
 {
     return stmt->sql_len == key->sql_len && stmt->nparams == key->nparams &&
-           memcmp(stmt->sql, key->sql, key->sql_len) == 0 &&
+           is_same_tag(stmt->tag, key->tag) && memcmp(stmt->sql, key->sql, key->sql_len) == 0 &&
            (key->nparams == 0 ||
             memcmp(stmt->types, key->types, (size_t)key->nparams * sizeof *key->types) == 0);
 }
@@ -99,7 +106,8 @@ agdb__stmt_t *agdb__stmt_new(agdb__stmt_cache_t *cache, const agdb__stmt_key_t *
         return NULL;
     stmt->sql = agdb__strndup(key->sql, key->sql_len);
     stmt->types = agdb__malloc(types_size + 1);
-    if (stmt->sql == NULL || stmt->types == NULL) {
+    stmt->tag = key->tag != NULL ? agdb__strdup(key->tag) : NULL;
+    if (stmt->sql == NULL || stmt->types == NULL || (key->tag != NULL && stmt->tag == NULL)) {
         agdb__stmt_free(stmt);
         return NULL;
     }
@@ -148,5 +156,6 @@ void agdb__stmt_free(agdb__stmt_t *stmt)
         return;
     agdb__free(stmt->sql);
     agdb__free(stmt->types);
+    agdb__free(stmt->tag);
     agdb__free(stmt);
 }

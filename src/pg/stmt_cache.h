@@ -1,6 +1,6 @@
-/* The prepared statements that one backend knows, by SQL text and parameter types, the least
- * recently used one going first. (Parameter formats travel with each execution and results are
- * always text, so formats are no part of the key.) Pure: no I/O. */
+/* The prepared statements that one backend knows, by SQL text, comment and parameter types, the
+ * least recently used one going first. (Parameter formats travel with each execution and results
+ * are always text, so formats are no part of the key.) Pure: no I/O. */
 #ifndef AGDB_PG_STMT_CACHE_H
 #define AGDB_PG_STMT_CACHE_H
 
@@ -19,6 +19,7 @@ typedef struct agdb__stmt_key {
     uint64_t sql_hash;     /* agdb__statement_hash of the text; 0: not computed yet */
     const unsigned *types; /* nparams of them */
     int nparams;
+    const char *tag; /* in its comment; NULL: it has none */
 } agdb__stmt_key_t;
 
 typedef struct agdb__stmt {
@@ -29,6 +30,7 @@ typedef struct agdb__stmt {
     size_t sql_len;
     unsigned *types; /* nparams of them */
     int nparams;
+    char *tag;
     agdb__statement_class_t kind;
     struct agdb__stmt *chain; /* same bucket */
     struct agdb__stmt *newer; /* order of use */

@@ -24,6 +24,7 @@ SECTIONS = {
     "timeouts": "How long a call may take. `call` is the default deadline of a whole call; the others are caps "
                 "inside it.",
     "replicas": "What is expected of replicas.",
+    "log": "What is told of calls.",
     "idempotency": "Keys that make a write happen once.",
 }
 TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([A-Za-z0-9_]+)|([(),]))')

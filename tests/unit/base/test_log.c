@@ -1,16 +1,16 @@
-/* Lines for the host's callback. */
+/* Records for the host's callbacks. */
 #include "base/log.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "unit.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 typedef struct seen {
     int lines;
+    int records;
     agdb_log_level_t level;
-    char line[2048];
+    char line[256];
+    agdb_log_kind_t kind;
 } seen_t;
 
 static void keep(agdb_log_level_t level, const char *line, void *user)
@@ -23,58 +23,69 @@ static void keep(agdb_log_level_t level, const char *line, void *user)
     memcpy(seen->line, line, strlen(line) + 1);
 }
 
-static void log_below_the_wanted_level_reaches_the_callback(void **state)
+static void keep_record(const agdb_log_record_t *record, void *user)
 {
-    static seen_t seen;
-    agdb__logger_t logger = {keep, &seen, AGDB_LOG_WARN};
+    seen_t *seen = user;
+
+    seen->records++;
+    seen->kind = record->kind;
+}
+
+static void tell(const agdb__logger_t *logger, agdb_log_level_t level)
+{
+    agdb__log_record(logger, &(agdb_log_record_t){.struct_size = sizeof(agdb_log_record_t),
+                                                  .level = level,
+                                                  .kind = AGDB_LOG_SLOW,
+                                                  .message = "slow"});
+}
+
+static void record_below_the_wanted_level_reaches_both_callbacks(void **state)
+{
+    seen_t seen = {.lines = 0};
+    const agdb__logger_t logger = {keep, &seen, AGDB_LOG_WARN, keep_record, &seen};
 
     (void)state;
-    agdb__log(&logger, AGDB_LOG_ERROR, "node '%s' is %s", "db1", "down");
+    tell(&logger, AGDB_LOG_ERROR);
     assert_int_equal(seen.lines, 1);
+    assert_int_equal(seen.records, 1);
     assert_int_equal(seen.level, AGDB_LOG_ERROR);
-    assert_string_equal(seen.line, "node 'db1' is down");
-    agdb__log(&logger, AGDB_LOG_WARN, "x");
+    assert_int_equal(seen.kind, AGDB_LOG_SLOW);
+    assert_string_equal(seen.line, "slow");
+    tell(&logger, AGDB_LOG_WARN);
     assert_int_equal(seen.lines, 2);
 }
 
-static void log_more_detailed_than_wanted_is_dropped(void **state)
+static void record_more_detailed_than_wanted_is_dropped(void **state)
 {
-    static seen_t seen;
-    agdb__logger_t logger = {keep, &seen, AGDB_LOG_WARN};
+    seen_t seen = {.lines = 0};
+    const agdb__logger_t logger = {keep, &seen, AGDB_LOG_WARN, keep_record, &seen};
 
     (void)state;
-    agdb__log(&logger, AGDB_LOG_INFO, "x");
-    agdb__log(&logger, AGDB_LOG_DEBUG, "x");
+    tell(&logger, AGDB_LOG_INFO);
+    assert_false(agdb__log_wants(&logger, AGDB_LOG_INFO));
+    assert_int_equal(seen.lines + seen.records, 0);
+}
+
+static void record_for_one_callback_or_none(void **state)
+{
+    seen_t seen = {.lines = 0};
+    const agdb__logger_t none = {NULL, NULL, AGDB_LOG_DEBUG, NULL, NULL};
+    const agdb__logger_t parts = {NULL, NULL, AGDB_LOG_DEBUG, keep_record, &seen};
+
+    (void)state;
+    tell(&none, AGDB_LOG_ERROR);
+    tell(NULL, AGDB_LOG_ERROR);
+    tell(&parts, AGDB_LOG_ERROR);
     assert_int_equal(seen.lines, 0);
-}
-
-static void log_without_callback_does_nothing(void **state)
-{
-    agdb__logger_t logger = {NULL, NULL, AGDB_LOG_DEBUG};
-
-    (void)state;
-    agdb__log(&logger, AGDB_LOG_ERROR, "x");
-    agdb__log(NULL, AGDB_LOG_ERROR, "x");
-}
-
-static void log_of_long_text_is_cut(void **state)
-{
-    static seen_t seen;
-    agdb__logger_t logger = {keep, &seen, AGDB_LOG_DEBUG};
-
-    (void)state;
-    agdb__log(&logger, AGDB_LOG_INFO, "%5000s", "x");
-    assert_int_equal(seen.lines, 1);
-    assert_int_equal(strlen(seen.line), 1023);
+    assert_int_equal(seen.records, 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_below_the_wanted_level_reaches_the_callback),
-        cmocka_unit_test(log_more_detailed_than_wanted_is_dropped),
-        cmocka_unit_test(log_without_callback_does_nothing),
-        cmocka_unit_test(log_of_long_text_is_cut),
+        cmocka_unit_test(record_below_the_wanted_level_reaches_both_callbacks),
+        cmocka_unit_test(record_more_detailed_than_wanted_is_dropped),
+        cmocka_unit_test(record_for_one_callback_or_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
