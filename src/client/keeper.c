@@ -58,19 +58,45 @@ static void drop_connections(agdb__topology_t *t, uint32_t server, uint64_t now_
         }
 }
 
+static void hear_doubts(agdb__endpoint_t *endpoint, agdb__probe_t *probe, uint64_t now_us)
+{
+    if (agdb__pool_take_suspicion(endpoint->pool))
+        agdb__probe_hurry(probe);
+    if (!agdb__pool_take_loss(endpoint->pool))
+        return;
+    agdb__probe_doubt(probe, now_us);
+    endpoint->doubted_us = now_us;
+}
+
+/* One of the connections was lost: the others stay while their server answers. */
+static void settle_loss(agdb__endpoint_t *endpoint, const agdb__probe_t *probe)
+{
+    agdb__presence_t presence;
+
+    if (endpoint->doubted_us == 0)
+        return;
+    presence = agdb__probe_presence(probe, endpoint->doubted_us);
+    if (presence == AGDB__PRESENCE_OPEN)
+        return;
+    if (presence == AGDB__PRESENCE_NO)
+        agdb__pool_suspect(endpoint->pool);
+    endpoint->doubted_us = 0;
+}
+
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
     uint32_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        if (agdb__pool_take_suspicion(t->endpoints[i].pool))
-            agdb__probe_hurry(&t->servers[t->endpoints[i].server].probe);
+        hear_doubts(&t->endpoints[i], &t->servers[t->endpoints[i].server].probe, now_us);
     for (i = 0; i < t->nservers; i++) {
         take_turns(t, i);
         t->servers[i].changed = agdb__probe_step(&t->servers[i].probe, now_us);
         if (agdb__probe_take_move(&t->servers[i].probe))
             drop_connections(t, i, now_us);
     }
+    for (i = 0; i < t->nendpoints; i++)
+        settle_loss(&t->endpoints[i], &t->servers[t->endpoints[i].server].probe);
 }
 
 /* While calls wait for a primary, those that may become one are asked more often. */

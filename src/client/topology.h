@@ -32,6 +32,7 @@ typedef struct agdb__endpoint {
     agdb__pool_t *pool;
     agdb__ear_t ear;
     uint32_t server;
+    uint64_t doubted_us; /* a connection was lost: its server is to be asked from then on; 0: no */
     bool changed;
 } agdb__endpoint_t;
 
