@@ -27,6 +27,7 @@ static void begin(uint64_t ms)
 {
     const uint64_t now_us = agdb__now_us();
 
+    agdb__flow_fini(&g_flow, now_us); /* the one before */
     agdb__flow_init(&g_flow, &g_shards[0], &g_request, now_us, 0);
     agdb__flow_set_time(&g_flow, now_us, agdb__after_ms(now_us, ms));
 }
