@@ -22,6 +22,10 @@ static const cli_usage_t k_usage = {
         "file whose first line is '-- agencydb: no-transaction'. When such a file is interrupted,\n"
         "the shard is refused until somebody has looked and says '--finished' or '--again'.\n"
         "\n"
+        "A keyspace that is 'via: pgbouncer' can be looked at only: to apply files give this "
+        "command a\n"
+        "map that names the servers.\n"
+        "\n"
         "The role must be allowed to do what the files do, and to create a table in the schema\n"
         "agencydb; the role of the services needs no such rights when '--user' names another one.",
     .examples = "  agencydb migrate --status shardmap.yaml migrations\n"
@@ -135,6 +139,26 @@ static int mark_all(migrate_run_t *run)
     return cli_finish(failed == 0 && marked > 0 ? CLI_OK : CLI_FAILED);
 }
 
+/* --- sessions of its own ---------------------------------------------------------------------- */
+/* The lock that keeps runs apart, the connections beside it, and much of what files hold (DO, SET,
+ * temporary tables) need sessions, and a PgBouncer gives transactions. Part of it would work there;
+ * which part would be found out in the middle. */
+static bool has_sessions(const migrate_run_t *run)
+{
+    const cli_target_t *target = &run->targets.items[0]; /* all are of one keyspace */
+    const char *via =
+        cli_node_setting(run->march.map, target->keyspace_at, target->shard_at, 0, "via");
+
+    if (via == NULL || via[0] == '\0' || run->options->dry_run || run->options->status)
+        return true;
+    cli_error(
+        "keyspace '%s' is 'via: %s': files are applied in sessions on the servers themselves, "
+        "which a PgBouncer does not give: run this with a map that names the servers and has "
+        "no 'via'; nothing was done ('--status' and '--dry-run' work)",
+        target->keyspace, via);
+    return false;
+}
+
 /* --- what a file without a transaction needs -------------------------------------------------- */
 static bool has_file_without_transaction(const cli_migrations_t *migrations)
 {
@@ -174,8 +198,8 @@ static int migrate_map(migrate_run_t *run, const char *map_path, const char *fol
     cli_client_t client = {0};
     int code;
 
-    if (!cli_migrations_read(folder, &run->march.migrations) || !has_room(run) ||
-        !cli_client_login(&client, options->user, options->password_file) ||
+    if (!cli_migrations_read(folder, &run->march.migrations) || !has_sessions(run) ||
+        !has_room(run) || !cli_client_login(&client, options->user, options->password_file) ||
         !cli_client_open(&client, map_path, false))
         return CLI_FAILED;
     run->march.db = client.db;

@@ -58,13 +58,37 @@ static void drop_connections(agdb__topology_t *t, const agdb__server_t *server, 
         }
 }
 
+static void hear_doubts(agdb__endpoint_t *endpoint, agdb__probe_t *probe, uint64_t now_us)
+{
+    if (agdb__pool_take_suspicion(endpoint->pool))
+        agdb__probe_hurry(probe);
+    if (!agdb__pool_take_loss(endpoint->pool))
+        return;
+    agdb__probe_doubt(probe, now_us);
+    endpoint->doubted_us = now_us;
+}
+
+/* One of the connections was lost: the others stay while their server answers. */
+static void settle_loss(agdb__endpoint_t *endpoint, const agdb__probe_t *probe)
+{
+    agdb__presence_t presence;
+
+    if (endpoint->doubted_us == 0)
+        return;
+    presence = agdb__probe_presence(probe, endpoint->doubted_us);
+    if (presence == AGDB__PRESENCE_OPEN)
+        return;
+    if (presence == AGDB__PRESENCE_NO)
+        agdb__pool_suspect(endpoint->pool);
+    endpoint->doubted_us = 0;
+}
+
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
     size_t i;
 
     for (i = 0; i < t->nendpoints; i++)
-        if (agdb__pool_take_suspicion(t->endpoints[i]->pool))
-            agdb__probe_hurry(&t->endpoints[i]->server->probe);
+        hear_doubts(t->endpoints[i], &t->endpoints[i]->server->probe, now_us);
     for (i = 0; i < t->nservers; i++) {
         agdb__server_t *server = t->servers[i];
 
@@ -73,6 +97,8 @@ static void step_servers(agdb__topology_t *t, uint64_t now_us)
         if (agdb__probe_take_move(&server->probe))
             drop_connections(t, server, now_us);
     }
+    for (i = 0; i < t->nendpoints; i++)
+        settle_loss(t->endpoints[i], &t->endpoints[i]->server->probe);
 }
 
 /* While calls wait for a primary, those that may become one are asked more often. */

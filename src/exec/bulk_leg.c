@@ -184,6 +184,7 @@ static void begin_call(agdb__leg_t *leg, uint64_t now_us)
 
     request.sql = leg->way->sql != NULL ? leg->way->sql : ""; /* a doubt needs none */
     request.timeout_ms = leg->way->timeout_ms;
+    request.idempotent = leg->doubt.mark.xid != 0; /* a question only */
     agdb__call_begin(&leg->call, leg->shard, &request, now_us, agdb__thread_number());
     agdb__leg_go(leg, AGDB__LEG_PAUSED, now_us);
 }

@@ -463,7 +463,9 @@ void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
         agdb__error_prefix(&call->error, "not repeated, too many calls of the shard are: ");
         retry.kind = AGDB__RETRY_NO;
     }
-    if (retry.suspect)
+    if (retry.suspect && call->error->status == AGDB_E_LOST)
+        agdb__pool_lose(node->pool);
+    else if (retry.suspect)
         agdb__pool_suspect(node->pool);
     if (!call->on_primary && is_the_node_s(call->error))
         agdb__grade_bad(&call->shard->nodes[call->node].grade, now_us);

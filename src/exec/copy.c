@@ -1,23 +1,15 @@
 #include "exec/copy.h"
 
-enum { ALIGN = 8 };
-
-_Static_assert(sizeof(void *) <= ALIGN && sizeof(int64_t) <= ALIGN,
-               "what is copied fits the steps");
-
-static size_t rounded(size_t size)
-{
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
-}
+#include "exec/block.h"
 
 static size_t texts_size(const char *const *items, size_t count)
 {
-    size_t size = rounded(count * sizeof(char *));
+    size_t size = agdb__block_step(count * sizeof(char *));
     size_t i;
 
     for (i = 0; i < count; i++)
         if (items[i] != NULL)
-            size += rounded(strlen(items[i]) + 1);
+            size += agdb__block_step(strlen(items[i]) + 1);
     return size;
 }
 
@@ -26,7 +18,7 @@ static size_t value_size(const agdb_value_t *v)
     switch (v->kind) {
     case AGDB_VALUE_TEXT:
     case AGDB_VALUE_BINARY:
-        return rounded(v->len);
+        return agdb__block_step(v->len);
     case AGDB_VALUE_TEXT_ARRAY:
         return texts_size(v->data, v->len);
     case AGDB_VALUE_INT8_ARRAY:
@@ -38,39 +30,28 @@ static size_t value_size(const agdb_value_t *v)
 
 size_t agdb__copy_size(const agdb_request_t *request)
 {
-    size_t size = rounded(strlen(request->sql) + 1);
+    size_t size = agdb__block_step(strlen(request->sql) + 1);
     size_t i;
 
     if (request->idempotency_key != NULL)
-        size += rounded(strlen(request->idempotency_key) + 1);
+        size += agdb__block_step(strlen(request->idempotency_key) + 1);
     if (request->tag != NULL)
-        size += rounded(strlen(request->tag) + 1);
-    size += rounded(request->key.len);
-    size += rounded(request->nparams * sizeof *request->params);
+        size += agdb__block_step(strlen(request->tag) + 1);
+    size += agdb__block_step(request->key.len);
+    size += agdb__block_step(request->nparams * sizeof *request->params);
     for (i = 0; i < request->nparams; i++)
         size += value_size(&request->params[i]);
     return size;
 }
 
-/* Takes `size` bytes from the block, with a copy of `data` in them. */
-static void *put(char **at, const void *data, size_t size)
-{
-    void *copy = *at;
-
-    if (size > 0)
-        memcpy(copy, data, size);
-    *at += rounded(size);
-    return copy;
-}
-
 static void *put_texts(char **at, const char *const *items, size_t count)
 {
-    const char **copy = put(at, items, count * sizeof(char *));
+    const char **copy = agdb__block_put(at, items, count * sizeof(char *));
     size_t i;
 
     for (i = 0; i < count; i++)
         if (items[i] != NULL)
-            copy[i] = put(at, items[i], strlen(items[i]) + 1);
+            copy[i] = agdb__block_put(at, items[i], strlen(items[i]) + 1);
     return copy;
 }
 
@@ -79,13 +60,13 @@ static void put_value(char **at, agdb_value_t *v)
     switch (v->kind) {
     case AGDB_VALUE_TEXT:
     case AGDB_VALUE_BINARY:
-        v->data = put(at, v->data, v->len);
+        v->data = agdb__block_put(at, v->data, v->len);
         break;
     case AGDB_VALUE_TEXT_ARRAY:
         v->data = put_texts(at, v->data, v->len);
         break;
     case AGDB_VALUE_INT8_ARRAY:
-        v->data = put(at, v->data, v->len * sizeof(int64_t));
+        v->data = agdb__block_put(at, v->data, v->len * sizeof(int64_t));
         break;
     default:
         break;
@@ -100,17 +81,18 @@ void agdb__copy_request(const agdb_request_t *request, void *block, agdb_request
 
     *ret = *request;
     if (request->key.len > 0)
-        ret->key = agdb_bytes(put(&at, request->key.data, request->key.len), request->key.len);
+        ret->key =
+            agdb_bytes(agdb__block_put(&at, request->key.data, request->key.len), request->key.len);
     if (request->idempotency_key != NULL)
         ret->idempotency_key =
-            put(&at, request->idempotency_key, strlen(request->idempotency_key) + 1);
+            agdb__block_put(&at, request->idempotency_key, strlen(request->idempotency_key) + 1);
     if (request->tag != NULL)
-        ret->tag = put(&at, request->tag, strlen(request->tag) + 1);
+        ret->tag = agdb__block_put(&at, request->tag, strlen(request->tag) + 1);
     ret->shard = NULL;
     ret->keyspace = NULL;
-    params = put(&at, request->params, request->nparams * sizeof *params);
+    params = agdb__block_put(&at, request->params, request->nparams * sizeof *params);
     ret->params = params;
     for (i = 0; i < request->nparams; i++)
         put_value(&at, &params[i]);
-    ret->sql = put(&at, request->sql, strlen(request->sql) + 1);
+    ret->sql = agdb__block_put(&at, request->sql, strlen(request->sql) + 1);
 }

@@ -209,11 +209,14 @@ void agdb__driver_answered(agdb__driver_t *driver, agdb__task_t *task, const agd
         agdb__driver_failed(driver, task, NULL, now_us);
 }
 
-/* Out of wherever it is. True: it is with a server. */
+/* Out of wherever it is. True: it is with a server. A feed that has nothing left to wait for leaves
+ * the queue of its pool in the next round. */
 static bool take_out(agdb__task_t *task)
 {
     bool sent = task->state == AGDB__TASK_IN_FLIGHT;
 
+    if (task->state == AGDB__TASK_QUEUED && task->feed != NULL)
+        task->feed->dirty = true;
     agdb__tasks_remove(task);
     if (sent && task->carrier != NULL)
         task->carrier->member[task->place] = NULL;

@@ -2,11 +2,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exec/block.h"
 #include "exec/merge_impl.h"
 #include "exec/sort.h"
 #include "pg/decode.h"
-
-enum { ALIGN = 8 };
 
 /* --- the wish ----------------------------------------------------------------------------------
  */
@@ -77,45 +76,30 @@ bool agdb__merge_is_plain(const agdb_merge_t *merge)
     return merge == NULL || (merge->kind == AGDB_CONCAT && merge->limit == 0 && merge->offset == 0);
 }
 
-static size_t rounded(size_t size)
-{
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 size_t agdb__merge_copy_size(const agdb_merge_t *merge)
 {
-    size_t size = rounded(merge->norder * sizeof *merge->order) +
-                  rounded(merge->ncombine * sizeof *merge->combine);
+    size_t size = agdb__block_step(merge->norder * sizeof *merge->order) +
+                  agdb__block_step(merge->ncombine * sizeof *merge->combine);
     size_t i;
 
     for (i = 0; i < merge->norder; i++)
         if (merge->order[i].name != NULL)
-            size += rounded(strlen(merge->order[i].name) + 1);
+            size += agdb__block_step(strlen(merge->order[i].name) + 1);
     return size;
-}
-
-static void *put(char **at, const void *data, size_t size)
-{
-    void *copy = *at;
-
-    if (size > 0)
-        memcpy(copy, data, size);
-    *at += rounded(size);
-    return copy;
 }
 
 void agdb__merge_copy(const agdb_merge_t *merge, void *block, agdb_merge_t *ret)
 {
     char *at = block;
-    agdb_order_by_t *order = put(&at, merge->order, merge->norder * sizeof *order);
+    agdb_order_by_t *order = agdb__block_put(&at, merge->order, merge->norder * sizeof *order);
     size_t i;
 
     *ret = *merge;
     ret->order = order;
-    ret->combine = put(&at, merge->combine, merge->ncombine * sizeof *merge->combine);
+    ret->combine = agdb__block_put(&at, merge->combine, merge->ncombine * sizeof *merge->combine);
     for (i = 0; i < merge->norder; i++)
         if (order[i].name != NULL)
-            order[i].name = put(&at, order[i].name, strlen(order[i].name) + 1);
+            order[i].name = agdb__block_put(&at, order[i].name, strlen(order[i].name) + 1);
 }
 
 /* --- the rows ----------------------------------------------------------------------------------

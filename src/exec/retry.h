@@ -29,7 +29,7 @@ typedef enum agdb__retry_kind {
 typedef struct agdb__retry {
     agdb__retry_kind_t kind;
     uint64_t delay_ms;
-    bool suspect; /* the node is not what it was: drop its idle connections and probe it */
+    bool suspect; /* the node may not be what it was: probe it */
 } agdb__retry_t;
 
 agdb__retry_t agdb__retry_decide(const agdb__attempt_t *attempt);

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exec/block.h"
 #include "exec/copy.h"
 #include "exec/driver_impl.h"
 #include "pg/params.h"
@@ -11,16 +12,11 @@
 /* --- making one --------------------------------------------------------------------------------
  */
 
-enum { ALIGN = 16 };
-
-static size_t rounded(size_t size)
-{
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
-}
+_Static_assert(_Alignof(agdb__statement_t) <= AGDB__BLOCK_ALIGN, "statements are put into a block");
 
 static size_t statements_at(size_t count)
 {
-    return rounded(sizeof(agdb__rider_t) + count * sizeof(agdb_result_t *));
+    return agdb__block_step(sizeof(agdb__rider_t) + count * sizeof(agdb_result_t *));
 }
 
 static agdb_status_t measure(const agdb_request_t *requests, size_t count, size_t *ret,
@@ -29,7 +25,7 @@ static agdb_status_t measure(const agdb_request_t *requests, size_t count, size_
     size_t scratch;
     size_t i;
 
-    *ret = statements_at(count) + rounded(count * sizeof(agdb__statement_t));
+    *ret = statements_at(count) + agdb__block_step(count * sizeof(agdb__statement_t));
     for (i = 0; i < count; i++) {
         agdb_status_t st =
             agdb__params_check(requests[i].params, requests[i].nparams, &scratch, reterr);
@@ -39,7 +35,7 @@ static agdb_status_t measure(const agdb_request_t *requests, size_t count, size_
                 agdb__error_prefix(reterr, "statement %zu of %zu: ", i + 1, count);
             return st;
         }
-        *ret += rounded(agdb__copy_size(&requests[i]));
+        *ret += agdb__block_step(agdb__copy_size(&requests[i]));
     }
     return AGDB_OK;
 }
@@ -48,14 +44,14 @@ static void fill(agdb__rider_t *rider, const agdb_request_t *requests, size_t co
 {
     char *block = (char *)rider;
     agdb__statement_t *statement = (agdb__statement_t *)(void *)(block + statements_at(count));
-    char *at = block + statements_at(count) + rounded(count * sizeof *statement);
+    char *at = block + statements_at(count) + agdb__block_step(count * sizeof *statement);
     size_t i;
 
     for (i = 0; i < count; i++) {
         agdb_request_t copy;
 
         agdb__copy_request(&requests[i], at, &copy);
-        at += rounded(agdb__copy_size(&requests[i]));
+        at += agdb__block_step(agdb__copy_size(&requests[i]));
         statement[i] = agdb__statement_of(&copy, rider->tx->mode.read_only);
         rider->result[i] = NULL;
     }

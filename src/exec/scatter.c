@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exec/block.h"
 #include "exec/copy.h"
 #include "exec/scatter_impl.h"
 #include "map/text.h"
@@ -9,15 +10,10 @@
 
 #include <stddef.h>
 
-enum { ALIGN = 8 };
+_Static_assert(_Alignof(agdb__leg_t) <= AGDB__BLOCK_ALIGN, "legs are put into a block");
 
 /* --- making ------------------------------------------------------------------------------------
  */
-
-static size_t rounded(size_t size)
-{
-    return (size + ALIGN - 1) / ALIGN * ALIGN;
-}
 
 static size_t count_shard_keys(const agdb_request_t *request)
 {
@@ -33,12 +29,12 @@ static size_t count_shard_keys(const agdb_request_t *request)
  * the keys as C strings. */
 static size_t keys_size(const agdb_request_t *request, const agdb__targets_t *targets)
 {
-    size_t size = rounded(targets->count * request->nparams * sizeof *request->params) +
-                  rounded(request->nkeys * sizeof(char *));
+    size_t size = agdb__block_step(targets->count * request->nparams * sizeof *request->params) +
+                  agdb__block_step(request->nkeys * sizeof(char *));
     size_t i;
 
     for (i = 0; i < request->nkeys; i++)
-        size += rounded(request->keys[i].len + 1);
+        size += agdb__block_step(request->keys[i].len + 1);
     return size;
 }
 
@@ -60,11 +56,10 @@ static agdb_status_t check_keys(const agdb_request_t *request, agdb_error_t **re
 
 static char *put_key(char **at, agdb_bytes_t key)
 {
-    char *copy = *at;
+    char *copy = agdb__block_take(at, key.len + 1);
 
     memcpy(copy, key.data, key.len);
     copy[key.len] = '\0';
-    *at += rounded(key.len + 1);
     return copy;
 }
 
@@ -85,14 +80,12 @@ static void put_params(agdb__leg_t *leg, agdb_value_t *params, const char *const
 static void put_keys(agdb__scatter_t *s, char *at, const agdb_request_t *request,
                      const agdb__targets_t *targets)
 {
-    agdb_value_t *params = (agdb_value_t *)(void *)at;
-    const char **keys;
+    agdb_value_t *params =
+        agdb__block_take(&at, targets->count * request->nparams * sizeof *params);
+    const char **keys = agdb__block_take(&at, request->nkeys * sizeof *keys);
     size_t leg;
     size_t i;
 
-    at += rounded(targets->count * request->nparams * sizeof *params);
-    keys = (const char **)(void *)at;
-    at += rounded(request->nkeys * sizeof *keys);
     for (leg = 0; leg < s->nlegs; leg++) {
         const char **first = keys;
 
@@ -136,7 +129,7 @@ static uint32_t time_of(const agdb_request_t *request, const agdb__targets_t *ta
 static void fill(agdb__scatter_t *s, const agdb_request_t *request, const agdb__targets_t *targets,
                  size_t copy_size, size_t merge_size, bool with_keys)
 {
-    char *at = (char *)s->leg + rounded(targets->count * sizeof *s->leg);
+    char *at = (char *)s->leg + agdb__block_step(targets->count * sizeof *s->leg);
     agdb_request_t copy;
     size_t i;
 
@@ -163,17 +156,17 @@ agdb_status_t agdb__scatter_new(const agdb_request_t *request, const agdb__targe
                                 agdb__scatter_t **ret, agdb_error_t **reterr)
 {
     const bool with_keys = count_shard_keys(request) > 0;
-    const size_t head = rounded(sizeof(agdb__scatter_t));
-    const size_t copy_size = rounded(agdb__copy_size(request));
+    const size_t head = agdb__block_step(sizeof(agdb__scatter_t));
+    const size_t copy_size = agdb__block_step(agdb__copy_size(request));
     const size_t merge_size =
-        request->merge != NULL ? rounded(agdb__merge_copy_size(request->merge)) : 0;
+        request->merge != NULL ? agdb__block_step(agdb__merge_copy_size(request->merge)) : 0;
     agdb__scatter_t *s;
     agdb_status_t st = with_keys ? check_keys(request, reterr) : AGDB_OK;
 
     if (st != AGDB_OK)
         return st;
-    s = agdb__malloc(head + rounded(targets->count * sizeof *s->leg) + copy_size + merge_size +
-                     (with_keys ? keys_size(request, targets) : 0));
+    s = agdb__malloc(head + agdb__block_step(targets->count * sizeof *s->leg) + copy_size +
+                     merge_size + (with_keys ? keys_size(request, targets) : 0));
     if (s == NULL)
         return agdb__fail_nomem(reterr);
     *s = (agdb__scatter_t){.leg = (agdb__leg_t *)(void *)((char *)s + head),

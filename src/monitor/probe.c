@@ -28,6 +28,7 @@ enum {
     ASTRAY_MS = 3000,  /* the same; or the name leads back by itself */
     RENEW_MS = 60000,
     RENEW_AGAIN_MS = 10000, /* when that has failed */
+    RENEW_LEAST_MS = 1000,  /* however many connections are lost */
     DOUBLINGS = 4
 };
 
@@ -333,6 +334,24 @@ bool agdb__probe_is_at_rest(const agdb__probe_t *probe)
 void agdb__probe_renew(agdb__probe_t *probe, uint64_t now_us)
 {
     probe->renew_us = now_us;
+}
+
+void agdb__probe_doubt(agdb__probe_t *probe, uint64_t now_us)
+{
+    const uint64_t least_us =
+        probe->fresh_us != 0 ? agdb__after_ms(probe->fresh_us, RENEW_LEAST_MS) : 0;
+
+    agdb__probe_hurry(probe);
+    probe->renew_us = agdb__min_us(probe->renew_us, least_us > now_us ? least_us : now_us);
+}
+
+agdb__presence_t agdb__probe_presence(const agdb__probe_t *probe, uint64_t since_us)
+{
+    if (probe->health != AGDB__HEALTH_UP)
+        return AGDB__PRESENCE_NO;
+    return probe->conn != NULL && is_idle(probe) && probe->asked_us >= since_us
+               ? AGDB__PRESENCE_YES
+               : AGDB__PRESENCE_OPEN;
 }
 
 void agdb__probe_watch(agdb__probe_t *probe)

@@ -46,6 +46,18 @@ void agdb__probe_fini(agdb__probe_t *probe);
 bool agdb__probe_step(agdb__probe_t *probe, uint64_t now_us);
 /* Asks at once instead of at the next regular time. */
 void agdb__probe_hurry(agdb__probe_t *probe);
+/* A connection to the server was lost: asks at once, and on a new connection as well, which tells
+ * whether the name leads to the same server still; that one once a second at most. */
+void agdb__probe_doubt(agdb__probe_t *probe, uint64_t now_us);
+
+typedef enum agdb__presence {
+    AGDB__PRESENCE_OPEN = 0, /* not asked since, or not answered */
+    AGDB__PRESENCE_YES,      /* it has answered a question of then or later */
+    AGDB__PRESENCE_NO        /* it does not answer */
+} agdb__presence_t;
+
+/* Whether the server is there, of what was asked at `since_us` or later. */
+agdb__presence_t agdb__probe_presence(const agdb__probe_t *probe, uint64_t since_us);
 /* Whether the server is one of another cluster: a name may have led there for a moment only, so
  * connections are made anew more often than they are otherwise. */
 void agdb__probe_set_astray(agdb__probe_t *probe, bool astray, uint64_t now_us);

@@ -6,8 +6,9 @@
 #include "base/error.h"
 #include "pool/lane.h"
 
-/* A connection that was idle for this long is looked at before it is used: a server that went away
- * meanwhile has closed the socket, and the request need not be lost on it. */
+/* A connection that was idle for this long, or since another one was lost, is looked at before it
+ * is used: a server that went away meanwhile has closed the socket, and the request need not be
+ * lost on it. */
 enum { LOOK_AFTER_IDLE_US = 20000 };
 
 /* Connections are dropped on suspicion this often at most. */
@@ -200,11 +201,12 @@ bool agdb__pool_is_usable(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 
     if (slot->generation != atomic_load_explicit(&pool->generation, memory_order_relaxed))
         return false;
-    if (now_us < slot->used_us + LOOK_AFTER_IDLE_US)
+    if (now_us < slot->used_us + LOOK_AFTER_IDLE_US &&
+        slot->used_us > atomic_load_explicit(&pool->lost_us, memory_order_relaxed))
         return true;
     if (agdb__conn_is_alive(slot->conn))
         return true;
-    agdb__pool_suspect(pool);
+    agdb__pool_lose(pool);
     return false;
 }
 
@@ -456,6 +458,18 @@ void agdb__pool_suspect(agdb__pool_t *pool)
                                                 memory_order_relaxed, memory_order_relaxed))
         atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
     agdb__pool_doubt(pool);
+}
+
+void agdb__pool_lose(agdb__pool_t *pool)
+{
+    atomic_store_explicit(&pool->lost_us, agdb__now_us(), memory_order_relaxed);
+    atomic_store_explicit(&pool->lost, true, memory_order_release);
+    agdb__pool_doubt(pool);
+}
+
+bool agdb__pool_take_loss(agdb__pool_t *pool)
+{
+    return atomic_exchange_explicit(&pool->lost, false, memory_order_acquire);
 }
 
 void agdb__pool_drop(agdb__pool_t *pool)

@@ -29,6 +29,8 @@ struct agdb__pool {
 
     atomic_uint generation;
     atomic_bool suspected;
+    atomic_bool lost;         /* a connection, since the keeper was told */
+    atomic_ullong lost_us;    /* when the last one was; 0: none yet */
     atomic_bool troubled;     /* the last attempt to connect failed */
     atomic_ullong dropped_us; /* when the generation changed last */
     atomic_bool shut;         /* set under the lock */
@@ -63,6 +65,7 @@ struct agdb__pool {
     bool cut;          /* the last attempt failed, and there was no other connection */
     uint64_t sweep_us; /* next look through */
     unsigned swept_generation;
+    uint64_t swept_lost_us; /* lost_us of the last look */
 };
 
 _Static_assert((int)AGDB__TRAFFICS == (int)AGDB__GROUP_KINDS, "each kind is counted");

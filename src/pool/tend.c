@@ -236,6 +236,19 @@ static void grow(agdb__pool_t *pool, uint64_t now_us)
             return;
 }
 
+/* In time, or because some have to go: those of an earlier generation, those lost with another. */
+static bool is_sweep_due(agdb__pool_t *pool, uint64_t now_us)
+{
+    const unsigned generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    const uint64_t lost_us = atomic_load_explicit(&pool->lost_us, memory_order_relaxed);
+    const bool due = now_us >= pool->sweep_us || generation != pool->swept_generation ||
+                     lost_us != pool->swept_lost_us;
+
+    pool->swept_generation = generation;
+    pool->swept_lost_us = lost_us;
+    return due;
+}
+
 bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
 {
     bool was_verified = pool->verified;
@@ -245,9 +258,7 @@ bool agdb__pool_tend(agdb__pool_t *pool, uint64_t now_us)
 
     step_making(pool, now_us);
     agdb__pool_tend_left(pool, now_us);
-    if (now_us >= pool->sweep_us ||
-        atomic_load_explicit(&pool->generation, memory_order_relaxed) != pool->swept_generation) {
-        pool->swept_generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    if (is_sweep_due(pool, now_us)) {
         pool->sweep_us = now_us + SWEEP_US;
         sweep(pool, now_us);
         look_for_shorts(pool, now_us);

@@ -7,6 +7,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -64,8 +65,8 @@ class Shards:
     def read_nodes(self):
         self.nodes = {}
         for line in pathlib.Path("c/nodes.tsv").read_text().splitlines():
-            keyspace, shard, node, _, _, port, _, pid, socket = line.split("\t")
-            self.nodes[shard] = {"port": port, "pid": int(pid), "socket": socket}
+            keyspace, shard, node, _, _, port, data, pid, folder = line.split("\t")
+            self.nodes[shard] = {"port": port, "pid": int(pid), "data": data, "socket": folder}
 
     def __exit__(self, *_):
         self.run("down", "--dir", "c")
@@ -160,6 +161,46 @@ class Shards:
     def finish(self):
         print(f"{self.checks} checks, {self.failures} failed")
         sys.exit(1 if self.failures else 0)
+
+
+class Bouncer:
+    """A PgBouncer in transaction mode in front of a shard's server; whoever comes is the application."""
+
+    def __init__(self, shards, shard):
+        node = shards.nodes[shard]
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="agdb-bouncer."))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        password = pathlib.Path("c/password").read_text().strip()
+        config = self.folder / "pgbouncer.ini"
+        config.write_text(f"[databases]\nagency = host=127.0.0.1 port={node['port']} user=agency_app password='{password}'\n"
+                          f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+                          f"logfile = {self.folder}/log\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n")
+        config.chmod(0o600)
+        owner = os.stat(node["data"])
+        who = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        if who:  # it refuses root
+            for path in (self.folder, config):
+                os.chown(path, owner.st_uid, owner.st_gid)
+        program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+        self.process = subprocess.Popen([program, str(config)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, **who)
+
+    def __enter__(self):
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                if time.monotonic() > end:
+                    sys.exit("PgBouncer does not listen")
+                time.sleep(0.02)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def psql_path():

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "cluster.h"
+#include "direct.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CALL_MS = 400, THREADS = 3 };
+enum { CALL_MS = 400, THREADS = 3, POOL = 6, ENDED = 2 };
+
+#define SERVICE "faults test"
 
 typedef struct load {
     agdb_t *db;
@@ -144,6 +147,47 @@ static void a_killed_primary_gives_clear_errors_until_it_is_back(void **state)
     cluster_close(load.db);
 }
 
+static long long sessions(PGconn *pg, const char *pids)
+{
+    return direct_number(pg,
+                         "SELECT count(*) FROM pg_stat_activity WHERE application_name = '" SERVICE
+                         "' AND pid = ANY (coalesce(nullif('%s', '')::int[], ARRAY[pid]))",
+                         pids);
+}
+
+/* The server is what it was, so its other connections are, too: making all of them anew would be
+ * most of what happens where sessions are ended often. */
+static void sessions_that_are_ended_take_no_other_one_along(void **state)
+{
+    const agdb_options_t options = {.struct_size = sizeof options, .service = SERVICE};
+    cluster_node_t primary = cluster_node("core", "east-1", "primary");
+    agdb_t *db = cluster_open_core("pool: { min: 6, max: 6 }", "", &options);
+    PGconn *pg = direct_open_admin(&primary);
+    char *before;
+    int i;
+
+    (void)state;
+    while (sessions(pg, "") < POOL + 1) /* the probe has one */
+        wait_ms(5);
+    before = direct_text(pg, "SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name ="
+                             " '" SERVICE "'");
+    for (i = 0; i < ENDED; i++) {
+        char *pid = cluster_value(db, AGDB_REQUEST(.shard = "east-1", .access = AGDB_READ,
+                                                   .sql = "SELECT pg_backend_pid()"));
+        const uint64_t until_us = agdb__after_ms(agdb__now_us(), 1200);
+
+        direct_do(pg, "SELECT pg_terminate_backend(%s)", pid);
+        free(pid);
+        while (agdb__now_us() < until_us)
+            cluster_do(db, AGDB_REQUEST(.shard = "east-1", .access = AGDB_READ, .sql = "SELECT 1"));
+    }
+    assert_in_range(sessions(pg, before), POOL - ENDED, POOL - ENDED + 1); /* the probe is new */
+    assert_int_equal(sessions(pg, ""), POOL + 1);
+    free(before);
+    PQfinish(pg);
+    cluster_close(db);
+}
+
 static void a_restart_while_idle_is_not_noticed(void **state)
 {
     cluster_node_t primary = cluster_node("notification", "notification-1", "primary");
@@ -219,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_replica_costs_its_readers_nothing),
         cmocka_unit_test(a_killed_primary_gives_clear_errors_until_it_is_back),
+        cmocka_unit_test(sessions_that_are_ended_take_no_other_one_along),
         cmocka_unit_test(a_restart_while_idle_is_not_noticed),
         cmocka_unit_test(a_stopped_server_costs_its_callers_their_deadline_only),
         cmocka_unit_test(a_client_opens_while_servers_are_down),

@@ -3,6 +3,7 @@
 #include "cluster.h"
 #include "meter.h"
 #include "miser.h"
+#include "numbers.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -15,8 +16,6 @@
 
 enum { PATIENCE_MS = 30000, CALL_MS = 300, SLACK_MS = 50 };
 
-/* In FROM the server would first make all of them. */
-#define NUMBERS   "SELECT generate_series(1, $1::int) AS g"
 #define SHARD     .shard = "east-1"
 #define IN_TIME   .timeout_ms = PATIENCE_MS
 #define COUNT(n)  AGDB_PARAMS(agdb_int4(n))
@@ -45,60 +44,6 @@ static int close_all(void **state)
 
 /* --- words ---------------------------------------------------------------------------------------
  */
-
-static agdb_stream_t *open_on(agdb_t *db, const agdb_request_t *request)
-{
-    agdb_stream_t *stream = NULL;
-    agdb_error_t *error = NULL;
-
-    if (agdb_stream_open(db, request, &stream, &error) != AGDB_OK)
-        fail_msg("%s", agdb_error_message(error));
-    return stream;
-}
-
-static agdb_result_t *next(agdb_stream_t *stream, size_t rows)
-{
-    agdb_result_t *batch = NULL;
-    agdb_error_t *error = NULL;
-
-    if (agdb_stream_next(stream, rows, &batch, &error) != AGDB_OK)
-        fail_msg("%s", agdb_error_message(error));
-    return batch;
-}
-
-/* Rows up to `most`, which have to be numbers from `after` + 1 on; returns the last. Ends at the
- * end, or at the failure that it gives. */
-static int64_t take_numbers(agdb_stream_t *stream, int64_t after, int64_t most,
-                            agdb_error_t **ret_error)
-{
-    agdb_result_t *batch = NULL;
-
-    while (after < most && agdb_stream_next(stream, 0, &batch, ret_error) == AGDB_OK &&
-           batch != NULL) {
-        size_t i;
-
-        assert_in_range(agdb_result_rows(batch), 1, AGDB_STREAM_ROWS);
-        for (i = 0; i < agdb_result_rows(batch); i++) {
-            int64_t n = 0;
-
-            assert_int_equal(agdb_result_int64(batch, i, 0, &n, NULL), AGDB_OK);
-            assert_int_equal(n, ++after);
-        }
-        agdb_result_free(batch);
-    }
-    return after;
-}
-
-static int64_t take_all(agdb_stream_t *stream)
-{
-    agdb_error_t *error = NULL;
-    int64_t n = take_numbers(stream, 0, INT64_MAX, &error);
-
-    if (error != NULL)
-        fail_msg("%s", agdb_error_message(error));
-    assert_null(next(stream, 0)); /* and stays at the end */
-    return n;
-}
 
 static void expect_open_failure(const agdb_request_t *request, agdb_status_t status)
 {
@@ -173,9 +118,9 @@ static void all_rows_come_in_batches_and_the_connection_is_used_again(void **sta
     (void)state;
     for (i = 0; i < AGDB_COUNT(counts); i++) {
         agdb_stream_t *stream =
-            open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(counts[i])));
+            numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(counts[i])));
 
-        assert_int_equal(take_all(stream), counts[i]);
+        assert_int_equal(numbers_take_all(stream), counts[i]);
         assert_int_equal(agdb_stream_close(stream), AGDB_OK);
     }
     assert_int_equal(serving(), pid);
@@ -183,10 +128,10 @@ static void all_rows_come_in_batches_and_the_connection_is_used_again(void **sta
 
 static void a_batch_is_a_result_with_all_its_getters(void **state)
 {
-    agdb_stream_t *stream = open_on(
+    agdb_stream_t *stream = numbers_open(
         g_db, AGDB_REQUEST(READ_EAST, .sql = "SELECT 1 AS a, NULL::text AS b, '\\x01'::bytea AS c"
                                              " UNION ALL SELECT 2, 'two', NULL"));
-    agdb_result_t *batch = next(stream, 2);
+    agdb_result_t *batch = numbers_next(stream, 2);
     agdb_timing_t timing = {.struct_size = sizeof timing};
     unsigned char byte = 0;
     size_t len = 0;
@@ -210,12 +155,12 @@ static void a_batch_is_a_result_with_all_its_getters(void **state)
 
 static void the_caller_says_how_many_rows_a_batch_has(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100)));
+    agdb_stream_t *stream = numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100)));
     size_t seen = 0;
     agdb_result_t *batch;
 
     (void)state;
-    while ((batch = next(stream, 7)) != NULL) {
+    while ((batch = numbers_next(stream, 7)) != NULL) {
         assert_in_range(agdb_result_rows(batch), 1, 7);
         seen += agdb_result_rows(batch);
         agdb_result_free(batch);
@@ -227,11 +172,11 @@ static void the_caller_says_how_many_rows_a_batch_has(void **state)
 /* What has come is given, and not kept until there is more. */
 static void rows_that_have_come_are_given_at_once(void **state)
 {
-    agdb_stream_t *stream = open_on(
+    agdb_stream_t *stream = numbers_open(
         g_db, AGDB_REQUEST(READ_EAST, .sql = "SELECT g, repeat('x', 10000), CASE WHEN g > 3 THEN"
                                              " pg_sleep(1) END FROM generate_series(1, 5) g"));
     const uint64_t start_us = agdb__now_us();
-    agdb_result_t *batch = next(stream, 0);
+    agdb_result_t *batch = numbers_next(stream, 0);
 
     (void)state;
     assert_in_range(agdb_result_rows(batch), 1, 3);
@@ -242,14 +187,15 @@ static void rows_that_have_come_are_given_at_once(void **state)
 
 static void max_bytes_makes_batches_smaller(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .max_bytes = 100000, COUNT(100),
-                                                       .sql = "SELECT g, repeat('x', 20000) FROM"
-                                                              " generate_series(1, $1::int) g"));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .max_bytes = 100000, COUNT(100),
+                                        .sql = "SELECT g, repeat('x', 20000) FROM"
+                                               " generate_series(1, $1::int) g"));
     agdb_result_t *batch;
     size_t seen = 0;
 
     (void)state;
-    while ((batch = next(stream, 0)) != NULL) {
+    while ((batch = numbers_next(stream, 0)) != NULL) {
         assert_in_range(agdb_result_rows(batch), 1, 4);
         seen += agdb_result_rows(batch);
         agdb_result_free(batch);
@@ -260,14 +206,14 @@ static void max_bytes_makes_batches_smaller(void **state)
 
 static void a_row_over_max_bytes_is_an_error_behind_the_rows_before_it(void **state)
 {
-    agdb_stream_t *stream = open_on(
+    agdb_stream_t *stream = numbers_open(
         g_db, AGDB_REQUEST(READ_EAST, .max_bytes = 100000, COUNT(100),
                            .sql = "SELECT g, repeat('x', CASE WHEN g = 50 THEN 200000 ELSE 10 END)"
                                   " FROM generate_series(1, $1::int) g"));
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(take_numbers(stream, 0, INT64_MAX, &error), 49);
+    assert_int_equal(numbers_take(stream, 0, INT64_MAX, &error), 49);
     assert_int_equal(agdb_error_status(error), AGDB_E_TOO_BIG);
     assert_non_null(strstr(agdb_error_message(error), "after 49 rows"));
     agdb_error_free(error);
@@ -277,16 +223,16 @@ static void a_row_over_max_bytes_is_an_error_behind_the_rows_before_it(void **st
 static void more_than_max_rows_is_an_error(void **state)
 {
     agdb_stream_t *stream =
-        open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, .max_rows = 10, COUNT(11)));
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, .max_rows = 10, COUNT(11)));
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(take_numbers(stream, 0, INT64_MAX, &error), 10);
+    assert_int_equal(numbers_take(stream, 0, INT64_MAX, &error), 10);
     assert_int_equal(agdb_error_status(error), AGDB_E_TOO_BIG);
     agdb_error_free(error);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
-    stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, .max_rows = 10, COUNT(10)));
-    assert_int_equal(take_all(stream), 10);
+    stream = numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, .max_rows = 10, COUNT(10)));
+    assert_int_equal(numbers_take_all(stream), 10);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
 }
 
@@ -325,7 +271,7 @@ static void an_error_of_the_statement_is_told_by_the_first_next(void **state)
 
     (void)state;
     for (i = 0; i < AGDB_COUNT(sql); i++) {
-        agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = sql[i]));
+        agdb_stream_t *stream = numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = sql[i]));
 
         expect_failed(stream, status[i], part[i]);
         assert_int_equal(agdb_stream_close(stream), AGDB_OK);
@@ -337,13 +283,14 @@ static void an_error_of_the_statement_is_told_by_the_first_next(void **state)
 static void a_division_by_zero_in_the_last_row_is_an_error(void **state)
 {
     const int pid = serving();
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, COUNT(5000),
-                                                       .sql = "SELECT g, 1 / (g - 5000) FROM"
-                                                              " generate_series(1, $1::int) g"));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, COUNT(5000),
+                                        .sql = "SELECT g, 1 / (g - 5000) FROM"
+                                               " generate_series(1, $1::int) g"));
     agdb_error_t *error = NULL;
 
     (void)state;
-    assert_int_equal(take_numbers(stream, 0, INT64_MAX, &error), 4999);
+    assert_int_equal(numbers_take(stream, 0, INT64_MAX, &error), 4999);
     assert_string_equal(agdb_error_sqlstate(error), "22012");
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_REJECTED);
     assert_string_equal(agdb_error_shard(error), "east-1");
@@ -358,14 +305,15 @@ static void a_division_by_zero_in_the_last_row_is_an_error(void **state)
 static void a_backend_killed_in_the_middle_is_an_error(void **state)
 {
     const int pid = serving();
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000000)));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000000)));
     agdb_error_t *error = NULL;
-    int64_t n = take_numbers(stream, 0, 1, &error);
+    int64_t n = numbers_take(stream, 0, 1, &error);
 
     (void)state;
     assert_in_range(n, 1, AGDB_STREAM_ROWS);
     assert_int_equal(kill(pid, SIGKILL), 0);
-    n = take_numbers(stream, n, INT64_MAX, &error);
+    n = numbers_take(stream, n, INT64_MAX, &error);
     assert_in_range(n, 1, 4999999);
     assert_int_equal(agdb_error_status(error), AGDB_E_LOST);
     assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_UNKNOWN);
@@ -382,9 +330,9 @@ static void a_backend_killed_before_the_first_row_is_not_noticed(void **state)
     cluster_node_t node = cluster_node("core", "east-1", "primary");
     const int pid = serving();
     agdb_stream_t *stream =
-        open_on(g_db, AGDB_REQUEST(READ_EAST, COUNT(3000),
-                                   .sql = "SELECT g FROM (SELECT pg_sleep(0.3) OFFSET 0) s,"
-                                          " generate_series(1, $1::int) g"));
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, COUNT(3000),
+                                        .sql = "SELECT g FROM (SELECT pg_sleep(0.3) OFFSET 0) s,"
+                                               " generate_series(1, $1::int) g"));
     char *end = cluster_value(g_judge, AGDB_REQUEST(SHARD, AGDB_PARAMS(agdb_int4(pid)),
                                                     .sql = "SELECT 1 FROM pg_stat_activity"
                                                            " WHERE pid = $1"));
@@ -394,7 +342,7 @@ static void a_backend_killed_before_the_first_row_is_not_noticed(void **state)
     assert_string_equal(end, "1");
     free(end);
     assert_int_equal(kill(pid, SIGTERM), 0);
-    assert_int_equal(take_all(stream), 3000);
+    assert_int_equal(numbers_take_all(stream), 3000);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
     assert_int_not_equal(serving(), pid);
 }
@@ -402,15 +350,16 @@ static void a_backend_killed_before_the_first_row_is_not_noticed(void **state)
 static void a_server_that_stands_still_ends_it_in_time(void **state)
 {
     const int pid = serving();
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(SHARD, .access = AGDB_READ, .sql = NUMBERS,
-                                                       COUNT(5000000), .timeout_ms = CALL_MS));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(SHARD, .access = AGDB_READ, .sql = NUMBERS, COUNT(5000000),
+                                        .timeout_ms = CALL_MS));
     agdb_error_t *error = NULL;
     uint64_t worst_us = 0;
     agdb_status_t st = AGDB_OK;
     int64_t n = 0;
 
     (void)state;
-    n = take_numbers(stream, 0, 1, &error);
+    n = numbers_take(stream, 0, 1, &error);
     assert_null(error);
     meter_start(1);
     assert_int_equal(kill(pid, SIGSTOP), 0);
@@ -439,19 +388,20 @@ static void a_server_that_stands_still_ends_it_in_time(void **state)
 /* The caller may take her time, which is not the server's. */
 static void a_slow_caller_gets_all_rows(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(SHARD, .access = AGDB_READ, .sql = NUMBERS,
-                                                       COUNT(300000), .timeout_ms = CALL_MS));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(SHARD, .access = AGDB_READ, .sql = NUMBERS, COUNT(300000),
+                                        .timeout_ms = CALL_MS));
     agdb_error_t *error = NULL;
     int64_t n = 0;
     int i;
 
     (void)state;
     for (i = 0; i < 4; i++) {
-        n = take_numbers(stream, n, n + 1, &error);
+        n = numbers_take(stream, n, n + 1, &error);
         assert_null(error);
         (void)poll(NULL, 0, CALL_MS);
     }
-    assert_int_equal(take_numbers(stream, n, INT64_MAX, &error), 300000);
+    assert_int_equal(numbers_take(stream, n, INT64_MAX, &error), 300000);
     assert_null(error);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
 }
@@ -470,11 +420,11 @@ static void a_stream_that_is_closed_early_is_cancelled_and_its_connection_used_a
     for (i = 0; i < 10; i++) {
         const int pid = serving();
         agdb_stream_t *stream =
-            open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100000000)));
+            numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100000000)));
         agdb_error_t *error = NULL;
 
         if (i % 3 != 0)
-            (void)take_numbers(stream, 0, i % 3 == 1 ? 1 : 20000, &error);
+            (void)numbers_take(stream, 0, i % 3 == 1 ? 1 : 20000, &error);
         assert_int_equal(agdb_stream_close(stream), AGDB_OK);
         wait_until_idle(pid);
         reused += serving() == pid;
@@ -485,7 +435,8 @@ static void a_stream_that_is_closed_early_is_cancelled_and_its_connection_used_a
 
 static void an_open_stream_has_the_only_connection(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100000)));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(100000)));
     agdb_error_t *error = NULL;
 
     (void)state;
@@ -496,7 +447,7 @@ static void an_open_stream_has_the_only_connection(void **state)
         AGDB_E_TIMEOUT);
     assert_int_equal(agdb_error_stage(error), AGDB_STAGE_QUEUE);
     agdb_error_clear(&error);
-    assert_int_equal(take_all(stream), 100000);
+    assert_int_equal(numbers_take_all(stream), 100000);
     /* at its end it has given it back */
     cluster_do(g_db, AGDB_REQUEST(SHARD, .sql = "SELECT 1", .timeout_ms = 1000));
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
@@ -506,9 +457,10 @@ static void a_stream_outlives_the_close_of_its_client(void **state)
 {
     const agdb_options_t options = {.struct_size = sizeof options, .service = "stream test"};
     agdb_t *db = cluster_open_core("pool: { min: 1, max: 2 }", "", &options);
-    agdb_stream_t *stream = open_on(db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(1000000)));
+    agdb_stream_t *stream =
+        numbers_open(db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(1000000)));
     agdb_error_t *error = NULL;
-    int64_t n = take_numbers(stream, 0, 1, &error);
+    int64_t n = numbers_take(stream, 0, 1, &error);
 
     (void)state;
     assert_true(n > 0);
@@ -519,7 +471,8 @@ static void a_stream_outlives_the_close_of_its_client(void **state)
 
 static void a_child_may_not_touch_it(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000)));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000)));
     int status = 0;
     pid_t child;
 
@@ -534,7 +487,7 @@ static void a_child_may_not_touch_it(void **state)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(take_all(stream), 5000);
+    assert_int_equal(numbers_take_all(stream), 5000);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
 }
 
@@ -558,7 +511,8 @@ static void wait_in_callback(void *user, agdb_status_t status, agdb_result_t *re
 
 static void a_callback_may_close_but_not_wait(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000)));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(5000)));
     agdb_loop_t *loop = NULL;
 
     (void)state;
@@ -592,18 +546,19 @@ static long peak_kib(void)
 /* A million rows of 100 bytes are some 120 MiB in a result. */
 static void memory_stays_flat_over_a_million_rows(void **state)
 {
-    agdb_stream_t *stream = open_on(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(20000)));
+    agdb_stream_t *stream =
+        numbers_open(g_db, AGDB_REQUEST(READ_EAST, .sql = NUMBERS, COUNT(20000)));
     long before;
     long grown;
 
     (void)state;
-    assert_int_equal(take_all(stream), 20000);
+    assert_int_equal(numbers_take_all(stream), 20000);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
     before = peak_kib();
-    stream = open_on(g_db, AGDB_REQUEST(READ_EAST, COUNT(1000000),
-                                        .sql = "SELECT generate_series(1, $1::int),"
-                                               " repeat('x', 100)"));
-    assert_int_equal(take_all(stream), 1000000);
+    stream = numbers_open(g_db, AGDB_REQUEST(READ_EAST, COUNT(1000000),
+                                             .sql = "SELECT generate_series(1, $1::int),"
+                                                    " repeat('x', 100)"));
+    assert_int_equal(numbers_take_all(stream), 1000000);
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
     grown = peak_kib() > before ? peak_kib() - before : 0;
     print_message("peak memory grew by %ld KiB\n", grown);

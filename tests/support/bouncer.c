@@ -48,7 +48,8 @@ static void read_password(char *buf, size_t size)
 }
 
 /* `any` with a forced user: whoever comes is logged in at the server as the application. */
-static void write_config(const bouncer_t *bouncer, int size, const struct stat *owner)
+static void write_config(const bouncer_t *bouncer, int size, const char *mode,
+                         const struct stat *owner)
 {
     char path[96];
     char password[128];
@@ -66,11 +67,11 @@ static void write_config(const bouncer_t *bouncer, int size, const struct stat *
             "[pgbouncer]\n"
             "listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"
             "logfile = %s/log\n"
-            "auth_type = any\npool_mode = transaction\n"
+            "auth_type = any\npool_mode = %s\n"
             "default_pool_size = %d\nmax_client_conn = 500\n"
             "server_login_retry = 1\n",
             cluster_env("AGDB_TEST_DBNAME"), bouncer->node.host, bouncer->node.port,
-            cluster_env("AGDB_TEST_USER"), password, bouncer->port, bouncer->dir, size);
+            cluster_env("AGDB_TEST_USER"), password, bouncer->port, bouncer->dir, mode, size);
     fclose(file);
     if (geteuid() == 0) {
         assert_int_equal(chown(path, owner->st_uid, owner->st_gid), 0);
@@ -125,13 +126,18 @@ void bouncer_restart(bouncer_t *bouncer)
 
 bouncer_t bouncer_start(const cluster_node_t *node, int size)
 {
+    return bouncer_start_mode(node, size, "transaction");
+}
+
+bouncer_t bouncer_start_mode(const cluster_node_t *node, int size, const char *mode)
+{
     bouncer_t bouncer = {.node = *node, .dir = "/tmp/agdb-bouncer.XXXXXX"};
     struct stat owner;
 
     assert_non_null(mkdtemp(bouncer.dir));
     bouncer.port = free_port();
     assert_int_equal(stat(node->data, &owner), 0);
-    write_config(&bouncer, size, &owner);
+    write_config(&bouncer, size, mode, &owner);
     bouncer_restart(&bouncer);
     return bouncer;
 }

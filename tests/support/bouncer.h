@@ -1,4 +1,4 @@
-/* Debian's PgBouncer in transaction mode in front of one node of the cluster, in a folder of its
+/* Debian's PgBouncer in front of one node of the cluster, in a folder of its
  * own. As root it runs as the owner of the node's data: PgBouncer refuses root. */
 #ifndef AGDB_TESTS_BOUNCER_H
 #define AGDB_TESTS_BOUNCER_H
@@ -14,8 +14,10 @@ typedef struct bouncer {
     cluster_node_t node;
 } bouncer_t;
 
-/* With so many connections to the server. Waits until it listens. */
+/* In transaction mode, with so many connections to the server. Waits until it listens. */
 bouncer_t bouncer_start(const cluster_node_t *node, int size);
+/* In another mode: "session". */
+bouncer_t bouncer_start_mode(const cluster_node_t *node, int size, const char *mode);
 void bouncer_kill(bouncer_t *bouncer);
 /* After it was killed: on the same port. */
 void bouncer_restart(bouncer_t *bouncer);

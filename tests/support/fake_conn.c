@@ -28,6 +28,11 @@ struct agdb__conn {
     bool tx_commits;
     bool tx_was_there;
     const agdb__tx_mode_t *opening;
+    agdb__copy_phase_t copy_phase;
+    agdb__copy_phase_t copy_ended; /* in which phase it has */
+    bool copy_failed;              /* by the server */
+    bool copy_undone;              /* by the caller */
+    bool asking;
     agdb__statement_t statement;
     bool refused[AGDB__GROUP_MAX]; /* of the wishes in flight */
     int pipe[2];                   /* readable: what poll() sees of an answer */
@@ -129,8 +134,49 @@ static void die(agdb__conn_t *conn, agdb_status_t status, const char *sqlstate)
     conn->state = AGDB__CONN_DEAD;
 }
 
+static void end_copy(agdb__conn_t *conn)
+{
+    conn->copy_ended = conn->copy_phase;
+    conn->copy_phase = AGDB__COPY_NONE;
+    conn->state = AGDB__CONN_READY;
+}
+
+static void step_copy(agdb__conn_t *conn)
+{
+    const fake_copy_t *copy = &g_fake.copy;
+
+    if (copy->dies_at == conn->copy_phase) {
+        die(conn, AGDB_E_LOST, "");
+    } else if (copy->fails_at == conn->copy_phase) {
+        conn->copy_failed = true;
+        end_copy(conn);
+    } else if (copy->stalls_at == conn->copy_phase) {
+        return;
+    } else if (conn->copy_phase == AGDB__COPY_STARTING) {
+        conn->copy_phase = AGDB__COPY_OPEN;
+    } else if (conn->copy_phase == AGDB__COPY_ENDING) {
+        end_copy(conn);
+    }
+}
+
+static void step_question(agdb__conn_t *conn)
+{
+    if (g_fake.copy.ask_dies)
+        die(conn, AGDB_E_LOST, "");
+    else if (!g_fake.copy.ask_stalls)
+        conn->state = AGDB__CONN_READY;
+}
+
 agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us)
 {
+    if (conn->state == AGDB__CONN_IN_FLIGHT && conn->copy_phase != AGDB__COPY_NONE) {
+        step_copy(conn);
+        return conn->state;
+    }
+    if (conn->state == AGDB__CONN_IN_FLIGHT && conn->asking) {
+        step_question(conn);
+        return conn->state;
+    }
     if ((conn->members > 0 || conn->lone || conn->tx_flight) &&
         conn->state == AGDB__CONN_IN_FLIGHT) {
         char byte;
@@ -266,7 +312,14 @@ agdb_status_t agdb__conn_receive(agdb__conn_t *conn, struct pg_result **ret_rows
         agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
         return conn->error->status;
     }
-    return g_fake.run != NULL ? g_fake.run(conn, &conn->statement, reterr) : AGDB_OK;
+    if (g_fake.run != NULL) {
+        const agdb_status_t st = g_fake.run(conn, &conn->statement, reterr);
+
+        if (st != AGDB_OK)
+            return st;
+    }
+    *ret_rows = g_fake.answer != NULL ? g_fake.answer(conn) : NULL;
+    return AGDB_OK;
 }
 
 void agdb__conn_expire(agdb__conn_t *conn, uint64_t waited_us)
@@ -306,7 +359,8 @@ int agdb__conn_backend_pid(const agdb__conn_t *conn)
 
 bool agdb__conn_is_clean(const agdb__conn_t *conn)
 {
-    return conn->clean && conn->state == AGDB__CONN_READY && !conn->in_tx;
+    return conn->clean && conn->state == AGDB__CONN_READY && !conn->in_tx &&
+           conn->copy_phase == AGDB__COPY_NONE;
 }
 
 bool agdb__conn_is_alive(agdb__conn_t *conn)
@@ -625,36 +679,58 @@ void agdb__conn_drop_rows(agdb__conn_t *conn)
     g_fake.dropped++;
 }
 
-/* No unit test copies: loads and unloads are tested against servers (tests/live/test_copy.c). */
+/* --- COPY --- */
+
+static agdb_status_t refuse_copy(agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, g_fake.copy.refuse, "scripted refusal");
+    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
+    return g_fake.copy.refuse;
+}
+
 agdb_status_t agdb__conn_copy_begin(agdb__conn_t *conn, const char *sql, bool out,
                                     agdb_error_t **reterr)
 {
-    (void)conn;
     (void)sql;
-    (void)out;
-    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+    assert(!out && conn->state == AGDB__CONN_READY);
+    if (g_fake.copy.refuse != AGDB_OK)
+        return refuse_copy(reterr);
+    g_fake.copy.begun++;
+    conn->copy_phase = AGDB__COPY_STARTING;
+    conn->copy_failed = false;
+    conn->copy_undone = false;
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    return AGDB_OK;
 }
 
 agdb__copy_phase_t agdb__conn_copy_phase(const agdb__conn_t *conn)
 {
-    (void)conn;
-    return AGDB__COPY_NONE;
+    return conn->copy_phase;
 }
 
 bool agdb__conn_copy_put(agdb__conn_t *conn, const void *data, size_t len)
 {
-    (void)conn;
-    (void)data;
-    (void)len;
-    return false;
+    const size_t at = strlen(g_fake.copy.put);
+
+    if (conn->state != AGDB__CONN_IN_FLIGHT || conn->copy_phase != AGDB__COPY_OPEN ||
+        g_fake.copy.full)
+        return false;
+    assert(at + len < sizeof g_fake.copy.put);
+    memcpy(g_fake.copy.put + at, data, len);
+    return true;
 }
 
 void agdb__conn_copy_end(agdb__conn_t *conn, const char *why)
 {
-    (void)conn;
-    (void)why;
+    if (conn->copy_phase != AGDB__COPY_OPEN || conn->state != AGDB__CONN_IN_FLIGHT)
+        return;
+    assert(strlen(g_fake.copy.ended) + 1 < sizeof g_fake.copy.ended);
+    strcat(g_fake.copy.ended, why == NULL ? "C" : "R");
+    conn->copy_undone = why != NULL;
+    conn->copy_phase = AGDB__COPY_ENDING;
 }
 
+/* No unit test copies out: that is tested against servers (tests/live/test_copy.c). */
 char *agdb__conn_copy_get(agdb__conn_t *conn, size_t *ret_len)
 {
     (void)conn;
@@ -670,34 +746,70 @@ void agdb__conn_copy_free(char *row)
 agdb__copy_mark_t agdb__conn_copy_mark(const agdb__conn_t *conn)
 {
     (void)conn;
-    return (agdb__copy_mark_t){0, 0, 0};
+    return g_fake.copy.mark;
 }
 
 uint64_t agdb__conn_copy_line(const agdb__conn_t *conn)
 {
     (void)conn;
-    return 0;
+    return g_fake.copy.line;
+}
+
+static agdb_status_t lose_copy(agdb__conn_t *conn, agdb__copy_phase_t at, agdb_error_t **reterr)
+{
+    agdb_outcome_t outcome = AGDB_OUTCOME_NOT_SENT;
+
+    if (at == AGDB__COPY_OPEN || conn->copy_undone)
+        outcome = AGDB_OUTCOME_REJECTED;
+    else if (at == AGDB__COPY_ENDING)
+        outcome = AGDB_OUTCOME_UNKNOWN;
+    agdb__error_move(reterr, agdb__error_dup(conn->error));
+    agdb__error_outcome(reterr, outcome);
+    return conn->error->status;
+}
+
+static agdb_status_t fail_copy(agdb_error_t **reterr)
+{
+    (void)agdb__fail(reterr, AGDB_E_SERVER, "duplicate key");
+    agdb__error_sqlstate(reterr, "23505");
+    agdb__error_outcome(reterr, AGDB_OUTCOME_REJECTED);
+    return AGDB_E_SERVER;
 }
 
 agdb_status_t agdb__conn_copy_receive(agdb__conn_t *conn, uint64_t *ret_rows, agdb_error_t **reterr)
 {
-    (void)conn;
-    *ret_rows = 0;
-    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+    if (conn->state == AGDB__CONN_DEAD)
+        return lose_copy(conn, conn->copy_phase, reterr);
+    if (conn->copy_failed || conn->copy_undone)
+        return fail_copy(reterr);
+    *ret_rows = 7; /* as the server counts */
+    return AGDB_OK;
 }
 
 agdb_status_t agdb__conn_copy_ask(agdb__conn_t *conn, const agdb__copy_mark_t *mark,
                                   agdb_error_t **reterr)
 {
-    (void)conn;
-    (void)mark;
-    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+    assert(conn->state == AGDB__CONN_READY && mark->xid != 0);
+    if (g_fake.copy.refuse != AGDB_OK)
+        return refuse_copy(reterr);
+    g_fake.copy.asked++;
+    conn->asking = true;
+    conn->state = AGDB__CONN_IN_FLIGHT;
+    return AGDB_OK;
 }
 
 agdb_status_t agdb__conn_copy_asked(agdb__conn_t *conn, agdb__copy_fate_t *ret,
                                     agdb_error_t **reterr)
 {
-    (void)conn;
+    conn->asking = false;
     *ret = AGDB__FATE_UNKNOWN;
-    return agdb__fail(reterr, AGDB_E_LOST, "the fake does not copy");
+    if (conn->state == AGDB__CONN_DEAD) {
+        agdb__error_move(reterr, agdb__error_dup(conn->error));
+        agdb__error_outcome(reterr, AGDB_OUTCOME_UNKNOWN);
+        return conn->error->status;
+    }
+    if (g_fake.copy.ask_is_denied)
+        return fail_copy(reterr);
+    *ret = g_fake.copy.fate;
+    return AGDB_OK;
 }

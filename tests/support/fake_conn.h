@@ -8,6 +8,25 @@
 
 #include <stdatomic.h>
 
+/* A COPY, and the question what became of one. By default each step is answered at once. */
+typedef struct fake_copy {
+    agdb_status_t refuse;         /* not OK: the COPY, or the question, cannot be sent */
+    agdb__copy_phase_t stalls_at; /* the server says nothing in this phase; NONE: it does in all */
+    agdb__copy_phase_t fails_at;  /* the server's error 23505 comes in this phase */
+    agdb__copy_phase_t dies_at;   /* the connection is lost in this phase */
+    bool full;                    /* what was put has not left: no more is taken */
+    agdb__copy_mark_t mark;
+    uint64_t line;      /* that the error is about */
+    char put[512];      /* kept by the fake: what was put, of all copies */
+    char ended[64];     /* kept by the fake: "C" for each commit asked for, "R" for a rollback */
+    unsigned begun;     /* counted by the fake */
+    bool ask_stalls;    /* the question is not answered */
+    bool ask_dies;      /* its connection is lost */
+    bool ask_is_denied; /* the server's error instead */
+    agdb__copy_fate_t fate;
+    unsigned asked; /* counted by the fake */
+} fake_copy_t;
+
 typedef struct fake_script {
     bool stall;           /* new connections stay in CONNECTING */
     agdb_status_t refuse; /* not OK: new connections die with it */
@@ -46,9 +65,11 @@ typedef struct fake_script {
     const char *refused;     /* LISTEN of this channel is; NULL: of none */
     const char *heard[8][2]; /* channel and payload: heard in the next look, then forgotten */
     unsigned nheard;
-    bool dead_when_heard; /* behind that the stream has ended */
-    bool can_be_left;     /* what is in flight */
-    bool was_cancelled;   /* what was left, as the server says */
+    bool dead_when_heard;                            /* behind that the stream has ended */
+    bool can_be_left;                                /* what is in flight */
+    bool was_cancelled;                              /* what was left, as the server says */
+    struct pg_result *(*answer)(agdb__conn_t *conn); /* rows of a statement; NULL: none */
+    fake_copy_t copy;
 } fake_script_t;
 
 extern fake_script_t g_fake;

@@ -38,6 +38,26 @@ static void map_accessors_show_what_was_loaded(void **state)
     agdb_map_free(map);
 }
 
+static void map_node_setting_tells_what_the_nodes_are(void **state)
+{
+    static const char text[] =
+        "agencydb: 1\n"
+        "keyspaces:\n"
+        "  a: { via: pgbouncer, shards: { a-1: { nodes: [ 127.0.0.1 ] } } }\n"
+        "  b: { shards: { b-1: { nodes: [ 127.0.0.2 ] } } }\n"
+        "default_keyspace: a\n"
+        "defaults: { connection: { user: u, dbname: d } }\n";
+    agdb_map_t *map = NULL;
+    char buf[16];
+
+    (void)state;
+    assert_int_equal(agdb_map_parse(text, strlen(text), "inline", &map, NULL, NULL), AGDB_OK);
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "via", buf, sizeof buf), 9);
+    assert_string_equal(buf, "pgbouncer");
+    assert_int_equal(agdb_map_node_setting(map, 1, 0, 0, "via", buf, sizeof buf), 0);
+    agdb_map_free(map);
+}
+
 static void map_node_setting_is_cut_like_snprintf(void **state)
 {
     agdb_map_t *map = everything();
@@ -148,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_accessors_show_what_was_loaded),
+        cmocka_unit_test(map_node_setting_tells_what_the_nodes_are),
         cmocka_unit_test(map_node_setting_is_cut_like_snprintf),
         cmocka_unit_test(map_route_fills_the_callers_struct),
         cmocka_unit_test(map_route_bad_arguments_are_refused),

@@ -176,8 +176,21 @@ static void a_failed_read_goes_elsewhere_at_once(void **state)
     first = agdb__call_next(&g_call, START).node;
     fail_attempt(AGDB_E_LOST, AGDB_OUTCOME_UNKNOWN, "", START + 10);
     assert_true(agdb__pool_take_suspicion(g_nodes[first].pool));
+    assert_true(agdb__pool_take_loss(g_nodes[first].pool));
     assert_int_equal(agdb__call_next(&g_call, START + 10).kind, AGDB__NEXT_GO);
     assert_int_equal(g_call.node, first == 1 ? 2 : 1);
+}
+
+/* The server has said so itself: no connection to it is what it was. */
+static void a_primary_that_will_not_write_is_more_than_a_lost_connection(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 6);
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    fail_attempt(AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, "25006", START + 10);
+    assert_true(agdb__pool_take_suspicion(g_nodes[0].pool));
+    assert_false(agdb__pool_take_loss(g_nodes[0].pool));
 }
 
 static void no_attempt_begins_after_the_deadline(void **state)
@@ -614,6 +627,7 @@ int main(void)
         CASE(closing_ends_a_parked_call),
         CASE(a_conflict_is_tried_again_after_a_while),
         CASE(a_failed_read_goes_elsewhere_at_once),
+        CASE(a_primary_that_will_not_write_is_more_than_a_lost_connection),
         CASE(no_attempt_begins_after_the_deadline),
         CASE(what_may_have_happened_stays_unknown),
         CASE(a_replaced_primary_is_noticed_before_and_after),

@@ -208,6 +208,59 @@ static void a_renewed_connection_that_meets_another_server_has_moved(void **stat
     assert_false(agdb__probe_take_move(&g_probe));
 }
 
+static void a_doubt_is_asked_on_a_new_connection_too(void **state)
+{
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    agdb__probe_doubt(&g_probe, 2000);
+    assert_false(agdb__probe_step(&g_probe, 3000));
+    assert_int_equal(g_fake.opened, 2);
+    assert_int_equal(g_fake.closed, 1);
+    assert_false(agdb__probe_take_move(&g_probe)); /* the same server */
+    agdb__probe_doubt(&g_probe, 5000000);
+    g_probe.next_us = 9000000; /* not asked on the old one meanwhile */
+    g_fake.hello.in_recovery = true;
+    assert_true(agdb__probe_step(&g_probe, 5000000));
+    assert_true(agdb__probe_take_move(&g_probe));
+}
+
+static void doubts_in_a_row_are_asked_each_but_renew_once_a_second(void **state)
+{
+    uint64_t now;
+
+    (void)state;
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    for (now = 100000; now < 3100000; now += 20000) {
+        const uint64_t answers = g_probe.answers;
+
+        agdb__probe_doubt(&g_probe, now);
+        (void)agdb__probe_step(&g_probe, now);
+        assert_true(g_probe.answers > answers);
+    }
+    assert_in_range(g_fake.opened, 3, 5);
+}
+
+static void it_stands_when_it_has_answered_what_was_asked_since(void **state)
+{
+    (void)state;
+    assert_int_equal(agdb__probe_presence(&g_probe, 1000), AGDB__PRESENCE_NO); /* never seen */
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_int_equal(agdb__probe_presence(&g_probe, 1000), AGDB__PRESENCE_YES);
+    assert_int_equal(agdb__probe_presence(&g_probe, 2000), AGDB__PRESENCE_OPEN);
+    g_fake.stall = true;
+    agdb__probe_hurry(&g_probe);
+    assert_false(agdb__probe_step(&g_probe, 3000));
+    assert_int_equal(agdb__probe_presence(&g_probe, 2000), AGDB__PRESENCE_OPEN); /* asked only */
+    g_fake.stall = false;
+    assert_false(agdb__probe_step(&g_probe, 4000));
+    assert_int_equal(agdb__probe_presence(&g_probe, 2000), AGDB__PRESENCE_YES);
+    g_fake.refuse = AGDB_E_CONNECT;
+    agdb__probe_hurry(&g_probe);
+    (void)agdb__probe_step(&g_probe, 5000);
+    (void)agdb__probe_step(&g_probe, 6000);
+    assert_int_equal(agdb__probe_presence(&g_probe, 2000), AGDB__PRESENCE_NO);
+}
+
 static void a_renewal_that_fails_takes_nothing_away(void **state)
 {
     agdb__conn_t *standing;
@@ -350,6 +403,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_renewed_connection_that_meets_another_server_has_moved,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_of_another_cluster_is_left_soon, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_doubt_is_asked_on_a_new_connection_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(doubts_in_a_row_are_asked_each_but_renew_once_a_second,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(it_stands_when_it_has_answered_what_was_asked_since, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_renewal_that_fails_takes_nothing_away, setup, teardown),
         cmocka_unit_test_setup_teardown(hurry_while_a_renewal_is_under_way_asks_once_more, setup,
                                         teardown),

@@ -261,6 +261,92 @@ static void another_server_behind_the_name_drops_what_was_made_just_now(void **s
     agdb__pool_free(pool);
 }
 
+/* --- lost ones --- */
+
+static unsigned g_looks;
+
+static void count_look(void)
+{
+    g_looks++;
+}
+
+static agdb__pool_t *pool_of_two(void)
+{
+    agdb__pool_limits_t limits = k_limits;
+    agdb__pool_t *pool;
+
+    limits.min = 2;
+    pool = new_pool(limits);
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    (void)agdb__pool_tend(pool, agdb__now_us());
+    assert_int_equal(agdb__pool_counts(pool).open, 2);
+    return pool;
+}
+
+static void a_lost_connection_takes_no_other_along(void **state)
+{
+    agdb__pool_t *pool = pool_of_two();
+    agdb__lease_t lease = claim(pool);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 50; i++) {
+        agdb__pool_lose(pool);
+        assert_true(agdb__pool_take_suspicion(pool)); /* each of them has the server asked */
+        assert_true(agdb__pool_take_loss(pool));
+        assert_false(agdb__pool_take_loss(pool));
+        (void)agdb__pool_tend(pool, agdb__now_us());
+    }
+    agdb__pool_release(pool, &lease, agdb__now_us());
+    assert_int_equal(agdb__pool_counts(pool).open, 2);
+    assert_int_equal(g_fake.opened, 2);
+    agdb__pool_free(pool);
+}
+
+/* Used a moment ago, they would not be otherwise. */
+static void after_a_loss_the_others_are_looked_at_once_before_they_are_used(void **state)
+{
+    agdb__pool_t *pool = pool_of_two();
+    agdb__lease_t both[2] = {claim(pool), claim(pool)};
+    const agdb__conn_t *dead = both[0].conn;
+    agdb__lease_t lease;
+    int i;
+
+    (void)state;
+    fake_set_alive(both[0].conn, false);
+    agdb__pool_release(pool, &both[0], agdb__now_us());
+    agdb__pool_release(pool, &both[1], agdb__now_us());
+    agdb__pool_lose(pool);
+    g_looks = 0;
+    g_fake.when_looked_at = count_look;
+    for (i = 0; i < 3; i++) {
+        lease = claim(pool);
+        assert_ptr_not_equal(lease.conn, dead);
+        agdb__pool_release(pool, &lease, agdb__now_us() + 1);
+    }
+    assert_in_range(g_looks, 1, 3); /* the dead one may not have been met, and is a loss, too */
+    agdb__pool_free(pool);
+}
+
+static void after_a_loss_the_keeper_closes_those_that_are_dead_at_once(void **state)
+{
+    agdb__pool_t *pool = pool_of_two();
+    agdb__lease_t both[2] = {claim(pool), claim(pool)};
+    const uint64_t now = agdb__now_us();
+
+    (void)state;
+    g_fake.stall = true;
+    fake_set_alive(both[0].conn, false);
+    agdb__pool_release(pool, &both[0], now);
+    agdb__pool_release(pool, &both[1], now);
+    (void)agdb__pool_tend(pool, now);
+    assert_int_equal(agdb__pool_counts(pool).open, 2); /* it has looked a moment ago */
+    agdb__pool_lose(pool);
+    (void)agdb__pool_tend(pool, now);
+    assert_int_equal(agdb__pool_counts(pool).open, 1);
+    agdb__pool_free(pool);
+}
+
 static void a_failed_login_beside_an_open_connection_does_not_cut_the_pool(void **state)
 {
     agdb__pool_t *pool = new_pool(k_limits);
@@ -302,6 +388,7 @@ static void dead_idle_connections_are_not_handed_out(void **state)
     assert_int_equal(claim_fails(pool, 10, &error), AGDB_E_TIMEOUT);
     assert_int_equal(agdb__pool_counts(pool).open, 0);
     assert_true(agdb__pool_take_suspicion(pool));
+    assert_true(agdb__pool_take_loss(pool));
     agdb__error_free(error);
     agdb__pool_free(pool);
 }
@@ -582,6 +669,10 @@ int main(void)
         cmocka_unit_test_setup(suspicion_drops_idle_and_claimed_connections, reset),
         cmocka_unit_test_setup(callers_who_agree_drop_the_connections_once, reset),
         cmocka_unit_test_setup(another_server_behind_the_name_drops_what_was_made_just_now, reset),
+        cmocka_unit_test_setup(a_lost_connection_takes_no_other_along, reset),
+        cmocka_unit_test_setup(after_a_loss_the_others_are_looked_at_once_before_they_are_used,
+                               reset),
+        cmocka_unit_test_setup(after_a_loss_the_keeper_closes_those_that_are_dead_at_once, reset),
         cmocka_unit_test_setup(a_failed_login_beside_an_open_connection_does_not_cut_the_pool,
                                reset),
         cmocka_unit_test_setup(dead_idle_connections_are_not_handed_out, reset),
