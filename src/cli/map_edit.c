@@ -143,14 +143,13 @@ static void say_success(const cli_map_job_t *job, const trial_t *trial)
         printf("%s\n", job->note);
 }
 
-static void say_stranded(const cli_map_job_t *job, const trial_t *trial)
+/* What was shown names the line of moved_since already. */
+static void say_stranded(const cli_map_job_t *job)
 {
     cli_error("%s is left as it is: rows would be looked for where they are not", job->path);
     fprintf(
         stderr,
-        "Move them first. When they are there, run the command again with '--moved', which also "
-        "writes\nmoved_since: %llu; it is what running programs go by.\n",
-        (unsigned long long)agdb_map_epoch(trial->old));
+        "When they are there, run the command again with '--moved': it writes that line, too.\n");
 }
 
 static void say_failure(const cli_map_job_t *job, const trial_t *trial)
@@ -162,7 +161,7 @@ static void say_failure(const cli_map_job_t *job, const trial_t *trial)
     if (trial->fault != NULL)
         cli_error("%s", trial->fault);
     else if (trial->strands)
-        say_stranded(job, trial);
+        say_stranded(job);
     else if (invalid)
         cli_error("%s is left as it is: with this edit it would not be valid (see above, lines are "
                   "those of the new text)",
