@@ -211,6 +211,13 @@ static void edit_json(const trial_t *trial, cli_json_t *json)
     cli_json_word(json, "diff", diff.data);
 }
 
+void cli_map_fault_json(cli_json_t *json, const char *text)
+{
+    cli_json_open(json, "error", '{');
+    cli_json_text(json, "message", text);
+    cli_json_close(json);
+}
+
 static int report_json(const cli_map_job_t *job, const trial_t *trial, bool done)
 {
     cli_buf_t out = {0};
@@ -229,7 +236,7 @@ static int report_json(const cli_map_job_t *job, const trial_t *trial, bool done
     cli_diagnostics_json(&json, "diagnostics",
                          trial->now_diag != NULL ? trial->now_diag : trial->old_diag);
     if (trial->fault != NULL)
-        cli_json_text(&json, "fault", trial->fault);
+        cli_map_fault_json(&json, trial->fault);
     else if (!done)
         cli_report_json(&json, "error", trial->err);
     cli_json_close(&json);

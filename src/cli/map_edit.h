@@ -3,7 +3,7 @@
 #define AGDB_CLI_MAP_EDIT_H
 
 #include "cli/cli.h"
-#include "cli/text.h"
+#include "cli/json.h"
 
 typedef struct cli_map_job {
     const char *path; /* as it was given */
@@ -40,6 +40,8 @@ typedef struct cli_map_job {
 
 /* The command's exit code. */
 int cli_map_edit(cli_map_job_t *job);
+/* What went wrong with the file, as the library's errors look. */
+void cli_map_fault_json(cli_json_t *json, const char *text);
 
 /* The parts of `agencydb map`. */
 extern const cli_command_t cli_map_new;

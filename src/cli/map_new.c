@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char k_map[] =
     "# yaml-language-server: $schema=./shardmap.schema.json\n"
@@ -54,6 +55,21 @@ static const cli_usage_t k_usage = {
              "  2  the command line is wrong",
 };
 
+/* What is there only in part goes. NULL, or what went wrong. */
+static const char *create(const char *path, cli_span_t text)
+{
+    const bool was_there = access(path, F_OK) == 0;
+    int error;
+
+    if (cli_write_new_file(path, 0644, text.text, text.len))
+        return NULL;
+    error = errno;
+    if (was_there || error == EEXIST)
+        return cli_format("%s is there already: it is left as it is; '--force' replaces it", path);
+    unlink(path);
+    return cli_format("cannot write %s: %s", path, strerror(error));
+}
+
 /* NULL, or what went wrong. */
 static const char *write_new(const char *path, bool force)
 {
@@ -61,12 +77,8 @@ static const char *write_new(const char *path, bool force)
     cli_map_file_t file;
     const char *fault;
 
-    if (cli_write_new_file(path, 0644, text.text, text.len))
-        return NULL;
-    if (errno != EEXIST)
-        return cli_format("cannot write %s: %s", path, strerror(errno));
-    if (!force)
-        return cli_format("%s is there already: it is left as it is; '--force' replaces it", path);
+    if (!force || access(path, F_OK) != 0)
+        return create(path, text);
     fault = cli_map_file_read(path, &file);
     return fault != NULL ? fault : cli_map_file_replace(&file, text);
 }
@@ -81,7 +93,7 @@ static void print_json(const char *path, const char *fault)
     cli_json_bool(&json, "ok", fault == NULL);
     cli_json_bool(&json, "written", fault == NULL);
     if (fault != NULL)
-        cli_json_text(&json, "fault", fault);
+        cli_map_fault_json(&json, fault);
     cli_json_close(&json);
     cli_json_print(&json);
 }

@@ -72,26 +72,36 @@ agdb_status_t agdb__edit_new_shard(agdb__edit_t *e, const char *name, const bool
     return AGDB_OK;
 }
 
-/* The slots that are asked for leave the shards that have them. Also a single shard, which owns
- * them all without a word, has to say so from now on. */
-static agdb_status_t give_slots(agdb__edit_t *e, const bool *taken)
+static agdb_status_t take_from(agdb__edit_t *e, size_t shard, const bool *taken)
 {
-    const agdb__map_keyspace_t *keyspace = &e->map->keyspaces[e->keyspace];
-    size_t i;
+    bool *owned = agdb__edit_owned(e, (int)shard);
     uint32_t slot;
 
-    for (i = 0; i < keyspace->nshards; i++) {
-        bool *owned = agdb__edit_owned(e, (int)i);
-        agdb_status_t st;
-        if (owned == NULL)
-            return agdb__fail_nomem(e->reterr);
-        for (slot = 0; slot < e->map->slots; slot++)
-            owned[slot] = owned[slot] && !taken[slot];
-        st = agdb__edit_set_slots(e, i, owned);
-        if (st != AGDB_OK)
-            return st;
-    }
-    return AGDB_OK;
+    if (owned == NULL)
+        return agdb__fail_nomem(e->reterr);
+    for (slot = 0; slot < e->map->slots; slot++)
+        owned[slot] = owned[slot] && !taken[slot];
+    return agdb__edit_set_slots(e, shard, owned);
+}
+
+/* The slots that are asked for leave the shards that have them. Also a single shard, which owns
+ * them all without a word, has to say so from now on. */
+static agdb_status_t take_slots(agdb__edit_t *e, const bool *taken)
+{
+    const agdb__map_keyspace_t *keyspace = &e->map->keyspaces[e->keyspace];
+    bool *loses = agdb__arena_array(e->arena, keyspace->nshards, sizeof *loses);
+    agdb_status_t st = AGDB_OK;
+    uint32_t slot;
+    size_t i;
+
+    if (loses == NULL)
+        return agdb__fail_nomem(e->reterr);
+    for (slot = 0; slot < e->map->slots; slot++)
+        loses[keyspace->owner[slot]] = loses[keyspace->owner[slot]] || taken[slot];
+    for (i = 0; i < keyspace->nshards && st == AGDB_OK; i++)
+        if (loses[i] || agdb__tree_key(agdb__edit_shard_key(e, i)->of, "slots") == NULL)
+            st = take_from(e, i, taken);
+    return st;
 }
 
 agdb_status_t agdb__edit_add_shard(agdb__edit_t *e)
@@ -117,7 +127,7 @@ agdb_status_t agdb__edit_add_shard(agdb__edit_t *e)
                           "slots: '%s' is neither a slot nor a range of them, such as 0-1023: the "
                           "map has slots 0 to %u",
                           AGDB__Q(bad, len), e->map->slots - 1);
-    st = give_slots(e, taken);
+    st = take_slots(e, taken);
     return st == AGDB_OK ? agdb__edit_new_shard(e, e->ask->shard, taken) : st;
 }
 

@@ -60,9 +60,9 @@ static bool ends_line(const agdb__layout_t *l, size_t at)
 /* Whether nothing but spaces stands before it on its line. */
 static bool begins_line(const agdb__layout_t *l, size_t at)
 {
-    size_t begin = line_begin(l, at);
-
-    return skip_blanks(l, begin) >= at;
+    while (at > 0 && is_blank(l->text[at - 1]))
+        at--;
+    return at == 0 || is_break(l->text[at - 1]);
 }
 
 /* The next character that is no space, line break or comment. */
