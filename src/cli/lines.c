@@ -69,7 +69,7 @@ static cli_span_t joined(const lines_t *lines, size_t from, size_t to)
 {
     cli_span_t span = {"", 0};
 
-    if (from == to)
+    if (from >= to || to > lines->count)
         return span;
     span.text = lines->item[from].text;
     span.len = (size_t)(lines->item[to - 1].text - span.text) + lines->item[to - 1].len;

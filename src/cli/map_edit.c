@@ -139,6 +139,10 @@ static void say_success(const cli_map_job_t *job, const trial_t *trial)
                (unsigned long long)agdb_map_epoch(trial->now));
     else
         printf("Not written, as asked: %s.\n", job->path);
+    if (job->edit.moved)
+        printf("Programs take it in place of epoch %llu only: roll it out before the next "
+               "'--moved'.\n",
+               (unsigned long long)agdb_map_epoch(trial->old));
     if (job->note != NULL)
         printf("%s\n", job->note);
 }

@@ -1,5 +1,7 @@
 #include "map/layout.h"
 
+#include <stdio.h>
+
 /* --- lines -------------------------------------------------------------------------------------
  */
 
@@ -103,11 +105,10 @@ static const char *break_of(const agdb__layout_t *l, size_t at)
 
 static char *add_line(char *to, const char *line_break, size_t indent)
 {
-    size_t len = strlen(line_break);
-
-    memcpy(to, line_break, len);
-    memset(to + len, ' ', indent);
-    return to + len + indent;
+    while (*line_break != '\0')
+        *to++ = *line_break++;
+    memset(to, ' ', indent);
+    return to + indent;
 }
 
 /* The entry with every line indented; with a line break and spaces before, or behind it. */
@@ -140,16 +141,12 @@ static const char *indented(agdb__layout_t *l, const char *entry, const char *li
 static const char *joined(agdb__layout_t *l, const char *before, const char *entry,
                           const char *behind)
 {
-    size_t nbefore = strlen(before);
-    size_t nentry = strlen(entry);
-    size_t nbehind = strlen(behind);
-    char *text = agdb__arena_alloc(l->splices.arena, nbefore + nentry + nbehind + 1);
+    const size_t size = strlen(before) + strlen(entry) + strlen(behind) + 1;
+    char *text = agdb__arena_alloc(l->splices.arena, size);
 
     if (text == NULL)
         return "";
-    memcpy(text, before, nbefore);
-    memcpy(text + nbefore, entry, nentry);
-    memcpy(text + nbefore + nentry, behind, nbehind);
+    snprintf(text, size, "%s%s%s", before, entry, behind);
     return text;
 }
 
@@ -438,7 +435,7 @@ static void drop_comma(agdb__layout_t *l, const agdb__tree_t *flow, const agdb__
     const agdb__tree_t *child;
     bool keeps_lines = has_line(l, flow, last) && ends_line(l, agdb__tree_end(last));
 
-    for (child = stays; child != last; child = child->next)
+    for (child = stays; child->next != NULL; child = child->next)
         keeps_lines = keeps_lines || has_comment(l, agdb__tree_end(child), child->next->begin);
     if (!keeps_lines)
         cut(l, end, agdb__tree_end(last));

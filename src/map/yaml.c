@@ -168,7 +168,7 @@ static size_t trimmed(const builder_t *b, const agdb__tree_t *node)
 {
     size_t end = node->end;
 
-    while (end > node->begin && memchr(" \t\r\n", b->text[end - 1], 4) != NULL)
+    while (end > node->begin && strchr(" \t\r\n", b->text[end - 1]) != NULL)
         end--;
     return end;
 }
@@ -215,7 +215,8 @@ static void on_close(builder_t *b, const yaml_event_t *e)
 {
     agdb__tree_t *node = b->frame[--b->depth].node;
 
-    node->end = node->begin;
+    if (node == NULL) /* each frame has one */
+        return;
     if (node->is_flow && e->end_mark.index > e->start_mark.index)
         node->end = offset_of(b, e->end_mark);
     else if (node->last != NULL)
