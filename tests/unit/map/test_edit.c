@@ -61,6 +61,8 @@
     "  }\n"                                                                                        \
     "}\n"
 
+#define ONE "agencydb: 1\nkeyspaces: { core: { shards: { a: { nodes: [ localhost ] } } } }\n"
+
 typedef struct edit_row {
     const char *name;
     const char *text;
@@ -207,6 +209,20 @@ static const edit_row_t k_rows[] = {
      BLOCK,
      UNPIN("cdc", .keyspace = "notes"),
      {EPOCH, "      notes: n # too\n", ""}},
+    {"unpin what leaves an empty mapping behind",
+     ONE "agencies: { epa: { shards: { core: a }, writes: refuse } }\n",
+     UNPIN("epa", 0),
+     {"1\n", "1\nepoch: 2\n", "shards: { core: a }, ", ""}},
+    {"unpin the last agency",
+     ONE "agencies: # pins\n  # none so far\n  epa:\n    shards:\n      core: a\n",
+     UNPIN("epa", 0),
+     {"1\n", "1\nepoch: 2\n", "agencies: #", "agencies: {} #",
+      "\n  epa:\n    shards:\n      core: a", ""}},
+    {"pin the first agency of a block",
+     ONE "\n# the end\n",
+     PIN("epa", "a", 0),
+     {"1\n", "1\nepoch: 2\n", "localhost ] } } } }\n",
+      "localhost ] } } } }\nagencies:\n  epa: { shard: a }\n"}},
     {"node out, in short",
      BLOCK,
      {.kind = AGDB_EDIT_NODE_STATE, .node = "127.0.0.1:6001", .state = "out"},
