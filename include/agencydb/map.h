@@ -219,6 +219,67 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_map_diff(const agdb_map_t *current, con
                                                   bool json, agdb_text_fn write, void *user,
                                                   agdb_error_t **reterr);
 
+/* What agdb_map_edit can do to a map, and which members of agdb_map_edit_t say how. Every edit
+ * reads `keyspace`, except for BUMP. Texts go into the map as they are, so that a host may be
+ * `${NAME}`. */
+typedef enum agdb_map_edit_kind {
+    AGDB_EDIT_BUMP = 1,       /* raises the epoch, as all the others do, too */
+    AGDB_EDIT_ADD_SHARD = 2,  /* `shard`, `nodes`; maybe `region`, `slots` (default: none) */
+    AGDB_EDIT_ADD_NODE = 3,   /* one of `nodes` to `shard`; maybe `name`, `zone`, `state` */
+    AGDB_EDIT_PIN = 4,        /* `key` to `shard` */
+    AGDB_EDIT_UNPIN = 5,      /* `key` */
+    AGDB_EDIT_NODE_STATE = 6, /* `node` gets `state`; `keyspace` and `shard` narrow the search */
+    AGDB_EDIT_SPLIT = 7       /* a part of the slots of `shard` go to `into`: `share` of `share_of`.
+                               * With `nodes` that shard is added, maybe in a `region` */
+} agdb_map_edit_kind_t;
+
+/* One edit. Members that its kind does not name are ignored. */
+typedef struct agdb_map_edit {
+    size_t struct_size; /* set it to sizeof(agdb_map_edit_t) */
+    agdb_map_edit_kind_t kind;
+    bool moved;           /* also writes `moved_since: <epoch of the text>`: the rows were moved */
+    bool every;           /* NODE_STATE: all nodes that `node` means, and not exactly one */
+    const char *keyspace; /* NULL: the default one; NODE_STATE: any */
+    const char *shard;
+    const char *into;
+    const char *region;
+    const char *slots;        /* "0-1023, 2048": taken from the shards that own them */
+    const char *const *nodes; /* each HOST or HOST:PORT */
+    size_t nnodes;
+    const char *node; /* its name, else HOST:PORT, else HOST */
+    const char *name;
+    const char *zone;
+    const char *state; /* "active", "no-reads" or "out" */
+    agdb_bytes_t key;
+    uint32_t share; /* of share_of parts; both 0: the half */
+    uint32_t share_of;
+} agdb_map_edit_t;
+
+/* Edits the text of a map where it stands: what the edit does not concern stays as it is, byte for
+ * byte, with its comments, order, quotes and line ends. What is added takes its form, block or
+ * flow, from what stands beside it. A line that is removed takes the comment behind it along. The
+ * epoch is raised, and a text without one gets the line.
+ *
+ * The result is not checked: load it to know that it is valid (a shard may be on one server twice),
+ * and ask agdb_map_may_replace, which refuses moves of slots and agencies without `moved`.
+ * @param text      a valid map; borrowed
+ * @param len       bytes
+ * @param name      what diagnostics call it; NULL: "map"
+ * @param edit      struct_size set by the caller
+ * @param write     gets the whole new text, at once; the same text when there is nothing to do
+ * @param user      for write
+ * @param ret_diag  as for agdb_map_load
+ * @param reterr    may be NULL
+ * @return AGDB_OK, AGDB_E_MAP_INVALID (the text is not valid as it is), AGDB_E_INVAL (something
+ *         that the edit names is not there, is there already, or is not possible),
+ * AGDB_E_UNSUPPORTED (the place is written in a form that cannot be edited, such as a variable),
+ * AGDB_E_NOMEM
+ * @threads any */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_map_edit(const char *text, size_t len, const char *name,
+                                                  const agdb_map_edit_t *edit, agdb_text_fn write,
+                                                  void *user, agdb_diagnostics_t **ret_diag,
+                                                  agdb_error_t **reterr);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,12 @@
 /* agencydb/map.h */
 #include "agencydb/map.h"
 
+#include "api/border.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "map/diag.h"
 #include "map/diff.h"
+#include "map/edit.h"
 #include "map/load.h"
 #include "map/replace.h"
 #include "map/route.h"
@@ -207,5 +209,33 @@ agdb_status_t agdb_map_diff(const agdb_map_t *current, const agdb_map_t *next, b
     else if (text.len > 0)
         write(text.data, text.len, user);
     agdb__buf_fini(&text);
+    return st;
+}
+
+/* Before the first growth of agdb_map_edit_t: what every caller knows. */
+#define MAP_EDIT_MIN (offsetof(agdb_map_edit_t, share_of) + sizeof(uint32_t))
+
+agdb_status_t agdb_map_edit(const char *text, size_t len, const char *name,
+                            const agdb_map_edit_t *edit, agdb_text_fn write, void *user,
+                            agdb_diagnostics_t **ret_diag, agdb_error_t **reterr)
+{
+    const agdb__edit_text_t old = {text != NULL ? text : "", len, name != NULL ? name : "map"};
+    agdb_map_edit_t ours;
+    agdb__buf_t out;
+    agdb_status_t st;
+
+    if ((text == NULL && len > 0) || edit == NULL || write == NULL)
+        return agdb__fail(reterr, AGDB_E_INVAL, "a text, an edit and a function are needed");
+    if (edit->struct_size < MAP_EDIT_MIN || (edit->nodes == NULL && edit->nnodes > 0))
+        return agdb__fail(reterr, AGDB_E_INVAL,
+                          "struct_size of agdb_map_edit_t is not set, or its nodes are NULL");
+    st = agdb__border_copy(&ours, sizeof ours, edit, edit->struct_size, "map edit", reterr);
+    if (st != AGDB_OK)
+        return st;
+    agdb__buf_init(&out, AGDB__WRITE_CEILING);
+    st = agdb__map_edit(&old, &ours, &out, ret_diag, reterr);
+    if (st == AGDB_OK)
+        write(out.data != NULL ? out.data : "", out.len, user);
+    agdb__buf_fini(&out);
     return st;
 }

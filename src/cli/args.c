@@ -93,6 +93,10 @@ static int read_option(cli_args_t *args, int argc, char **argv, int *at)
     }
     if (option->text != NULL) {
         *option->text = value;
+    } else if (option->words != NULL) {
+        cli_words_t *words = option->words;
+        words->items = cli_grow(words->items, words->count, sizeof *words->items);
+        words->items[words->count++] = value;
     } else if (!cli_duration(value, option->duration_ms)) {
         cli_error("%s: '--%s %s' is not a duration such as 500ms, 2s or 1m", args->usage->name,
                   option->name, value);

@@ -15,12 +15,19 @@ typedef struct cli_usage {
     const char *exits;    /* lines */
 } cli_usage_t;
 
-/* One of `flag`, `text` and `duration_ms` is set. */
+/* The values of an option that may be given several times. */
+typedef struct cli_words {
+    const char **items;
+    size_t count;
+} cli_words_t;
+
+/* One of `flag`, `text`, `words` and `duration_ms` is set. */
 typedef struct cli_option {
     const char *name;  /* without its dashes */
     const char *value; /* what the help calls its value; NULL: it has none */
     bool *flag;
     const char **text;
+    cli_words_t *words;
     uint32_t *duration_ms;
     const char *doc;
 } cli_option_t;
@@ -32,6 +39,11 @@ typedef struct cli_option {
 #define CLI_TEXT(n, v, to, d)                                                                      \
     {                                                                                              \
         .name = (n), .value = (v), .text = (to), .doc = (d)                                        \
+    }
+/* One that may be given several times. */
+#define CLI_WORDS(n, v, to, d)                                                                     \
+    {                                                                                              \
+        .name = (n), .value = (v), .words = (to), .doc = (d)                                       \
     }
 /* A value such as 500ms or 2s. */
 #define CLI_DURATION(n, to, d)                                                                     \

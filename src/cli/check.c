@@ -19,33 +19,29 @@ static const cli_usage_t k_usage = {
              "  2  the command line is wrong",
 };
 
+/* A failure without diagnostics, as a diagnostic. */
+static void failure_json(cli_json_t *json, const char *name, const char *path, const char *text)
+{
+    cli_json_open(json, name, '[');
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "file", path);
+    cli_json_text(json, "severity", "error");
+    cli_json_text(json, "text", text);
+    cli_json_close(json);
+    cli_json_close(json);
+}
+
 /* The diagnostics of one map as a JSON array. NULL: it is not valid. */
 static agdb_map_t *load_json(const char *path, const char *name, cli_json_t *json)
 {
     agdb_map_t *map = NULL;
     agdb_diagnostics_t *diag = NULL;
     agdb_error_t *err = NULL;
-    size_t i;
 
-    cli_json_open(json, name, '[');
-    if (agdb_map_load(path, &map, &diag, &err) != AGDB_OK && agdb_diagnostics_count(diag) == 0) {
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "file", path);
-        cli_json_text(json, "severity", "error");
-        cli_json_text(json, "text", agdb_error_message(err));
-        cli_json_close(json);
-    }
-    for (i = 0; i < agdb_diagnostics_count(diag); i++) {
-        const agdb_diagnostic_t *one = agdb_diagnostics_at(diag, i);
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "file", one->file);
-        cli_json_number(json, "line", one->line);
-        cli_json_number(json, "column", one->column);
-        cli_json_text(json, "severity", one->is_error ? "error" : "warning");
-        cli_json_text(json, "text", one->text);
-        cli_json_close(json);
-    }
-    cli_json_close(json);
+    if (agdb_map_load(path, &map, &diag, &err) != AGDB_OK && agdb_diagnostics_count(diag) == 0)
+        failure_json(json, name, path, agdb_error_message(err));
+    else
+        cli_diagnostics_json(json, name, diag);
     agdb_diagnostics_free(diag);
     agdb_error_clear(&err);
     return map;

@@ -19,6 +19,7 @@ extern const cli_command_t cli_check;
 extern const cli_command_t cli_route;
 extern const cli_command_t cli_show;
 extern const cli_command_t cli_diff;
+extern const cli_command_t cli_map;
 extern const cli_command_t cli_init;
 extern const cli_command_t cli_purge;
 extern const cli_command_t cli_query;

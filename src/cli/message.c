@@ -124,6 +124,24 @@ void cli_diagnostics(const agdb_diagnostics_t *diag)
     }
 }
 
+void cli_diagnostics_json(cli_json_t *json, const char *name, const agdb_diagnostics_t *diag)
+{
+    size_t i;
+
+    cli_json_open(json, name, '[');
+    for (i = 0; i < agdb_diagnostics_count(diag); i++) {
+        const agdb_diagnostic_t *one = agdb_diagnostics_at(diag, i);
+        cli_json_open(json, NULL, '{');
+        cli_json_text(json, "file", one->file);
+        cli_json_number(json, "line", one->line);
+        cli_json_number(json, "column", one->column);
+        cli_json_text(json, "severity", one->is_error ? "error" : "warning");
+        cli_json_text(json, "text", one->text);
+        cli_json_close(json);
+    }
+    cli_json_close(json);
+}
+
 agdb_map_t *cli_load_map(const char *path)
 {
     agdb_map_t *map = NULL;

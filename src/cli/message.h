@@ -19,6 +19,9 @@ void cli_report_json(cli_json_t *json, const char *name, const agdb_error_t *err
 /* One "FILE:LINE:COL: error: TEXT" line per remark. */
 void cli_diagnostics(const agdb_diagnostics_t *diag);
 
+/* The same as an array in JSON. */
+void cli_diagnostics_json(cli_json_t *json, const char *name, const agdb_diagnostics_t *diag);
+
 /* Loads a map; what is wrong with it goes to standard error. NULL: it is not valid. */
 agdb_map_t *cli_load_map(const char *path);
 

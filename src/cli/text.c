@@ -238,6 +238,21 @@ int cli_unhex(const char *text, size_t len, unsigned char *out, size_t room)
     return (int)(len / 2);
 }
 
+bool cli_agency_key(const char *text, size_t len, unsigned char room[AGDB_KEY_MAX],
+                    agdb_bytes_t *ret)
+{
+    static const char k_hex[] = "hex:";
+    const size_t n = sizeof k_hex - 1;
+    int bytes;
+
+    *ret = agdb_bytes(text, len);
+    if (len < n || memcmp(text, k_hex, n) != 0)
+        return len >= 1 && len <= AGDB_KEY_MAX;
+    bytes = cli_unhex(text + n, len - n, room, AGDB_KEY_MAX);
+    *ret = agdb_bytes(room, bytes > 0 ? (size_t)bytes : 0);
+    return bytes > 0;
+}
+
 bool cli_number(const char *text, uint64_t max, uint64_t *ret)
 {
     uint64_t number = 0;

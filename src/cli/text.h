@@ -43,6 +43,11 @@ void cli_hex(cli_buf_t *buf, const void *data, size_t len);
  * than `room` bytes. */
 int cli_unhex(const char *text, size_t len, unsigned char *out, size_t room);
 
+/* An agency's key as a map spells it: itself, or hex:... The bytes are `text` or in `room`. False:
+ * it is no key. */
+bool cli_agency_key(const char *text, size_t len, unsigned char room[AGDB_KEY_MAX],
+                    agdb_bytes_t *ret);
+
 /* Bytes of the UTF-8 character at `text`, of which `left` are there; 0 when it is none. */
 size_t cli_utf8_length(const char *text, size_t left);
 

@@ -14,14 +14,6 @@ enum { WHAT_SIZE = AGDB__QUOTE_SIZE + 32 };
 /* --- keys --------------------------------------------------------------------------------------
  */
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool read_hex(agdb__load_t *l, const agdb__tree_t *key, const char *digits, size_t n,
                      agdb__map_agency_t *ret)
 {
@@ -32,8 +24,8 @@ static bool read_hex(agdb__load_t *l, const agdb__tree_t *key, const char *digit
     if (bytes == NULL)
         return false;
     for (i = 0; ok && i < n; i += 2) {
-        int high = hex_digit(digits[i]);
-        int low = hex_digit(digits[i + 1]);
+        int high = agdb__text_hex(digits[i]);
+        int low = agdb__text_hex(digits[i + 1]);
         ok = high >= 0 && low >= 0;
         bytes[i / 2] = ok ? (unsigned char)(high * 16 + low) : 0;
     }

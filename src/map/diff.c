@@ -313,6 +313,14 @@ static void on_lost_keyspace(int left, int right, void *user)
 
 static void advise(const differ_t *d, unsigned long long epoch)
 {
+    if (d->next->moved_since == epoch) {
+        agdb__buf_printf(
+            d->out,
+            "\nThe new map says moved_since: %llu: programs take it, and look for these "
+            "rows in their new places.\n",
+            epoch);
+        return;
+    }
     agdb__buf_printf(d->out,
                      "\nRows do not move by themselves: what stands above would be looked for "
                      "where it is not.\nMove the rows first (freeze the agencies with writes: "

@@ -1,14 +1,12 @@
 #include "map/load_impl.h"
 
-#include "map/text.h"
+#include "map/ranges.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Every slot of a keyspace has exactly one owner. The ranges are sorted and walked once: work
  * grows with their number, not with slots x ranges. */
-
-enum { DIGITS_MAX = 6 }; /* more are no slot; a longer number would wrap */
 
 typedef struct range {
     uint32_t first;
@@ -23,38 +21,11 @@ typedef struct ranges {
     bool broken; /* a range could not be read: gaps would be its echo */
 } ranges_t;
 
-/* The digits at `at`; returns what follows, or NULL. */
-static const char *parse_number(const char *at, const char *end, uint32_t *ret)
-{
-    uint64_t n = 0;
-    size_t digits = agdb__text_digits(at, (size_t)(end - at), &n);
-
-    *ret = (uint32_t)n;
-    return digits > 0 && digits <= DIGITS_MAX ? at + digits : NULL;
-}
-
-/* A number, or two with '-' between. */
-static bool parse_range(const char *text, size_t len, uint32_t *first, uint32_t *last)
-{
-    const char *end = text + len;
-    const char *at = parse_number(text, end, first);
-
-    if (at == NULL)
-        return false;
-    *last = *first;
-    if (at == end)
-        return true;
-    if (*at != '-')
-        return false;
-    at = parse_number(at + 1, end, last);
-    return at == end;
-}
-
 static bool read_range(agdb__load_t *l, agdb__tree_t *node, range_t *ret)
 {
     if (!agdb__value_text(l, node, "slots", 1, SIZE_MAX))
         return false;
-    if (!parse_range(node->value, node->value_len, &ret->first, &ret->last)) {
+    if (!agdb__range_parse(node->value, node->value_len, &ret->first, &ret->last)) {
         agdb__diag_error(l->diag, node->line, node->column,
                          "slots: %s is neither a slot nor a range such as 0-1023",
                          AGDB__SHOWN(node));

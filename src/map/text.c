@@ -180,6 +180,14 @@ size_t agdb__text_digits(const char *text, size_t len, uint64_t *ret)
     return i;
 }
 
+int agdb__text_hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 bool agdb__text_is_rewritten(const char *text, size_t len)
 {
     static const char *const k_words[] = {"no",   "yes",   "on",    "off", "true", "false",

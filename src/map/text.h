@@ -19,6 +19,8 @@ bool agdb__text_is_name(const char *text, size_t len);
 /* The decimal digits in front, as a number; too large ones become UINT64_MAX. Returns how many
  * there are. */
 size_t agdb__text_digits(const char *text, size_t len, uint64_t *ret);
+/* The value of a hex digit; -1: it is none. */
+int agdb__text_hex(char c);
 /* Whether a YAML tool would read this plain scalar as something else than text. */
 bool agdb__text_is_rewritten(const char *text, size_t len);
 

@@ -24,6 +24,11 @@ agdb__tree_t *agdb__tree_key(const agdb__tree_t *mapping, const char *name)
     return NULL;
 }
 
+size_t agdb__tree_end(const agdb__tree_t *child)
+{
+    return child->of != NULL && child->of->end > child->end ? child->of->end : child->end;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     const agdb__tree_t *x = *(agdb__tree_t *const *)a;

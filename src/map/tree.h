@@ -25,8 +25,12 @@ typedef struct agdb__tree {
     bool is_expanded; /* value holds something from the environment: never show it */
     bool is_remarked; /* one warning about it is enough */
     bool is_blamed;   /* and one error, however many nodes it spoils */
+    bool is_flow;     /* a collection in brackets, or a pair without them inside of some */
+    bool is_dropped;  /* an edit takes it out of its collection */
     unsigned line;
     unsigned column;
+    size_t begin;     /* bytes of the file: with quotes and brackets, without comments around it; */
+    size_t end;       /* a block collection ends with its last child */
     const char *text; /* scalar: as written, NUL-terminated */
     size_t len;
     const char *value; /* scalar: after expansion; NULL when that failed */
@@ -45,6 +49,8 @@ agdb__tree_t *agdb__yaml_parse(agdb__arena_t *arena, agdb_diagnostics_t *diag, c
 
 /* The key of that name; NULL: there is none. */
 agdb__tree_t *agdb__tree_key(const agdb__tree_t *mapping, const char *name);
+/* Where a key and what stands behind it end, or an item. */
+size_t agdb__tree_end(const agdb__tree_t *child);
 /* All keys, ordered by their bytes: mapping->count of them. NULL when memory is out. */
 agdb__tree_t **agdb__tree_sorted(agdb__arena_t *arena, const agdb__tree_t *mapping);
 

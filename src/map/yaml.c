@@ -18,6 +18,10 @@ typedef struct frame {
 typedef struct builder {
     agdb__arena_t *arena;
     agdb_diagnostics_t *diag;
+    const char *text;
+    size_t len;
+    size_t chars; /* a place in the text, counted both ways */
+    size_t bytes;
     agdb__tree_t *root;
     frame_t frame[AGDB__DEPTH_MAX];
     size_t depth;
@@ -33,6 +37,25 @@ static unsigned line_of(yaml_mark_t mark)
 static unsigned column_of(yaml_mark_t mark)
 {
     return (unsigned)mark.column + 1;
+}
+
+static bool is_inside_char(const builder_t *b)
+{
+    return b->bytes < b->len && ((unsigned char)b->text[b->bytes] & 0xC0) == 0x80;
+}
+
+/* libyaml counts characters. One mark is near the other: it is a short way from the last one. */
+static size_t offset_of(builder_t *b, yaml_mark_t mark)
+{
+    for (; b->chars < mark.index && b->bytes < b->len; b->chars++)
+        do
+            b->bytes++;
+        while (is_inside_char(b));
+    for (; b->chars > mark.index && b->bytes > 0; b->chars--)
+        do
+            b->bytes--;
+        while (is_inside_char(b));
+    return b->bytes;
 }
 
 /* The key of the same bytes that came before. */
@@ -98,8 +121,9 @@ static void attach(builder_t *b, agdb__tree_t *node)
     }
 }
 
-static agdb__tree_t *node_new(builder_t *b, agdb__tree_kind_t kind, yaml_mark_t mark)
+static agdb__tree_t *node_new(builder_t *b, agdb__tree_kind_t kind, const yaml_event_t *e)
 {
+    const yaml_mark_t mark = e->start_mark;
     agdb__tree_t *node = agdb__arena_alloc(b->arena, sizeof *node);
 
     if (node != NULL && b->nodes++ == AGDB__VALUES_MAX) {
@@ -114,6 +138,8 @@ static agdb__tree_t *node_new(builder_t *b, agdb__tree_kind_t kind, yaml_mark_t 
     node->kind = kind;
     node->line = line_of(mark);
     node->column = column_of(mark);
+    node->begin = offset_of(b, mark);
+    node->end = offset_of(b, e->end_mark);
     return node;
 }
 
@@ -137,14 +163,25 @@ static void check_decoration(builder_t *b, yaml_mark_t mark, const yaml_char_t *
     }
 }
 
+/* A block scalar's mark stands behind the empty lines that follow it. */
+static size_t trimmed(const builder_t *b, const agdb__tree_t *node)
+{
+    size_t end = node->end;
+
+    while (end > node->begin && strchr(" \t\r\n", b->text[end - 1]) != NULL)
+        end--;
+    return end;
+}
+
 static void on_scalar(builder_t *b, const yaml_event_t *e)
 {
-    agdb__tree_t *node = node_new(b, AGDB__TREE_SCALAR, e->start_mark);
+    agdb__tree_t *node = node_new(b, AGDB__TREE_SCALAR, e);
 
     check_decoration(b, e->start_mark, e->data.scalar.anchor, e->data.scalar.tag);
     if (node == NULL)
         return;
     node->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    node->end = trimmed(b, node);
     node->len = e->data.scalar.length;
     node->text = agdb__arena_text(b->arena, (const char *)e->data.scalar.value, node->len);
     if (node->text == NULL)
@@ -163,17 +200,33 @@ static void on_open(builder_t *b, agdb__tree_kind_t kind, const yaml_event_t *e)
         b->stopped = true;
         return;
     }
-    node = node_new(b, kind, e->start_mark);
+    node = node_new(b, kind, e);
     if (node == NULL)
         return;
+    node->is_flow = kind == AGDB__TREE_SEQUENCE
+                        ? e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+                        : e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
     attach(b, node);
     b->frame[b->depth++] = (frame_t){.node = node, .keys = {.arena = b->arena}};
+}
+
+/* Without a bracket of its own, the mark is that of what follows. */
+static void on_close(builder_t *b, const yaml_event_t *e)
+{
+    agdb__tree_t *node = b->frame[--b->depth].node;
+
+    if (node == NULL) /* each frame has one */
+        return;
+    if (node->is_flow && e->end_mark.index > e->start_mark.index)
+        node->end = offset_of(b, e->end_mark);
+    else if (node->last != NULL)
+        node->end = agdb__tree_end(node->last);
 }
 
 static void on_alias(builder_t *b, const yaml_event_t *e)
 {
     const char *name = (const char *)e->data.alias.anchor;
-    agdb__tree_t *node = node_new(b, AGDB__TREE_BAD, e->start_mark);
+    agdb__tree_t *node = node_new(b, AGDB__TREE_BAD, e);
 
     agdb__diag_error(b->diag, line_of(e->start_mark), column_of(e->start_mark),
                      "aliases (*%s) are not allowed: write the value itself",
@@ -199,7 +252,7 @@ static void on_event(builder_t *b, const yaml_event_t *e)
         break;
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        b->depth--;
+        on_close(b, e);
         break;
     case YAML_ALIAS_EVENT:
         on_alias(b, e);
@@ -217,10 +270,10 @@ static void on_event(builder_t *b, const yaml_event_t *e)
 }
 
 /* What people did most likely, by the character that libyaml stopped at. */
-static const char *hint_for(const char *text, size_t len, const yaml_parser_t *p)
+static const char *hint_for(builder_t *b, const yaml_parser_t *p)
 {
-    size_t at = p->problem_mark.index < len ? p->problem_mark.index : len;
-    char c = at < len ? text[at] : '\0';
+    size_t at = offset_of(b, p->problem_mark);
+    char c = at < b->len ? b->text[at] : '\0';
 
     if (c == '\t')
         return ": indent with spaces, not tabs";
@@ -231,18 +284,18 @@ static const char *hint_for(const char *text, size_t len, const yaml_parser_t *p
     return "";
 }
 
-static void syntax_error(builder_t *b, const yaml_parser_t *p, const char *text, size_t len)
+static void syntax_error(builder_t *b, const yaml_parser_t *p)
 {
     char context[160] = "";
 
     if (p->context != NULL)
         snprintf(context, sizeof context, " (%s on line %u)", p->context, line_of(p->context_mark));
     agdb__diag_error(b->diag, line_of(p->problem_mark), column_of(p->problem_mark),
-                     "not YAML: %s%s%s", p->problem, context, hint_for(text, len, p));
+                     "not YAML: %s%s%s", p->problem, context, hint_for(b, p));
     b->stopped = true;
 }
 
-static void run(builder_t *b, yaml_parser_t *p, const char *text, size_t len, bool *lost_memory)
+static void run(builder_t *b, yaml_parser_t *p, bool *lost_memory)
 {
     bool ended = false;
 
@@ -252,7 +305,7 @@ static void run(builder_t *b, yaml_parser_t *p, const char *text, size_t len, bo
             if (p->error == YAML_MEMORY_ERROR)
                 *lost_memory = true;
             else
-                syntax_error(b, p, text, len);
+                syntax_error(b, p);
             b->stopped = true;
             return;
         }
@@ -288,7 +341,7 @@ static bool check_bytes(agdb_diagnostics_t *diag, const char *text, size_t len)
 agdb__tree_t *agdb__yaml_parse(agdb__arena_t *arena, agdb_diagnostics_t *diag, const char *text,
                                size_t len)
 {
-    builder_t b = {.arena = arena, .diag = diag};
+    builder_t b = {.arena = arena, .diag = diag, .text = text, .len = len};
     yaml_parser_t parser;
 
     if (len > AGDB__MAP_BYTES_MAX) {
@@ -303,7 +356,7 @@ agdb__tree_t *agdb__yaml_parse(agdb__arena_t *arena, agdb_diagnostics_t *diag, c
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-    run(&b, &parser, text, len, &diag->lost_memory);
+    run(&b, &parser, &diag->lost_memory);
     yaml_parser_delete(&parser);
     if (b.stopped)
         return NULL;

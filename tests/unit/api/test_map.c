@@ -164,6 +164,36 @@ static void map_calls_without_arguments_are_refused(void **state)
     agdb_map_free(NULL);
 }
 
+static void map_edit_checks_its_struct_and_writes_once(void **state)
+{
+    static const char k_text[] =
+        "agencydb: 1\nkeyspaces: { core: { shards: { a: { nodes: [ localhost ] } } } }\n";
+    agdb_map_edit_t ask = {.struct_size = sizeof ask, .kind = AGDB_EDIT_BUMP};
+    agdb_map_edit_t old = ask;
+    agdb_error_t *error = NULL;
+    agdb__buf_t text;
+
+    (void)state;
+    agdb__buf_init(&text, 1 << 20);
+    assert_int_equal(
+        agdb_map_edit(k_text, strlen(k_text), NULL, &ask, collect, &text, NULL, &error), AGDB_OK);
+    assert_string_equal(text.data, "agencydb: 1\nepoch: 2\nkeyspaces: { core: { shards: { a: { "
+                                   "nodes: [ localhost ] } } } }\n");
+    agdb__buf_fini(&text);
+    old.struct_size = 8;
+    assert_int_equal(agdb_map_edit(k_text, 9, NULL, &old, collect, &text, NULL, &error),
+                     AGDB_E_INVAL);
+    ask.nnodes = 1;
+    assert_int_equal(agdb_map_edit(k_text, 9, NULL, &ask, collect, &text, NULL, &error),
+                     AGDB_E_INVAL);
+    assert_int_equal(agdb_map_edit(k_text, 9, NULL, NULL, collect, &text, NULL, &error),
+                     AGDB_E_INVAL);
+    assert_int_equal(agdb_map_edit(NULL, 9, NULL, &ask, collect, &text, NULL, &error),
+                     AGDB_E_INVAL);
+    assert_int_equal(text.len, 0);
+    agdb_error_clear(&error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +204,7 @@ int main(void)
         cmocka_unit_test(map_route_bad_arguments_are_refused),
         cmocka_unit_test(map_parse_bad_text_gives_remarks_and_children),
         cmocka_unit_test(map_write_diff_and_replace_take_the_same_map),
+        cmocka_unit_test(map_edit_checks_its_struct_and_writes_once),
         cmocka_unit_test(map_calls_without_arguments_are_refused),
     };
 

@@ -86,12 +86,31 @@ static void diff_same_map_says_nothing(void **state)
     agdb__buf_fini(&out);
 }
 
+static void diff_whose_rows_were_moved_says_what_it_means(void **state)
+{
+    static const char k_moved[] =
+        "agencydb: 1\nepoch: 6\nmoved_since: 5\nhash: { slots: 64 }\nkeyspaces:\n  core:\n"
+        "    shards:\n"
+        "      a: { slots: [0-15], nodes: [ \"localhost:1\", \"localhost:9\" ] }\n"
+        "      b: { slots: [16-63], nodes: [ \"localhost:2\" ] }\n"
+        "agencies: { epa: { writes: refuse } }\n";
+    agdb__buf_t out;
+
+    (void)state;
+    assert_string_equal(difference(k_old, k_moved, false, &out),
+                        "~ epoch: 5 -> 6\n> keyspace core slots 16-31: a -> b\n\nThe new map says "
+                        "moved_since: 5: programs take it, and look for these rows in their new "
+                        "places.\n");
+    agdb__buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diff_two_maps_lists_every_change),
         cmocka_unit_test(diff_as_json_lists_the_same),
         cmocka_unit_test(diff_same_map_says_nothing),
+        cmocka_unit_test(diff_whose_rows_were_moved_says_what_it_means),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,46 +1,13 @@
+#include "failing.h"
 #include "map_test.h"
 
-#include "base/alloc.h"
 #include "map/route.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- an allocator that fails on demand -----------------------------------------------------------
- */
-
-typedef struct failing {
-    size_t count;
-    size_t fail_at; /* from 1; 0: never */
-    bool from_there_on;
-    long live;
-} failing_t;
-
-static bool fails(failing_t *f)
-{
-    f->count++;
-    return f->fail_at != 0 && (f->from_there_on ? f->count >= f->fail_at : f->count == f->fail_at);
-}
-
-static void *test_alloc(size_t size, void *user)
-{
-    failing_t *f = user;
-    if (fails(f))
-        return NULL;
-    f->live++;
-    return malloc(size);
-}
-
-static void *test_resize(void *block, size_t size, void *user)
-{
-    return fails(user) ? NULL : realloc(block, size);
-}
-
-static void test_release(void *block, void *user)
-{
-    ((failing_t *)user)->live--;
-    free(block);
-}
+/* --- without memory
+ * ------------------------------------------------------------------------------ */
 
 static const char k_good[] =
     "agencydb: 1\nhash: { slots: 64 }\n"
@@ -55,7 +22,7 @@ static const char k_bad[] = "agencydb: 2\nkeyspaces: { core: { shards: { a: { no
 
 static agdb_status_t run_once(failing_t *f, const char *text)
 {
-    const agdb_allocator_t allocator = {test_alloc, test_resize, test_release, f};
+    const agdb_allocator_t allocator = failing_allocator(f);
     const agdb_allocator_t *before = agdb__alloc_enter(&allocator);
     agdb_map_t *map = NULL;
     agdb_diagnostics_t *diag = NULL;

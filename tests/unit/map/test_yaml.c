@@ -1,6 +1,8 @@
 #include "map_test.h"
+#include "mutate.h"
 
-#include "base/rng.h"
+#include "base/buf.h"
+#include "map/tree.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -123,39 +125,6 @@ static size_t read_file(const char *path, char *text)
     return len;
 }
 
-static size_t mutate(agdb__rng_t *rng, char *text, size_t len)
-{
-    static const char k_bytes[] = "[]{}:,-#&*!|>'\"%@`$ \n\t\\0179azAZ~?=<.\x00\x80\xFF";
-    size_t times = 1 + agdb__rng_next(rng) % 6;
-
-    while (times-- > 0 && len > 2) {
-        size_t at = agdb__rng_next(rng) % len;
-        size_t n = 1 + agdb__rng_next(rng) % 40;
-        switch (agdb__rng_next(rng) % 4) {
-        case 0:
-            text[at] = k_bytes[agdb__rng_next(rng) % (sizeof k_bytes - 1)];
-            break;
-        case 1: /* remove */
-            n = n < len - at ? n : len - at;
-            memmove(text + at, text + at + n, len - at - n);
-            len -= n;
-            break;
-        case 2: /* repeat */
-            n = n < len - at ? n : len - at;
-            if (len + n > TEXT_MAX)
-                break;
-            memmove(text + at + n, text + at, len - at);
-            len += n;
-            break;
-        default: /* cut */
-            if (agdb__rng_next(rng) % 8 == 0)
-                len = at + 1;
-            break;
-        }
-    }
-    return len;
-}
-
 static void load_mutated_map_is_a_map_or_an_error(void **state)
 {
     static char good[TEXT_MAX];
@@ -173,7 +142,7 @@ static void load_mutated_map_is_a_map_or_an_error(void **state)
         agdb_status_t st;
         size_t len;
         memcpy(text, good, good_len);
-        len = mutate(&rng, text, good_len);
+        len = mutate(&rng, text, good_len, TEXT_MAX);
         st = agdb__map_load_text(text, len, "fuzz", &map, &diag, &error);
         assert_true(st == AGDB_OK || st == AGDB_E_MAP_INVALID);
         assert_int_equal(st == AGDB_OK, map != NULL);
@@ -185,6 +154,58 @@ static void load_mutated_map_is_a_map_or_an_error(void **state)
     }
 }
 
+/* --- places in the text
+ * ----------------------------------------------------------------------- */
+
+/* Each node with what stands where it says that it stands. */
+static void show_places(const agdb__tree_t *node, const char *text, agdb__buf_t *out)
+{
+    const agdb__tree_t *child;
+
+    agdb__buf_printf(out, "<%.*s>", (int)(node->end - node->begin), text + node->begin);
+    for (child = node->first; child != NULL; child = child->next) {
+        show_places(child, text, out);
+        if (child->of != NULL)
+            show_places(child->of, text, out);
+    }
+}
+
+static void parse_remembers_where_each_node_stands(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *places;
+    } k_rows[] = {
+        {"a: b # c\n", "<a: b><a><b>"},
+        {"\xC3\xA9\xC3\xA9: '\xE2\x82\xAC' # \xC3\xA9\r\nb: 1\r\n",
+         "<\xC3\xA9\xC3\xA9: '\xE2\x82\xAC' # \xC3\xA9\r\nb: "
+         "1><\xC3\xA9\xC3\xA9><'\xE2\x82\xAC'><b><1>"},
+        {"a:\n- x # c\n- \"y\"\n\n# end\nb: 2\n",
+         "<a:\n- x # c\n- \"y\"\n\n# end\nb: 2><a><- x # c\n- \"y\"><x><\"y\"><b><2>"},
+        {"a: { b: [ c, d ], e: {} } # f\n",
+         "<a: { b: [ c, d ], e: {} }><a><{ b: [ c, d ], e: {} }><b><[ c, d ]><c><d><e><{}>"},
+        {"a: [ b: c ]\n", "<a: [ b: c ]><a><[ b: c ]><b: c><b><c>"},
+        {"a:\nb: |\n  text\n\n\nc: d\n", "<a:\nb: |\n  text\n\n\nc: d><a><><b><|\n  text><c><d>"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_rows); i++) {
+        agdb__arena_t *arena = agdb__arena_new();
+        agdb_diagnostics_t *diag = agdb__diag_new("t");
+        const agdb__tree_t *root =
+            agdb__yaml_parse(arena, diag, k_rows[i].text, strlen(k_rows[i].text));
+        agdb__buf_t out;
+        assert_non_null(root);
+        agdb__buf_init(&out, 4096);
+        show_places(root, k_rows[i].text, &out);
+        assert_string_equal(out.data, k_rows[i].places);
+        agdb__buf_fini(&out);
+        agdb__diag_free(diag);
+        agdb__arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +214,7 @@ int main(void)
         cmocka_unit_test(load_more_values_than_allowed_is_refused),
         cmocka_unit_test(load_more_than_a_mib_is_refused),
         cmocka_unit_test(load_mutated_map_is_a_map_or_an_error),
+        cmocka_unit_test(parse_remembers_where_each_node_stands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
