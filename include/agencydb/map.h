@@ -139,8 +139,8 @@ AGDB_API const char *agdb_map_shard_name(const agdb_map_t *map, size_t keyspace,
 AGDB_API size_t agdb_map_node_count(const agdb_map_t *map, size_t keyspace, size_t shard);
 
 /* A node's setting after defaults, keyspace, shard and node are merged, as text: "host", "port",
- * "name", "zone", "state", "reads", or a name of the settings table such as "pool.max",
- * "connection.user". Durations are in milliseconds.
+ * "name", "zone", "state", "reads", its keyspace's "via", or a name of the settings table such as
+ * "pool.max", "connection.user". Durations are in milliseconds.
  * @param map       the map
  * @param keyspace  from 0
  * @param shard     from 0

@@ -158,8 +158,11 @@ int agdb_map_node_setting(const agdb_map_t *map, size_t keyspace, size_t shard, 
     char number[AGDB__SETTING_NUMBER];
     const char *text = NULL;
 
-    if (s == NULL || node >= s->nnodes || name == NULL || (buf == NULL && size > 0) ||
-        !agdb__node_setting(&s->nodes[node], name, &text, number))
+    if (s == NULL || node >= s->nnodes || name == NULL || (buf == NULL && size > 0))
+        return -1;
+    if (strcmp(name, "via") == 0)
+        text = map->keyspaces[keyspace].via_pgbouncer ? "pgbouncer" : NULL;
+    else if (!agdb__node_setting(&s->nodes[node], name, &text, number))
         return -1;
     return snprintf(buf, size, "%s", text != NULL ? text : "");
 }

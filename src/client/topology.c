@@ -10,6 +10,9 @@
  * process, not one from each waiting thread. */
 enum { HANDSHAKES = 4 };
 
+/* What the keeper's own connections add to the service's name. */
+static const char k_keeper[] = " keeper";
+
 static uint64_t number(const agdb__map_node_t *node, agdb__setting_t id)
 {
     return node->settings.number[id];
@@ -152,6 +155,11 @@ void agdb__topology_probe_as(agdb__server_t *server, const agdb__endpoint_t *end
     server->login = endpoint->login;
     server->login.expect = NULL;
     server->login.nexpect = 0;
+    /* told apart from the connections of callers, who may all have left a node that is probed */
+    snprintf(server->service, sizeof server->service, "%.*s%s",
+             (int)(sizeof server->service - sizeof k_keeper),
+             *endpoint->login.service != '\0' ? endpoint->login.service : "agencydb", k_keeper);
+    server->login.service = server->service;
 }
 
 static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
@@ -175,6 +183,7 @@ static bool add_node(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
             agdb__probe_init(&server->probe, &server->login, env->resolver);
         }
     }
+    e->in_service = e->in_service || node->state != AGDB__NODE_OUT;
     entry->endpoint[i] = at;
     entry->shard.nodes[i].name = node->name;
     if (env->zone != NULL && strcmp(env->zone, node->zone) == 0)
@@ -235,6 +244,18 @@ static bool add_shard(agdb__topology_t *t, const agdb__map_keyspace_t *keyspace,
     return true;
 }
 
+/* Nobody may ask a node that is out: one connection proves its login, and goes at once. */
+static void drain_what_is_out(agdb__topology_t *t)
+{
+    size_t i;
+
+    for (i = 0; i < t->nendpoints; i++)
+        if (!t->endpoints[i].in_service) {
+            t->endpoints[i].limits.min = 0;
+            t->endpoints[i].limits.idle_ms = 0;
+        }
+}
+
 static bool make_pools(agdb__topology_t *t, const agdb__topology_env_t *env)
 {
     size_t i;
@@ -288,6 +309,7 @@ agdb_status_t agdb__topology_build(const agdb_map_t *map, const agdb__topology_e
             if (!add_shard(&t, &map->keyspaces[k], &map->keyspaces[k].shards[s], env))
                 goto nomem;
     }
+    drain_what_is_out(&t);
     if (!make_pools(&t, env))
         goto nomem;
     *ret = t;

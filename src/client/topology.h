@@ -8,13 +8,15 @@
 #include "monitor/ear.h"
 #include "monitor/probe.h"
 
-enum { AGDB__LOGIN_OPTIONS = 16 };
+/* SERVICE_SIZE: what a server keeps of application_name, with its NUL. */
+enum { AGDB__LOGIN_OPTIONS = 16, AGDB__SERVICE_SIZE = 64 };
 
 /* One server: what every database in it shares. */
 typedef struct agdb__server {
     const char *host;
     uint16_t port;
     agdb__login_t login; /* the probe's: an endpoint's, without an identity to expect */
+    char service[AGDB__SERVICE_SIZE]; /* its application_name */
     agdb__probe_t probe;
     bool changed;
     bool astray;                       /* of another cluster than one of its shards */
@@ -32,6 +34,7 @@ typedef struct agdb__endpoint {
     agdb__pool_t *pool;
     agdb__ear_t ear;
     uint32_t server;
+    bool in_service; /* some node that it is for is not `state: out` */
     bool changed;
 } agdb__endpoint_t;
 

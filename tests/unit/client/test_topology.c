@@ -106,12 +106,71 @@ static void build_knows_the_nodes_of_the_own_zone(void **state)
     agdb__map_unref(map);
 }
 
+static void build_keeps_no_connection_to_what_is_out(void **state)
+{
+    agdb_map_t *map =
+        load("agencydb: 1\n"
+             "default_keyspace: core\n"
+             "defaults: { connection: { user: app, dbname: agency }, pool: { min: 3, idle: 5m } }\n"
+             "keyspaces:\n"
+             "  core:\n"
+             "    shards:\n"
+             "      only-1:\n"
+             "        nodes:\n"
+             "          - { host: 127.0.0.1, port: 5001 }\n"
+             "          - { host: 127.0.0.1, port: 5002, state: out }\n"
+             "          - { host: 127.0.0.1, port: 5003, state: out }\n"
+             "  notes:\n"
+             "    shards: { n-1: { nodes: [ \"127.0.0.1:5003\" ] } }\n");
+    agdb__topology_t t = build(map, true);
+
+    (void)state;
+    assert_int_equal(t.nendpoints, 3);
+    assert_int_equal(t.endpoints[0].limits.min, 3);
+    assert_int_equal(t.endpoints[1].limits.min, 0);
+    assert_int_equal(t.endpoints[1].limits.idle_ms, 0);
+    assert_int_equal(t.endpoints[2].limits.min, 3); /* another keyspace uses it */
+    assert_int_equal(t.endpoints[2].limits.idle_ms, 300000);
+    agdb__topology_fini(&t);
+    agdb__map_unref(map);
+}
+
+static void probes_add_keeper_to_the_name_of_the_service(void **state)
+{
+    static const char k_long[] = "a-service-whose-name-is-as-long-as-the-server-keeps-a-name-63-c";
+    static const struct {
+        const char *service;
+        const char *probe;
+    } rows[] = {
+        {"foundation-api", "foundation-api keeper"},
+        {"", "agencydb keeper"},
+        {k_long, "a-service-whose-name-is-as-long-as-the-server-keeps-a-na keeper"},
+    };
+    agdb_map_t *map = load(k_shared_database);
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const agdb__topology_env_t env = {.service = rows[i].service, .wake = wake};
+        agdb__topology_t t = {0};
+
+        assert_int_equal(agdb__topology_build(map, &env, &t, NULL), AGDB_OK);
+        assert_string_equal(t.servers[0].login.service, rows[i].probe);
+        assert_string_equal(t.endpoints[0].login.service, rows[i].service);
+        assert_true(strlen(t.servers[0].login.service) < AGDB__SERVICE_SIZE);
+        agdb__topology_fini(&t);
+    }
+    agdb__map_unref(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(build_keyspace_of_one_shard_beside_another_needs_no_stamp),
         cmocka_unit_test(build_for_unstamped_servers_requires_no_stamp),
         cmocka_unit_test(build_knows_the_nodes_of_the_own_zone),
+        cmocka_unit_test(build_keeps_no_connection_to_what_is_out),
+        cmocka_unit_test(probes_add_keeper_to_the_name_of_the_service),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
