@@ -109,6 +109,10 @@ static void check_replica(cli_findings_t *findings, const cli_checked_t *checked
         fail(findings, "role", cli_format("replica that does not stream, %s", lag),
              "look at its log: primary_conninfo, its slot and pg_hba.conf of the primary must be "
              "right, and the WAL that it lacks still be there");
+    else if (standing->is_astray)
+        warn(findings, "role", cli_format("replica that %s, %s", standing->reason, lag),
+             "see that its primary_conninfo leads to the primary, and that "
+             "recovery_target_timeline is 'latest'");
     else
         fine(findings, "role",
              cli_format("replica, timeline %lld, streams%s%s, %s", (long long)sight->timeline,

@@ -1,5 +1,6 @@
-/* Services are the sessions of the map's roles in the map's databases. The connection by which a
- * keeper asks a node for its role stays: a node that is out is still looked at. */
+/* Services' sessions are in the map's databases, as the map's roles; a service may log in as
+ * another one, but then its keeper is there, too. That one's connection stays: a node that is out
+ * is still looked at. */
 #include "cli/drained.h"
 
 #include "cli/cli.h"
@@ -17,21 +18,33 @@ typedef struct rest {
     cli_buf_t who; /* "foundation-api at 10.1.2.3 (4), ..." */
 } rest_t;
 
-static bool is_of_a_service(const cli_session_t *session, const cli_nodes_t *nodes)
-{
-    size_t i;
-
-    for (i = 0; i < nodes->count; i++)
-        if (strcmp(nodes->items[i].user, session->user) == 0 &&
-            strcmp(nodes->items[i].dbname, session->dbname) == 0)
-            return true;
-    return false;
-}
-
 static bool is_same_client(const cli_session_t *a, const cli_session_t *b)
 {
     return strcmp(a->service, b->service) == 0 && (a->host == NULL) == (b->host == NULL) &&
            (a->host == NULL || strcmp(a->host, b->host) == 0);
+}
+
+/* Another role's session may be seen without its host. */
+static bool has_keeper(const cli_session_t *session, const cli_sessions_t *all)
+{
+    size_t i;
+
+    for (i = 0; i < all->count; i++)
+        if (all->items[i].is_keeper && strcmp(all->items[i].service, session->service) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of_a_service(const cli_session_t *session, const cli_sessions_t *all,
+                            const cli_nodes_t *nodes)
+{
+    size_t i;
+
+    for (i = 0; i < nodes->count; i++)
+        if (strcmp(nodes->items[i].dbname, session->dbname) == 0 &&
+            (strcmp(nodes->items[i].user, session->user) == 0 || has_keeper(session, all)))
+            return true;
+    return false;
 }
 
 static void name_clients(const cli_session_t *const *sessions, size_t count, cli_buf_t *out)
@@ -63,7 +76,7 @@ static void count_server(const cli_sessions_t *all, const cli_nodes_t *nodes, re
     for (i = 0; i < all->count; i++) {
         const cli_session_t *session = &all->items[i];
 
-        if (!is_of_a_service(session, nodes))
+        if (!is_of_a_service(session, all, nodes))
             continue;
         if (session->is_keeper)
             rest->keepers++;

@@ -47,23 +47,24 @@ const char *cli_stamp_fault(const cli_node_t *node, const cli_stamp_t *stamp,
 static cli_standing_t place_alone(const cli_node_t *node, const cli_sight_t *sight,
                                   cli_expected_t expected)
 {
-    cli_standing_t standing = {CLI_NODE_REPLICA, "", -1, -1};
+    cli_standing_t standing = {CLI_NODE_REPLICA, "", -1, -1, false};
     const char *fault = NULL;
 
     if (sight->reason != NULL && cli_node_is_out(node))
         return (cli_standing_t){CLI_NODE_OUTSIDE,
-                                cli_format("state: out in the map; %s", sight->reason), -1, -1};
+                                cli_format("state: out in the map; %s", sight->reason), -1, -1,
+                                false};
     if (sight->reason != NULL)
         return (cli_standing_t){sight->is_refused ? CLI_NODE_REFUSED : CLI_NODE_SILENT,
-                                sight->reason, -1, -1};
+                                sight->reason, -1, -1, false};
     fault = cli_stamp_fault(node, &sight->stamp, expected);
     if (fault != NULL)
-        return (cli_standing_t){CLI_NODE_REFUSED, fault, -1, -1};
+        return (cli_standing_t){CLI_NODE_REFUSED, fault, -1, -1, false};
     if (cli_node_is_out(node))
         return (cli_standing_t){CLI_NODE_OUTSIDE,
                                 sight->in_recovery ? "replica; state: out in the map"
                                                    : "primary; state: out in the map",
-                                -1, -1};
+                                -1, -1, false};
     if (!sight->in_recovery)
         standing.place = CLI_NODE_PRIMARY;
     return standing;
@@ -133,12 +134,18 @@ static void compare_with_primary(cli_standing_t *standing, const cli_sight_t *si
     }
     standing->lag_bytes = primary->lsn > sight->lsn ? (int64_t)(primary->lsn - sight->lsn) : 0;
     standing->lag_ms = standing->lag_bytes == 0 ? 0 : sight->replayed_ago_ms;
+    /* one that follows the new primary may not know its own timeline for a while, but catches up */
+    standing->is_astray = sight->timeline < primary->timeline && standing->lag_bytes > 0;
     if (is_out)
         return;
     if (sight->is_paused)
         standing->reason = "its replay is paused";
     else if (!sight->is_receiving)
         standing->reason = "does not stream: no WAL receiver runs";
+    else if (standing->is_astray)
+        standing->reason = cli_format("is on timeline %lld, the primary on %lld: it may follow an "
+                                      "old one",
+                                      (long long)sight->timeline, (long long)primary->timeline);
 }
 
 cli_shard_standing_t cli_stand(const cli_node_t *nodes, const cli_sight_t *sights, size_t count,

@@ -20,6 +20,7 @@ typedef struct cli_standing {
     const char *reason; /* "" when there is nothing to say */
     int64_t lag_bytes;  /* of a replica: behind the primary; -1: not known */
     int64_t lag_ms;     /* 0 without lag_bytes; else since what it replayed last was committed */
+    bool is_astray;     /* a replica that may follow another primary than the shard's */
 } cli_standing_t;
 
 typedef enum cli_shard_condition {

@@ -24,8 +24,9 @@ static const cli_usage_t k_usage = {
         "'--watch' looks again and again: in place on a terminal, else one after the other. It\n"
         "ends with ^C or after '--count' looks.\n\n"
         "'--wait-drained NODE' waits until no service has a connection to this node any more.\n"
-        "Services are the sessions of the map's roles in its databases, but for the connection by\n"
-        "which a keeper looks at a node that is out, and those of this command.",
+        "Counted are sessions in the map's databases, of its roles and of services that have a\n"
+        "keeper there; but not the keepers', which look at a node that is out, too, and not this\n"
+        "command's own.",
     .examples = "  agencydb status shardmap.yaml\n"
                 "  agencydb status --watch --interval 500ms shardmap.yaml\n"
                 "  agencydb status --wait-drained east-2 --timeout 2m shardmap.yaml",

@@ -61,7 +61,7 @@ static void make_bed(bed_t *bed)
                              .is_receiving = true,
                              .has_keys = true,
                              .stamp = {true, NULL, "east", "xxh3_64", "4096"}},
-                   .standing = {CLI_NODE_PRIMARY, "", -1, -1}};
+                   .standing = {CLI_NODE_PRIMARY, "", -1, -1, false}};
     memcpy(bed->rows, k_rows, sizeof k_rows);
     bed->facts = (cli_check_facts_t){NULL, bed->rows, COUNT(k_rows)};
     bed->primary = bed->facts;
@@ -273,21 +273,28 @@ static void check_roles_tell_who_must_act(void **state)
     make_bed(&bed);
     bed.sight.in_recovery = true;
     bed.sight.sender = "10.0.0.1:5432";
-    bed.standing = (cli_standing_t){CLI_NODE_REPLICA, "", 100, 3};
+    bed.standing = (cli_standing_t){CLI_NODE_REPLICA, "", 100, 3, false};
     expect(&bed, CLI_LEVEL_OK, "replica, timeline 3, streams from 10.0.0.1:5432, 100 bytes behind",
            NULL);
+    bed.standing.is_astray = true;
+    bed.standing.reason = "is on timeline 3, the primary on 4: it may follow an old one";
+    expect(&bed, CLI_LEVEL_WARNING, "replica that is on timeline 3, the primary on 4",
+           "primary_conninfo leads to the primary");
+    bed.standing = (cli_standing_t){CLI_NODE_REPLICA, "", 100, 3, false};
     bed.sight.is_receiving = false;
     expect(&bed, CLI_LEVEL_ERROR, "replica that does not stream, 100 bytes behind",
            "primary_conninfo");
     bed.sight.is_paused = true;
     expect(&bed, CLI_LEVEL_WARNING, "replay is paused", "pg_wal_replay_resume()");
-    bed.standing = (cli_standing_t){CLI_NODE_STALE, "was the primary until timeline 1", -1, -1};
+    bed.standing =
+        (cli_standing_t){CLI_NODE_STALE, "was the primary until timeline 1", -1, -1, false};
     expect(&bed, CLI_LEVEL_ERROR, "was the primary until", "pg_rewind");
-    bed.standing = (cli_standing_t){CLI_NODE_RIVAL, "one of several", -1, -1};
+    bed.standing = (cli_standing_t){CLI_NODE_RIVAL, "one of several", -1, -1, false};
     expect(&bed, CLI_LEVEL_ERROR, "one of several", "stop all but the one");
-    bed.standing = (cli_standing_t){CLI_NODE_REFUSED, "belongs to another cluster", -1, -1};
+    bed.standing = (cli_standing_t){CLI_NODE_REFUSED, "belongs to another cluster", -1, -1, false};
     expect(&bed, CLI_LEVEL_ERROR, "belongs to another cluster", "build it anew");
-    bed.standing = (cli_standing_t){CLI_NODE_OUTSIDE, "replica; state: out in the map", -1, -1};
+    bed.standing =
+        (cli_standing_t){CLI_NODE_OUTSIDE, "replica; state: out in the map", -1, -1, false};
     expect(&bed, CLI_LEVEL_OK, "state: out in the map", NULL);
 }
 
@@ -299,7 +306,7 @@ static void check_replica_with_a_lower_limit_would_stop(void **state)
     (void)state;
     make_bed(&bed);
     bed.sight.in_recovery = true;
-    bed.standing = (cli_standing_t){CLI_NODE_REPLICA, "", 0, 0};
+    bed.standing = (cli_standing_t){CLI_NODE_REPLICA, "", 0, 0, false};
     bed.primary = (cli_check_facts_t){NULL, more, 1};
     expect(&bed, CLI_LEVEL_ERROR, "max_connections = 100, the primary has 200: replay stops",
            "max_connections = 200");
@@ -312,14 +319,15 @@ static void check_silent_node_is_told_by_its_reason(void **state)
     (void)state;
     make_bed(&bed);
     bed.sight.reason = "connection refused";
-    bed.standing = (cli_standing_t){CLI_NODE_SILENT, "connection refused", -1, -1};
+    bed.standing = (cli_standing_t){CLI_NODE_SILENT, "connection refused", -1, -1, false};
     expect(&bed, CLI_LEVEL_ERROR, "connection refused", "see that the server runs");
     bed.sight.reason = "FATAL:  sorry, too many clients already";
     expect(&bed, CLI_LEVEL_ERROR, "too many clients", "raise max_connections");
     bed.sight.reason = "ERROR 42501: permission denied for table identity";
     expect(&bed, CLI_LEVEL_ERROR, "permission denied", "SELECT on agencydb.identity");
     bed.node.state = "out";
-    bed.standing = (cli_standing_t){CLI_NODE_OUTSIDE, "state: out in the map; refused", -1, -1};
+    bed.standing =
+        (cli_standing_t){CLI_NODE_OUTSIDE, "state: out in the map; refused", -1, -1, false};
     expect(&bed, CLI_LEVEL_OK, "state: out in the map; refused", NULL);
 }
 

@@ -90,6 +90,18 @@ static void stand_older_primary_is_stale(void **state)
     assert_string_equal(shard.nodes[0].reason, "was the primary until timeline 1; another is on 2");
 }
 
+static void stand_replica_of_an_older_timeline_may_follow_an_old_primary(void **state)
+{
+    cli_shard_standing_t shard = stand(replica(1, 900, 900), primary(2, 1000), replica(1, 1000, 0));
+
+    (void)state;
+    assert_true(shard.nodes[0].is_astray);
+    assert_string_equal(shard.nodes[0].reason,
+                        "is on timeline 1, the primary on 2: it may follow an old one");
+    assert_false(shard.nodes[2].is_astray); /* it has all, and will know where it is */
+    assert_string_equal(shard.nodes[2].reason, "");
+}
+
 static void stand_two_primaries_of_one_timeline_are_rivals(void **state)
 {
     cli_shard_standing_t shard = stand(primary(2, 5000), primary(2, 1000), primary(1, 9000));
@@ -243,6 +255,7 @@ int main(void)
         cmocka_unit_test(stand_one_primary_replicas_lag_behind_it),
         cmocka_unit_test(stand_replica_that_was_asked_later_lags_nothing),
         cmocka_unit_test(stand_older_primary_is_stale),
+        cmocka_unit_test(stand_replica_of_an_older_timeline_may_follow_an_old_primary),
         cmocka_unit_test(stand_two_primaries_of_one_timeline_are_rivals),
         cmocka_unit_test(stand_without_primary_names_who_has_most),
         cmocka_unit_test(stand_all_silent_says_so),
