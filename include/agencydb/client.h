@@ -31,7 +31,8 @@ typedef bool (*agdb_password_fn)(const char *node, const char *login, char *buf,
 /* Zero in a field means its default. Everything is copied by agdb_open, but for the allocator. */
 typedef struct agdb_options {
     size_t struct_size;  /* set it to sizeof(agdb_options_t) */
-    const char *service; /* application_name of all connections; default: "agencydb" */
+    const char *service; /* application_name of all connections; default: "agencydb". The one by
+                            which the keeper asks a server has " keeper" behind it */
     agdb_log_fn log;
     void *log_user;
     agdb_log_level_t log_level; /* the most detailed level wanted; default: AGDB_LOG_INFO */

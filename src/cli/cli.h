@@ -26,6 +26,9 @@ extern const cli_command_t cli_query;
 extern const cli_command_t cli_exec;
 extern const cli_command_t cli_migrate;
 extern const cli_command_t cli_drift;
+extern const cli_command_t cli_status;
+extern const cli_command_t cli_clients;
+extern const cli_command_t cli_doctor;
 extern const cli_command_t cli_up;
 extern const cli_command_t cli_down;
 

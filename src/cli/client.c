@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/message.h"
 
@@ -15,18 +16,24 @@ static bool give_password(const char *node, const char *login, char *buf, size_t
     return snprintf(buf, size, "%s", client->password) < (int)size;
 }
 
-bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped)
+agdb_options_t cli_client_options(const cli_client_t *client, const char *service)
 {
-    agdb_options_t options = {.struct_size = sizeof options,
-                              .service = "agencydb-cli",
-                              .allow_unstamped = allow_unstamped,
-                              .login = client->user};
-    agdb_error_t *err = NULL;
+    agdb_options_t options = {
+        .struct_size = sizeof options, .service = service, .login = client->user};
 
     if (client->password != NULL) {
         options.password = give_password;
-        options.password_user = client;
+        options.password_user = (void *)(uintptr_t)client;
     }
+    return options;
+}
+
+bool cli_client_open(cli_client_t *client, const char *map_path, bool allow_unstamped)
+{
+    agdb_options_t options = cli_client_options(client, "agencydb-cli");
+    agdb_error_t *err = NULL;
+
+    options.allow_unstamped = allow_unstamped;
     if (agdb_open(map_path, &options, &client->db, &err) == AGDB_OK)
         return true;
     cli_report(err);
@@ -49,6 +56,15 @@ bool cli_client_login(cli_client_t *client, const char *user, const char *passwo
     text[strcspn(text, "\r\n")] = '\0';
     client->password = text;
     return true;
+}
+
+int cli_client_take(cli_client_t *client, const char *command, const cli_login_options_t *options)
+{
+    if (options->password_file != NULL && options->user == NULL) {
+        cli_error("%s: '--password-file' goes with '--user'", command);
+        return CLI_USAGE;
+    }
+    return cli_client_login(client, options->user, options->password_file) ? -1 : CLI_FAILED;
 }
 
 void cli_client_close(cli_client_t *client)

@@ -31,6 +31,28 @@ void *cli_alloc(size_t size)
     return block + 1;
 }
 
+void *cli_mark(void)
+{
+    void *mark;
+
+    pthread_mutex_lock(&s_blocks_lock);
+    mark = s_blocks;
+    pthread_mutex_unlock(&s_blocks_lock);
+    return mark;
+}
+
+void cli_release(void *mark)
+{
+    pthread_mutex_lock(&s_blocks_lock);
+    while (s_blocks != NULL && s_blocks != mark) {
+        block_t *next = s_blocks->next;
+
+        free(s_blocks);
+        s_blocks = next;
+    }
+    pthread_mutex_unlock(&s_blocks_lock);
+}
+
 char *cli_copy_n(const char *text, size_t len)
 {
     char *copy = cli_alloc(len + 1);

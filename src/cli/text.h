@@ -1,5 +1,5 @@
-/* Memory and text of the command. It runs for moments and then ends, so memory is never given
- * back: everything hangs on one list until the process ends. */
+/* Memory and text of the command. It runs for moments and then ends, so memory is not given back,
+ * but where it goes on for long: everything hangs on one list until the process ends. */
 #ifndef AGDB_CLI_TEXT_H
 #define AGDB_CLI_TEXT_H
 
@@ -9,6 +9,10 @@
 
 /* Zeroed. Ends the process when there is no memory. Any thread may ask. */
 void *cli_alloc(size_t size);
+/* For commands that go on for long: what was allocated behind the mark is given back. Only one
+ * thread may allocate meanwhile. */
+void *cli_mark(void);
+void cli_release(void *mark);
 char *cli_copy(const char *text);
 char *cli_copy_n(const char *text, size_t len);
 char *cli_format(const char *format, ...) AGDB_PRINTF(1, 2);

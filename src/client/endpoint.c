@@ -8,6 +8,9 @@
  * process, not one from each waiting thread. */
 enum { HANDSHAKES = 4 };
 
+/* What the keeper's own connections add to the service's name. */
+static const char k_keeper[] = " keeper";
+
 static uint64_t number(const agdb__map_node_t *node, agdb__setting_t id)
 {
     return node->settings.number[id];
@@ -106,6 +109,10 @@ agdb__endpoint_t *agdb__endpoint_draft(const agdb__want_endpoint_t *want,
         .lifetime_ms = number(node, AGDB_S_POOL_LIFETIME),
         .grouping = want->keyspace->grouping,
     };
+    if (!want->in_service) { /* one connection proves its login, and goes at once */
+        e->limits.min = 0;
+        e->limits.idle_ms = 0;
+    }
     return e;
 }
 
@@ -291,4 +298,9 @@ void agdb__server_probe_as(agdb__server_t *server, agdb__endpoint_t *endpoint)
     server->login = endpoint->login;
     server->login.expect = NULL;
     server->login.nexpect = 0;
+    /* told apart from the connections of callers, who may all have left a node that is probed */
+    snprintf(server->service, sizeof server->service, "%.*s%s",
+             (int)(sizeof server->service - sizeof k_keeper),
+             *endpoint->login.service != '\0' ? endpoint->login.service : "agencydb", k_keeper);
+    server->login.service = server->service;
 }

@@ -13,7 +13,8 @@
 #include "monitor/probe.h"
 #include "pool/pool.h"
 
-enum { AGDB__LOGIN_OPTIONS = 16 };
+/* SERVICE_SIZE: what a server keeps of application_name, with its NUL. */
+enum { AGDB__LOGIN_OPTIONS = 16, AGDB__SERVICE_SIZE = 64 };
 
 /* What the client brings along for every login. */
 typedef struct agdb__topology_env {
@@ -36,8 +37,9 @@ typedef struct agdb__topology_env {
 typedef struct agdb__server {
     char *host;
     uint16_t port;
-    agdb__login_t login;             /* the probe's: an endpoint's, without anyone to expect */
-    struct agdb__endpoint *login_of; /* that endpoint */
+    agdb__login_t login;              /* the probe's: an endpoint's, without anyone to expect */
+    struct agdb__endpoint *login_of;  /* that endpoint */
+    char service[AGDB__SERVICE_SIZE]; /* its application_name */
     agdb__probe_t probe;
     bool changed;
     bool astray;                       /* of another cluster than one of its shards */
@@ -68,6 +70,7 @@ typedef struct agdb__want_endpoint {
     uint64_t hash; /* of host, port, database and role */
     agdb__identity_t *expect;
     size_t nexpect;
+    bool in_service;            /* some node that it is for is not `state: out` */
     agdb__endpoint_t *endpoint; /* that serves it */
 } agdb__want_endpoint_t;
 

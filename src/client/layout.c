@@ -103,6 +103,7 @@ static bool want_shard(plan_t *p, const agdb__map_keyspace_t *keyspace,
             p->want[p->nwant++] =
                 (agdb__want_endpoint_t){.keyspace = keyspace, .node = node, .hash = hash};
         p->want_of[p->nnodes++] = (uint32_t)at;
+        p->want[at].in_service = p->want[at].in_service || node->state != AGDB__NODE_OUT;
         if (!expect_identity(p, &p->want[at], keyspace, shard))
             return false;
     }

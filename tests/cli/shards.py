@@ -43,19 +43,21 @@ class Run:
 class Shards:
     """The cluster, and the folder of the test, which is its working directory."""
 
-    def __init__(self):
+    def __init__(self, text=MAP, init=True):
         self.command = os.path.realpath(sys.argv[1])
+        self.text, self.init = text, init
         self.checks = self.failures = 0
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="agdb-cli."))
         self.folder.chmod(0o755)  # root's servers run as another user
         os.chdir(self.folder)
-        pathlib.Path("dev.yaml").write_text(MAP)
+        pathlib.Path("dev.yaml").write_text(self.text)
         try:
             self.must("up", "--free-ports", "--dir", "c", "dev.yaml")
             self.map = "c/map.yaml"
-            self.must("init", self.map)
+            if self.init:
+                self.must("init", self.map)
         except BaseException:
             self.__exit__()
             raise
@@ -65,8 +67,10 @@ class Shards:
     def read_nodes(self):
         self.nodes = {}
         for line in pathlib.Path("c/nodes.tsv").read_text().splitlines():
-            keyspace, shard, node, _, _, port, data, pid, folder = line.split("\t")
-            self.nodes[shard] = {"port": port, "pid": int(pid), "data": data, "socket": folder}
+            _, shard, node, _, _, port, data, pid, socket = line.split("\t")
+            found = {"port": port, "pid": int(pid), "data": data, "socket": socket}
+            self.nodes[node] = found
+            self.nodes.setdefault(shard, found)  # its first node
 
     def __exit__(self, *_):
         self.run("down", "--dir", "c")
@@ -83,11 +87,11 @@ class Shards:
                               timeout=120, check=False)
         return Run(done.returncode, done.stdout, done.stderr)
 
-    def on_terminal(self, *words):
-        """What it writes to standard error when that is a terminal."""
+    def on_terminal(self, *words, both=False):
+        """What it writes to standard error when that is a terminal; both: and to standard output."""
         outer, inner = pty.openpty()
         with subprocess.Popen([self.command, *map(str, words)], stderr=inner, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, env=dict(os.environ, TERM="xterm")):
+                              stdout=inner if both else subprocess.DEVNULL, env=dict(os.environ, TERM="xterm")):
             os.close(inner)
             seen = b""
             try:

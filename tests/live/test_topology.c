@@ -257,7 +257,7 @@ static void readers_queued_at_a_replica_that_hangs_go_to_the_primary(void **stat
         free(pids);
         pids = cluster_value(
             look, AGDB_REQUEST(.sql = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity "
-                                      "WHERE application_name = 'queue test' HAVING "
+                                      "WHERE application_name LIKE 'queue test%' HAVING "
                                       "bool_or(query LIKE '%pg_sleep%' AND state = 'active')",
                                .access = AGDB_READ_REPLICA_OK, .timeout_ms = 3000));
     } while (*pids == '\0');

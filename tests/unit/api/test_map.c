@@ -71,6 +71,8 @@ static void map_node_setting_is_cut_like_snprintf(void **state)
     assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "timeouts.call", buf, sizeof buf), 4);
     assert_string_equal(buf, "1500");
     assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "connection.sslcrl", buf, sizeof buf), 0);
+    assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "via", buf, sizeof buf), 0);
+    assert_int_equal(agdb_map_node_setting(map, 1, 0, 0, "via", buf, sizeof buf), 9);
     assert_int_equal(agdb_map_node_setting(map, 0, 0, 9, "name", buf, sizeof buf), -1);
     assert_int_equal(agdb_map_node_setting(map, 0, 0, 0, "nothing", buf, sizeof buf), -1);
     agdb_map_free(map);

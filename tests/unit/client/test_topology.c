@@ -338,6 +338,57 @@ static void laying_out_without_memory_leaves_nothing_behind(void **state)
     agdb__map_unref(map);
 }
 
+static void what_is_out_keeps_no_connection(void **state)
+{
+    world_t *w = *state;
+    agdb__layout_t *l = &w->layout;
+
+    w->env.allow_unstamped = true;
+    use(w, "agencydb: 1\n"
+           "default_keyspace: core\n"
+           "defaults: { connection: { user: app, dbname: agency }, pool: { min: 3, idle: 5m } }\n"
+           "keyspaces:\n"
+           "  core:\n"
+           "    shards:\n"
+           "      only-1:\n"
+           "        nodes:\n"
+           "          - { host: 127.0.0.1, port: 5001 }\n"
+           "          - { host: 127.0.0.1, port: 5002, state: out }\n"
+           "          - { host: 127.0.0.1, port: 5003, state: out }\n"
+           "  notes:\n"
+           "    shards: { n-1: { nodes: [ \"127.0.0.1:5003\" ] } }\n");
+    assert_int_equal(l->shards[0]->place[0].endpoint->limits.min, 3);
+    assert_int_equal(l->shards[0]->place[1].endpoint->limits.min, 0);
+    assert_int_equal(l->shards[0]->place[1].endpoint->limits.idle_ms, 0);
+    assert_int_equal(l->shards[0]->place[2].endpoint->limits.min, 3); /* another keyspace uses it */
+    assert_int_equal(l->shards[0]->place[2].endpoint->limits.idle_ms, 300000);
+}
+
+static void probes_add_keeper_to_the_name_of_the_service(void **state)
+{
+    static const char k_long[] = "a-service-whose-name-is-as-long-as-the-server-keeps-a-name-63-c";
+    static const struct {
+        const char *service;
+        const char *probe;
+    } rows[] = {
+        {"foundation-api", "foundation-api keeper"},
+        {"", "agencydb keeper"},
+        {k_long, "a-service-whose-name-is-as-long-as-the-server-keeps-a-na keeper"},
+    };
+    world_t *w = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        w->env.service = rows[i].service;
+        use(w, k_two_shards);
+        assert_string_equal(w->t.servers[0]->login.service, rows[i].probe);
+        assert_string_equal(w->t.endpoints[0]->login.service, rows[i].service);
+        assert_true(strlen(w->t.servers[0]->login.service) < AGDB__SERVICE_SIZE);
+        agdb__layout_fini(&w->layout);
+        assert_false(agdb__topology_sweep(&w->t, 0));
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -352,6 +403,8 @@ int main(void)
         TEST(next_map_with_another_pool_replaces_it_and_hands_the_probes_login_over),
         TEST(what_somebody_is_at_stays_until_it_is_let_go),
         TEST(laying_out_without_memory_leaves_nothing_behind),
+        TEST(what_is_out_keeps_no_connection),
+        TEST(probes_add_keeper_to_the_name_of_the_service),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
