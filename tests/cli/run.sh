@@ -78,7 +78,7 @@ run help
 is "help lists the commands" 0 '^  check ' '^  up '
 run
 is "no command is an error" 2 'Usage: agencydb'
-for command in check route show diff init purge query exec migrate drift up down; do
+for command in check route show diff init purge query exec migrate drift plan up down; do
     run $command --help
     is "$command has help" 0 "^Usage: agencydb $command " '^Options:' '^Examples:' '^Exit status:'
     cp out once
