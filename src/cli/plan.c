@@ -9,7 +9,7 @@
 static const cli_usage_t k_usage = {
     .name = "plan",
     .synopsis = "[OPTIONS] --agencies N --services N --cores N",
-    .summary = "Shards, servers and connections for a number of agencies, with a map",
+    .summary = "Plans shards, servers and connections for so many agencies, with a map",
     .about =
         "Follows the scaling guide: 1 to 5 agencies on one server, 6 to 20 on a primary with read\n"
         "replicas, 21 and more on shards. Each number stands with the arithmetic that it comes "
