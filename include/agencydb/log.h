@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+/* How much a line matters; the lower the more. */
 typedef enum agdb_log_level {
     AGDB_LOG_ERROR = 1,
     AGDB_LOG_WARN = 2,
@@ -21,6 +22,7 @@ typedef enum agdb_log_level {
 /* One line, without newline; borrowed for the length of the callback. */
 typedef void (*agdb_log_fn)(agdb_log_level_t level, const char *line, void *user);
 
+/* What happened to a node, a shard or an agency. */
 typedef enum agdb_event_type {
     AGDB_EVENT_NODE_UP = 1,         /* answers, and says it is the right shard */
     AGDB_EVENT_NODE_DOWN = 2,       /* stopped answering */

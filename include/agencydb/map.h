@@ -186,6 +186,7 @@ AGDB_API int agdb_map_node_setting(const agdb_map_t *map, size_t keyspace, size_
 /* Takes text piece by piece. */
 typedef void (*agdb_text_fn)(const char *text, size_t len, void *user);
 
+/* How agdb_map_write writes. */
 typedef enum agdb_map_format {
     AGDB_MAP_YAML = 0, /* with every default filled in; loads again to the same map */
     AGDB_MAP_JSON = 1
