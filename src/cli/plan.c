@@ -104,11 +104,32 @@ static void print_json(const cli_demand_t *demand, const cli_sizing_t *sizing)
     cli_json_print(&json);
 }
 
+/* Words behind `head`, in lines of WIDE columns; those after the first begin with `indent`. */
+static void print_words(const char *head, const char *indent, const char *text)
+{
+    enum { WIDE = 100 };
+    size_t at = strlen(head);
+
+    printf("%s", head);
+    while (*text != '\0') {
+        size_t len = strcspn(text, " ");
+        if (at > strlen(indent) && at + 1 + len > WIDE) {
+            printf("\n%s", indent);
+            at = strlen(indent);
+        }
+        printf("%s%.*s", at > strlen(indent) ? " " : "", (int)len, text);
+        at += len + (at > strlen(indent) ? 1 : 0);
+        text += len + strspn(text + len, " ");
+    }
+    printf("\n");
+}
+
 /* The arithmetic stays with the map when the output is kept in a file. */
 static void print_text(const cli_demand_t *demand, const cli_sizing_t *sizing)
 {
     cli_sizing_lines_t lines = cli_sizing_lines(demand, sizing);
     cli_sizing_lines_t notes = cli_sizing_notes(demand, sizing);
+    char *indent = cli_format("# %-20s %12s  ", "", "");
     cli_buf_t map = {0};
     size_t i;
 
@@ -117,10 +138,11 @@ static void print_text(const cli_demand_t *demand, const cli_sizing_t *sizing)
            (unsigned long long)demand->services, demand->services == 1 ? "" : "s",
            (unsigned long long)demand->cores, demand->cores == 1 ? "" : "s");
     for (i = 0; i < lines.count; i++)
-        printf("# %-20s %12s  %s\n", lines.items[i].name, lines.items[i].value, lines.items[i].how);
+        print_words(cli_format("# %-20s %12s  ", lines.items[i].name, lines.items[i].value), indent,
+                    lines.items[i].how);
     printf("#\n");
     for (i = 0; i < notes.count; i++)
-        printf("# %s\n", notes.items[i].how);
+        print_words("# ", "# ", notes.items[i].how);
     cli_sizing_map(sizing, &map);
     printf("\n%s", map.data);
 }

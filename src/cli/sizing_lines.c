@@ -67,6 +67,19 @@ static void add_load(cli_sizing_lines_t *lines, const cli_demand_t *d, const cli
                    CLI_REPLICAS_MOST, cores(s->usable_mcores)));
 }
 
+static char *shards_how(const cli_demand_t *d, const cli_sizing_t *s)
+{
+    if (s->tier != CLI_TIER_LARGE)
+        return cli_format("tier %s: not sharded", cli_tier_name(s->tier));
+    if (!has_load(d))
+        return cli_format("%llu up to a power of two, so that all own as many slots",
+                          (ull)s->agency_shards);
+    return cli_format(
+        "the larger of %llu by agencies and %llu by load, up to a power of two, so that "
+        "all own as many slots",
+        (ull)s->agency_shards, (ull)s->load_shards);
+}
+
 static void add_shards(cli_sizing_lines_t *lines, const cli_demand_t *d, const cli_sizing_t *s)
 {
     if (s->agencies_tier == CLI_TIER_LARGE)
@@ -74,10 +87,7 @@ static void add_shards(cli_sizing_lines_t *lines, const cli_demand_t *d, const c
             cli_format("ceil(%llu agencies / %d)", (ull)d->agencies, CLI_MEDIUM_MOST));
     if (has_load(d))
         add_load(lines, d, s);
-    add(lines, "shards", number(s->shards),
-        s->tier == CLI_TIER_LARGE
-            ? cli_copy("the larger, up to a power of two: all own as many slots")
-            : cli_format("tier %s: not sharded", cli_tier_name(s->tier)));
+    add(lines, "shards", number(s->shards), shards_how(d, s));
 }
 
 static char *replicas_how(const cli_demand_t *d, const cli_sizing_t *s)
@@ -190,8 +200,8 @@ cli_sizing_lines_t cli_sizing_notes(const cli_demand_t *demand, const cli_sizing
         note(&notes, "One server: nothing takes over while it is down. A replica changes that, and "
                      "only the map has to say so.");
     if (sizing->tier == CLI_TIER_LARGE)
-        note(&notes, "An agency is on one shard as a whole: pin one that needs a shard for itself "
-                     "(agencies: { NAME: { shard: ... } }).");
+        note(&notes,
+             "An agency is on one shard as a whole: pin one that needs a shard for itself.");
     if (sizing->bouncer)
         note(&notes, "Behind PgBouncer nobody can LISTEN, and statements that leave session state "
                      "are refused.");
