@@ -52,6 +52,7 @@ extern "C" {
     XX(CANCELLED, -27, "the call was cancelled")                                                   \
     XX(UNSUPPORTED, -28, "not supported")
 
+/* What a call returns: AGDB_OK, or why not. */
 typedef enum agdb_status_code {
     AGDB_OK = 0,
     AGDB_ROLLBACK = 1, /* what a transaction's function may return; no call returns it */

@@ -75,6 +75,7 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_open_text(const char *text, size_t len,
                                                    const agdb_options_t *options, agdb_t **ret,
                                                    agdb_error_t **reterr);
 
+/* How much agdb_wait_ready waits for. */
 typedef enum agdb_ready {
     AGDB_READY_ANY = 0,       /* every shard has a usable node: primary or replica */
     AGDB_READY_PRIMARIES = 1, /* every shard has a primary */

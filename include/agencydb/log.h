@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+/* How much a line matters; the lower the more. */
 typedef enum agdb_log_level {
     AGDB_LOG_ERROR = 1,
     AGDB_LOG_WARN = 2,
@@ -21,6 +22,7 @@ typedef enum agdb_log_level {
 /* One line, without newline; borrowed for the length of the callback. */
 typedef void (*agdb_log_fn)(agdb_log_level_t level, const char *line, void *user);
 
+/* What a record is about. */
 typedef enum agdb_log_kind {
     AGDB_LOG_EVENT = 1, /* also told as an agdb_event_t */
     AGDB_LOG_SLOW = 2,  /* a call that took longer than log.slow of the map; ten a second for each
@@ -46,8 +48,12 @@ typedef struct agdb_log_record {
     uint32_t unsaid; /* records like it that were held back since the last one */
 } agdb_log_record_t;
 
+/* Takes a record.
+ * @param record  borrowed for the length of the callback
+ * @param user    from the options */
 typedef void (*agdb_record_fn)(const agdb_log_record_t *record, void *user);
 
+/* What happened to a node, a shard or an agency. */
 typedef enum agdb_event_type {
     AGDB_EVENT_NODE_UP = 1,         /* answers, and says it is the right shard */
     AGDB_EVENT_NODE_DOWN = 2,       /* stopped answering */

@@ -134,6 +134,35 @@ AGDB_API const char *agdb_map_shard_name(const agdb_map_t *map, size_t keyspace,
 /* @param map       the map
  * @param keyspace  from 0
  * @param shard     from 0
+ * @return borrowed: its region, "" when the map names none; NULL past the end
+ * @threads any */
+AGDB_API const char *agdb_map_shard_region(const agdb_map_t *map, size_t keyspace, size_t shard);
+
+/* @param map       the map
+ * @param keyspace  from 0
+ * @param slot      from 0
+ * @return the number of the shard that owns it; -1 past the end
+ * @threads any */
+AGDB_API int agdb_map_slot_owner(const agdb_map_t *map, size_t keyspace, uint32_t slot);
+
+/* @param map  the map
+ * @return number of agencies that it names, because they are pinned or frozen; they stand in the
+ *         order of their keys' bytes
+ * @threads any */
+AGDB_API size_t agdb_map_agency_count(const agdb_map_t *map);
+
+/* The key of an agency that the map names; agdb_map_route tells where it is pinned, and whether it
+ * is frozen.
+ * @param map     the map
+ * @param agency  from 0
+ * @param ret     filled when there is such an agency; the bytes are borrowed from the map
+ * @return whether there is one
+ * @threads any */
+AGDB_API bool agdb_map_agency_key(const agdb_map_t *map, size_t agency, agdb_bytes_t *ret);
+
+/* @param map       the map
+ * @param keyspace  from 0
+ * @param shard     from 0
  * @return number of its nodes; 0 past the end
  * @threads any */
 AGDB_API size_t agdb_map_node_count(const agdb_map_t *map, size_t keyspace, size_t shard);
@@ -157,6 +186,7 @@ AGDB_API int agdb_map_node_setting(const agdb_map_t *map, size_t keyspace, size_
 /* Takes text piece by piece. */
 typedef void (*agdb_text_fn)(const char *text, size_t len, void *user);
 
+/* How agdb_map_write writes. */
 typedef enum agdb_map_format {
     AGDB_MAP_YAML = 0, /* with every default filled in; loads again to the same map */
     AGDB_MAP_JSON = 1

@@ -36,6 +36,7 @@ typedef enum agdb_partial {
     AGDB_PARTIAL_OK = 1 /* AGDB_E_PARTIAL with result *and* error, see agdb_result_failure_count */
 } agdb_partial_t;
 
+/* How the rows of several shards become one result. */
 typedef enum agdb_merge_kind {
     AGDB_CONCAT = 0, /* shard after shard, in the order of their names */
     AGDB_ORDERED =
@@ -43,6 +44,7 @@ typedef enum agdb_merge_kind {
     AGDB_COMBINE = 2 /* groups of the shards become one each, ordered by the group's columns */
 } agdb_merge_kind_t;
 
+/* Where NULL stands in an order. */
 typedef enum agdb_nulls {
     AGDB_NULLS_DEFAULT = 0, /* PostgreSQL's: last when ascending, first when descending */
     AGDB_NULLS_FIRST = 1,
@@ -73,6 +75,7 @@ typedef enum agdb_combine_how {
                     AGDB_COUNT; the merged column is avg(x), numeric */
 } agdb_combine_how_t;
 
+/* What becomes of one column. */
 typedef struct agdb_combine {
     agdb_combine_how_t how;
     size_t count;  /* AGDB_AVG: number of the column with count(x), from 0 */

@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* Whether a shard takes writes. */
 typedef enum agdb_shard_state {
     AGDB_SHARD_UNSEEN = 0,     /* some nodes have not been asked yet, and no primary is known */
     AGDB_SHARD_READY = 1,      /* has a primary */
@@ -17,6 +18,7 @@ typedef enum agdb_shard_state {
     AGDB_SHARD_SPLIT = 4       /* two primaries of one timeline: writes are refused */
 } agdb_shard_state_t;
 
+/* Whether a node can be used. */
 typedef enum agdb_node_state {
     AGDB_NODE_UNSEEN = 0,  /* not asked yet */
     AGDB_NODE_DOWN = 1,    /* does not answer */

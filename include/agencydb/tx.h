@@ -22,6 +22,7 @@
 extern "C" {
 #endif
 
+/* What a transaction sees of others, as the server's SET TRANSACTION says. */
 typedef enum agdb_isolation {
     AGDB_ISOLATION_DEFAULT = 0, /* the server's: READ COMMITTED, unless it is set otherwise */
     AGDB_READ_COMMITTED = 1,

@@ -146,6 +146,33 @@ const char *agdb_map_shard_name(const agdb_map_t *map, size_t keyspace, size_t s
     return s != NULL ? s->name : NULL;
 }
 
+const char *agdb_map_shard_region(const agdb_map_t *map, size_t keyspace, size_t shard)
+{
+    const agdb__map_shard_t *s = shard_at(map, keyspace, shard);
+
+    return s != NULL ? s->region : NULL;
+}
+
+int agdb_map_slot_owner(const agdb_map_t *map, size_t keyspace, uint32_t slot)
+{
+    const agdb__map_keyspace_t *k = keyspace_at(map, keyspace);
+
+    return k != NULL && slot < map->slots ? (int)k->owner[slot] : -1;
+}
+
+size_t agdb_map_agency_count(const agdb_map_t *map)
+{
+    return map != NULL ? map->nagencies : 0;
+}
+
+bool agdb_map_agency_key(const agdb_map_t *map, size_t agency, agdb_bytes_t *ret)
+{
+    if (map == NULL || agency >= map->nagencies || ret == NULL)
+        return false;
+    *ret = agdb_bytes(map->agencies[agency].key, map->agencies[agency].key_len);
+    return true;
+}
+
 size_t agdb_map_node_count(const agdb_map_t *map, size_t keyspace, size_t shard)
 {
     const agdb__map_shard_t *s = shard_at(map, keyspace, shard);

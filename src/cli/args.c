@@ -5,15 +5,19 @@
 
 #include <stdio.h>
 
-static void print_option(const char *name, const char *value, const char *doc)
+static void print_option(const cli_option_t *option)
 {
-    char *left = cli_format("--%s%s%s", name, value != NULL ? " " : "", value ? value : "");
+    char *letter = option->letter != '\0' ? cli_format("-%c, ", option->letter) : cli_copy("");
+    char *left = cli_format("%s--%s%s%s", letter, option->name, option->value != NULL ? " " : "",
+                            option->value != NULL ? option->value : "");
 
     if (strlen(left) > 18)
-        printf("  %s\n  %-18s  %s\n", left, "", doc);
+        printf("  %s\n  %-18s  %s\n", left, "", option->doc);
     else
-        printf("  %-18s  %s\n", left, doc);
+        printf("  %-18s  %s\n", left, option->doc);
 }
+
+static const cli_option_t k_help = {.name = "help", .doc = "this text", .letter = 'h'};
 
 static void print_help(const cli_args_t *args)
 {
@@ -25,11 +29,54 @@ static void print_help(const cli_args_t *args)
         printf("\n%s\n", usage->about);
     printf("\nOptions:\n");
     for (i = 0; i < args->noptions; i++)
-        print_option(args->options[i].name, args->options[i].value, args->options[i].doc);
-    print_option("help", NULL, "this text");
+        print_option(&args->options[i]);
+    print_option(&k_help);
     printf("\nExamples:\n%s\n\nExit status:\n%s\n", usage->examples, usage->exits);
 }
 
+/* --- the same for programs -------------------------------------------------------------------- */
+static void json_optional(cli_json_t *json, const char *name, const char *text)
+{
+    if (text != NULL)
+        cli_json_text(json, name, text);
+    else
+        cli_json_null(json, name);
+}
+
+static void json_option(cli_json_t *json, const cli_option_t *option)
+{
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "name", option->name);
+    json_optional(json, "letter", option->letter != '\0' ? cli_format("%c", option->letter) : NULL);
+    json_optional(json, "value", option->value);
+    cli_json_text(json, "doc", option->doc);
+    cli_json_close(json);
+}
+
+static void print_json(const cli_args_t *args)
+{
+    const cli_usage_t *usage = args->usage;
+    cli_buf_t out = {0};
+    cli_json_t json = {.out = &out};
+    size_t i;
+
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "name", usage->name);
+    cli_json_text(&json, "synopsis", usage->synopsis);
+    cli_json_text(&json, "summary", usage->summary);
+    json_optional(&json, "about", usage->about);
+    cli_json_open(&json, "options", '[');
+    for (i = 0; i < args->noptions; i++)
+        json_option(&json, &args->options[i]);
+    json_option(&json, &k_help);
+    cli_json_close(&json);
+    cli_json_text(&json, "examples", usage->examples);
+    cli_json_text(&json, "exits", usage->exits);
+    cli_json_close(&json);
+    cli_json_print(&json);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
 static int usage_error(const cli_args_t *args, const char *text)
 {
     cli_error("%s: %s", args->usage->name, text);
@@ -58,6 +105,17 @@ static int unknown_option(const cli_args_t *args, const char *word)
                                   (int)len, word));
 }
 
+static const cli_option_t *find_letter(const cli_args_t *args, char letter)
+{
+    size_t i;
+
+    for (i = 0; i < args->noptions; i++) {
+        if (args->options[i].letter == letter)
+            return &args->options[i];
+    }
+    return NULL;
+}
+
 static const cli_option_t *find_option(const cli_args_t *args, const char *word, size_t len)
 {
     size_t i;
@@ -69,16 +127,10 @@ static const cli_option_t *find_option(const cli_args_t *args, const char *word,
     return NULL;
 }
 
-/* One "--name", "--name=value" or "--name value". */
-static int read_option(cli_args_t *args, int argc, char **argv, int *at)
+/* The option's value is `value`, or the next word when that is NULL. */
+static int take_option(cli_args_t *args, const cli_option_t *option, const char *value, int argc,
+                       char **argv, int *at)
 {
-    const char *word = argv[*at];
-    size_t len = strcspn(word + 2, "=");
-    const cli_option_t *option = find_option(args, word + 2, len);
-    const char *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
-
-    if (option == NULL)
-        return unknown_option(args, word);
     if (option->flag != NULL) {
         if (value != NULL)
             return usage_error(args, cli_format("option '--%s' takes no value", option->name));
@@ -105,6 +157,25 @@ static int read_option(cli_args_t *args, int argc, char **argv, int *at)
     return -1;
 }
 
+/* One "--name", "--name=value", "--name value", "-n", "-nvalue" or "-n value". */
+static int read_option(cli_args_t *args, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    size_t len = strcspn(word + 2, "=");
+    bool is_long = word[1] == '-';
+    const cli_option_t *option =
+        is_long ? find_option(args, word + 2, len) : find_letter(args, word[1]);
+    const char *value = NULL;
+
+    if (option == NULL)
+        return unknown_option(args, word);
+    if (is_long && word[2 + len] == '=')
+        value = word + 2 + len + 1;
+    else if (!is_long && word[2] != '\0')
+        value = word + 2;
+    return take_option(args, option, value, argc, argv, at);
+}
+
 int cli_args_read(cli_args_t *args, int argc, char **argv)
 {
     bool literal = false;
@@ -123,8 +194,9 @@ int cli_args_read(cli_args_t *args, int argc, char **argv)
         } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             print_help(args);
             return cli_finish(CLI_OK);
-        } else if (word[1] != '-') {
-            return unknown_option(args, word);
+        } else if (strcmp(word, CLI_HELP_JSON) == 0) {
+            print_json(args);
+            return cli_finish(CLI_OK);
         } else if ((code = read_option(args, argc, argv, &i)) >= 0) {
             return code;
         }

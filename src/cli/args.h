@@ -13,6 +13,8 @@ typedef struct cli_usage {
     const char *about;    /* paragraphs, or NULL */
     const char *examples; /* lines */
     const char *exits;    /* lines */
+    /* Subcommands of its own, for `agencydb help --json`; ends with NULL. NULL: it has none. */
+    const struct cli_command *const *parts;
 } cli_usage_t;
 
 /* The values of an option that may be given several times. */
@@ -30,6 +32,7 @@ typedef struct cli_option {
     cli_words_t *words;
     uint32_t *duration_ms;
     const char *doc;
+    char letter; /* its short form, as in -o; 0: none */
 } cli_option_t;
 
 #define CLI_FLAG(n, to, d)                                                                         \
@@ -65,6 +68,9 @@ typedef struct cli_args {
 /* The beginning of an initializer. */
 #define CLI_ARGS(use, table)                                                                       \
     .usage = &(use), .options = (table), .noptions = sizeof(table) / sizeof *(table)
+
+/* Asks for the help as one JSON object: `agencydb help --json` says it to each command. */
+#define CLI_HELP_JSON "--help=json"
 
 /* Returns -1 when the command may go on, else its exit code: help was asked for, or something is
  * wrong and was said. */

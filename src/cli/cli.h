@@ -29,6 +29,7 @@ extern const cli_command_t cli_drift;
 extern const cli_command_t cli_status;
 extern const cli_command_t cli_clients;
 extern const cli_command_t cli_doctor;
+extern const cli_command_t cli_plan;
 extern const cli_command_t cli_up;
 extern const cli_command_t cli_down;
 

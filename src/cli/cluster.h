@@ -1,4 +1,4 @@
-/* A throwaway cluster for the loopback nodes of a map: what is to be booted (plan.c) with which
+/* A throwaway cluster for the loopback nodes of a map: what is to be booted (up_plan.c) with which
  * programs (programs.c), how one server is made, started and stopped (server.c), all of them at
  * once (boot.c), the map that it is used with (usemap.c), and what is kept of it in its folder
  * (state.c). */
@@ -76,7 +76,7 @@ typedef struct cli_cluster {
  * said. */
 const char *cli_find_bindir(const char *given);
 
-/* --- plan.c --- Every function that returns false has said why. */
+/* --- up_plan.c --- Every function that returns false has said why. */
 /* Servers and places. */
 bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map);
 /* A port for each server: free ones, or the map's when nobody has them. */

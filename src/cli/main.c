@@ -7,20 +7,22 @@
 static const cli_command_t *const k_commands[] = {
     &cli_check,   &cli_route,  &cli_show, &cli_diff,    &cli_map,   &cli_init,
     &cli_purge,   &cli_query,  &cli_exec, &cli_migrate, &cli_drift, &cli_status,
-    &cli_clients, &cli_doctor, &cli_up,   &cli_down,
+    &cli_clients, &cli_doctor, &cli_plan, &cli_up,      &cli_down,
 };
 enum { COMMANDS = sizeof k_commands / sizeof k_commands[0] };
+
+static const char k_about[] =
+    "Which PostgreSQL server holds an agency's rows: checks shard maps, routes keys, runs\n"
+    "statements on the right shard, boots a local cluster.";
 
 static void print_overview(void)
 {
     size_t i;
 
-    printf("Usage: agencydb COMMAND [OPTIONS] ...\n\n"
-           "Which PostgreSQL server holds an agency's rows: checks shard maps, routes keys, runs\n"
-           "statements on the right shard, boots a local cluster.\n\nCommands:\n");
+    printf("Usage: agencydb COMMAND [OPTIONS] ...\n\n%s\n\nCommands:\n", k_about);
     for (i = 0; i < COMMANDS; i++)
         printf("  %-7s %s\n", k_commands[i]->usage->name, k_commands[i]->usage->summary);
-    printf("  %-7s %s\n", "help", "Shows this text, or that of a command: help COMMAND");
+    printf("  %-7s %s\n", "help", "Shows this text, or that of a command: help [--json] [COMMAND]");
     printf("\n'agencydb COMMAND --help' shows options, examples and exit codes;\n"
            "'agencydb --version' the version.\n");
 }
@@ -53,21 +55,59 @@ static int unknown_command(const char *word)
     return CLI_USAGE;
 }
 
-static int run_help(const char *name)
+static int ask_command(const cli_command_t *command, const char *option)
 {
-    static char k_help[] = "--help";
-    const cli_command_t *command;
-    char *argv[3] = {NULL, k_help, NULL};
+    char *argv[3] = {cli_copy(command->usage->name), cli_copy(option), NULL};
 
-    if (name == NULL) {
-        print_overview();
-        return cli_finish(CLI_OK);
-    }
-    command = find_command(name);
-    if (command == NULL)
-        return unknown_command(name);
-    argv[0] = cli_copy(name);
     return command->run(2, argv);
+}
+
+/* A command and its subcommands. */
+static int print_command(const cli_command_t *command, bool first)
+{
+    const cli_command_t *const *part = command->usage->parts;
+    int code;
+
+    if (!first)
+        printf(",\n");
+    code = ask_command(command, CLI_HELP_JSON);
+    for (; code == CLI_OK && part != NULL && *part != NULL; part++)
+        code = print_command(*part, false);
+    return code;
+}
+
+/* All there is, for what is made of the help: manual page, completion. */
+static int print_everything(void)
+{
+    cli_buf_t out = {0};
+    cli_json_t json = {.out = &out, .compact = true};
+    int code = CLI_OK;
+    size_t i;
+
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "version", agdb_version());
+    cli_json_text(&json, "about", k_about);
+    printf("%s, \"commands\": [\n", out.data); /* the commands go on with it, each by itself */
+    for (i = 0; i < COMMANDS && code == CLI_OK; i++)
+        code = print_command(k_commands[i], i == 0);
+    printf("]}\n");
+    return cli_finish(code);
+}
+
+static int run_help(int argc, char **argv)
+{
+    bool json = argc > 0 && strcmp(argv[0], "--json") == 0;
+    const char *name = argc > (json ? 1 : 0) ? argv[json ? 1 : 0] : NULL;
+    const cli_command_t *command = name != NULL ? find_command(name) : NULL;
+
+    if (name != NULL && command == NULL)
+        return unknown_command(name);
+    if (command != NULL)
+        return ask_command(command, json ? CLI_HELP_JSON : "--help");
+    if (json)
+        return print_everything();
+    print_overview();
+    return cli_finish(CLI_OK);
 }
 
 int main(int argc, char **argv)
@@ -84,7 +124,7 @@ int main(int argc, char **argv)
         return cli_finish(CLI_OK);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
-        return run_help(argc > 2 ? argv[2] : NULL);
+        return run_help(argc - 2, argv + 2);
     if (word[0] == '-') {
         cli_error("there is no option '%s'; see 'agencydb help'", word);
         return CLI_USAGE;

@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 static const cli_command_t *const k_edits[] = {
-    &cli_map_new,   &cli_map_add_shard,  &cli_map_add_node, &cli_map_pin,
-    &cli_map_unpin, &cli_map_node_state, &cli_map_split,    &cli_map_bump,
+    &cli_map_new,        &cli_map_add_shard, &cli_map_add_node, &cli_map_pin, &cli_map_unpin,
+    &cli_map_node_state, &cli_map_split,     &cli_map_bump,     NULL,
 };
-enum { EDITS = sizeof k_edits / sizeof k_edits[0], PREFIX = sizeof "map " - 1 };
+enum { EDITS = sizeof k_edits / sizeof k_edits[0] - 1, PREFIX = sizeof "map " - 1 };
 
 static const cli_usage_t k_usage = {
     .name = "map",
@@ -35,6 +35,7 @@ static const cli_usage_t k_usage = {
                 "  agencydb map node-state --dry-run shardmap.yaml db-e1 out\n"
                 "  agencydb map split --help",
     .exits = CLI_MAP_EXITS,
+    .parts = k_edits,
 };
 
 static const char *name_of(const cli_command_t *edit)

@@ -1,370 +1,224 @@
-/* From a map to the servers, roles and databases that `up` makes. */
-#include "cli/cluster.h"
+/* agencydb plan: how large a cluster has to be. */
+#include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/message.h"
-#include "cli/ports.h"
+#include "cli/sizing.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-static char *setting(const agdb_map_t *map, const cli_place_t *place, const char *name)
+static const cli_usage_t k_usage = {
+    .name = "plan",
+    .synopsis = "[OPTIONS] --agencies N --services N --cores N",
+    .summary = "Plans shards, servers and connections for so many agencies, with a map",
+    .about =
+        "Follows the scaling guide: 1 to 5 agencies on one server, 6 to 20 on a primary with read\n"
+        "replicas, 21 and more on shards. Each number stands with the arithmetic that it comes "
+        "from,\n"
+        "as comments; the rest of the output is a map of that size. It loads as it is: name the\n"
+        "servers in the variables of its hosts, or in their place. '--services' counts processes\n"
+        "that open the map at the same time, '--cores' those of one server.",
+    .examples =
+        "  agencydb plan --agencies 12 --services 6 --cores 8\n"
+        "  agencydb plan --agencies 60 --services 40 --cores 16 --reads-per-second 20000 \\\n"
+        "      --writes-per-second 3000 --statement-us 400 > shardmap.yaml\n"
+        "  agencydb plan --json --agencies 3 --services 2 --cores 4 | jq .sizing",
+    .exits = "  0  printed\n"
+             "  1  no cluster that this arithmetic is for carries that\n"
+             "  2  the command line is wrong",
+};
+
+typedef struct plan_options {
+    const char *agencies;
+    const char *services;
+    const char *cores;
+    const char *reads;
+    const char *writes;
+    const char *statement_us;
+    bool json;
+} plan_options_t;
+
+/* --- two forms -------------------------------------------------------------------------------- */
+static void add_demand(cli_json_t *json, const cli_demand_t *demand)
 {
-    return cli_node_setting(map, place->keyspace, place->shard, place->node, name);
+    cli_json_open(json, "demand", '{');
+    cli_json_number(json, "agencies", demand->agencies);
+    cli_json_number(json, "services", demand->services);
+    cli_json_number(json, "cores", demand->cores);
+    cli_json_number(json, "reads_per_second", demand->reads);
+    cli_json_number(json, "writes_per_second", demand->writes);
+    cli_json_number(json, "statement_us", demand->statement_us);
+    cli_json_close(json);
 }
 
-/* --- servers ---------------------------------------------------------------------------------- */
-static char *place_label(const cli_place_t *place)
+static void add_sizing(cli_json_t *json, const cli_sizing_t *sizing)
 {
-    return cli_format("keyspace '%s', shard '%s', node '%s'", place->keyspace_name,
-                      place->shard_name, place->node_name);
-}
-
-static bool check_host(const cli_cluster_t *cluster, const cli_place_t *place, const char *host)
-{
-    size_t len = strlen(cluster->dir);
-
-    if (host[0] == '/') {
-        if (strncmp(host, cluster->dir, len) == 0 && host[len] == '/' && strstr(host, "..") == NULL)
-            return true;
-        cli_error("%s: its host is the socket folder %s, which belongs to another server; use "
-                  "127.0.0.1, or a folder inside %s",
-                  place_label(place), host, cluster->dir);
-        return false;
+    cli_json_open(json, "sizing", '{');
+    cli_json_text(json, "tier", cli_tier_name(sizing->tier));
+    cli_json_number(json, "shards", sizing->shards);
+    cli_json_number(json, "replicas_per_shard", sizing->replicas);
+    cli_json_number(json, "servers", sizing->servers);
+    cli_json_number(json, "slots", sizing->slots);
+    cli_json_number(json, "slots_per_shard", sizing->shard_slots);
+    cli_json_number(json, "halvings", sizing->halvings);
+    cli_json_number(json, "room_agencies", sizing->room);
+    cli_json_number(json, "pool_max", sizing->pool_max);
+    cli_json_number(json, "connections_per_server", sizing->direct);
+    cli_json_bool(json, "pgbouncer", sizing->bouncer);
+    cli_json_number(json, "max_connections", sizing->max_connections);
+    if (sizing->bouncer) {
+        cli_json_number(json, "max_client_conn", sizing->bouncer_clients);
+        cli_json_number(json, "default_pool_size", sizing->busy);
     }
-    if (cli_is_loopback(host))
+    cli_json_number(json, "descriptors_per_process", sizing->descriptors);
+    cli_json_close(json);
+}
+
+static void print_json(const cli_demand_t *demand, const cli_sizing_t *sizing)
+{
+    cli_sizing_lines_t lines = cli_sizing_lines(demand, sizing);
+    cli_sizing_lines_t notes = cli_sizing_notes(demand, sizing);
+    cli_buf_t out = {0};
+    cli_buf_t map = {0};
+    cli_json_t json = {.out = &out};
+    size_t i;
+
+    cli_json_open(&json, NULL, '{');
+    add_demand(&json, demand);
+    add_sizing(&json, sizing);
+    cli_json_open(&json, "arithmetic", '[');
+    for (i = 0; i < lines.count; i++) {
+        cli_json_open(&json, NULL, '{');
+        cli_json_text(&json, "name", lines.items[i].name);
+        cli_json_text(&json, "value", lines.items[i].value);
+        cli_json_text(&json, "how", lines.items[i].how);
+        cli_json_close(&json);
+    }
+    cli_json_close(&json);
+    cli_json_open(&json, "notes", '[');
+    for (i = 0; i < notes.count; i++)
+        cli_json_text(&json, NULL, notes.items[i].how);
+    cli_json_close(&json);
+    cli_sizing_map(sizing, &map);
+    cli_json_text(&json, "map", map.data);
+    cli_json_close(&json);
+    cli_json_print(&json);
+}
+
+/* Words behind `head`, in lines of WIDE columns; those after the first begin with `indent`. */
+static void print_words(const char *head, const char *indent, const char *text)
+{
+    enum { WIDE = 100 };
+    size_t at = strlen(head);
+
+    printf("%s", head);
+    while (*text != '\0') {
+        size_t len = strcspn(text, " ");
+        if (at > strlen(indent) && at + 1 + len > WIDE) {
+            printf("\n%s", indent);
+            at = strlen(indent);
+        }
+        printf("%s%.*s", at > strlen(indent) ? " " : "", (int)len, text);
+        at += len + (at > strlen(indent) ? 1 : 0);
+        text += len + strspn(text + len, " ");
+    }
+    printf("\n");
+}
+
+/* The arithmetic stays with the map when the output is kept in a file. */
+static void print_text(const cli_demand_t *demand, const cli_sizing_t *sizing)
+{
+    cli_sizing_lines_t lines = cli_sizing_lines(demand, sizing);
+    cli_sizing_lines_t notes = cli_sizing_notes(demand, sizing);
+    char *indent = cli_format("# %-20s %12s  ", "", "");
+    cli_buf_t map = {0};
+    size_t i;
+
+    printf("# %llu agenc%s, %llu service instance%s, servers with %llu core%s\n#\n",
+           (unsigned long long)demand->agencies, demand->agencies == 1 ? "y" : "ies",
+           (unsigned long long)demand->services, demand->services == 1 ? "" : "s",
+           (unsigned long long)demand->cores, demand->cores == 1 ? "" : "s");
+    for (i = 0; i < lines.count; i++)
+        print_words(cli_format("# %-20s %12s  ", lines.items[i].name, lines.items[i].value), indent,
+                    lines.items[i].how);
+    printf("#\n");
+    for (i = 0; i < notes.count; i++)
+        print_words("# ", "# ", notes.items[i].how);
+    cli_sizing_map(sizing, &map);
+    printf("\n%s", map.data);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+/* The number of an option; `least` is what it may be at least. */
+static bool read_number(const char *name, const char *text, uint64_t least, uint64_t most,
+                        uint64_t *ret)
+{
+    if (text == NULL)
         return true;
-    cli_error("%s: host '%s' is another machine; a local cluster boots loopback nodes only: use "
-              "127.0.0.1, ::1 or localhost",
-              place_label(place), host);
+    if (cli_number(text, most, ret) && *ret >= least)
+        return true;
+    cli_error("plan: '--%s %s' is not a number from %llu to %llu", name, text,
+              (unsigned long long)least, (unsigned long long)most);
     return false;
 }
 
-static bool check_tls(const cli_place_t *place, const char *sslmode)
+static bool read_demand(const plan_options_t *options, cli_demand_t *ret)
 {
-    if (sslmode == NULL || (strcmp(sslmode, "require") != 0 && strncmp(sslmode, "verify", 6) != 0))
-        return true;
-    cli_error("%s: sslmode '%s' asks for TLS, which local clusters do not have; use 'prefer' for "
-              "loopback nodes",
-              place_label(place), sslmode);
-    return false;
-}
+    const char *missing = options->agencies == NULL   ? "agencies"
+                          : options->services == NULL ? "services"
+                          : options->cores == NULL    ? "cores"
+                                                      : NULL;
 
-/* Whether there is a place for the password at all: known before anything is made. */
-static bool check_source(const cli_cluster_t *cluster, const agdb_map_t *map,
-                         const cli_place_t *place)
-{
-    const char *variable = setting(map, place, "connection.password_env");
-    const char *value = variable != NULL ? getenv(variable) : NULL;
-
-    if (variable != NULL && (value == NULL || value[0] == '\0')) {
-        cli_error("%s: its password comes from the environment variable %s, which is not set",
-                  place_label(place), variable);
+    if (missing != NULL) {
+        cli_error("plan: '--%s N' is missing; see 'agencydb plan --help'", missing);
         return false;
     }
-    if (variable != NULL || cluster->free_ports ||
-        setting(map, place, "connection.password_file") != NULL)
-        return true;
-    if (setting(map, place, "connection.passfile") != NULL)
-        cli_error("%s: connection.passfile cannot give a new server its password; use "
-                  "password_file or password_env, or '--free-ports'",
-                  place_label(place));
+    return read_number("agencies", options->agencies, 1, CLI_AGENCIES_MAX, &ret->agencies) &&
+           read_number("services", options->services, 1, CLI_SERVICES_MAX, &ret->services) &&
+           read_number("cores", options->cores, 1, CLI_CORES_MAX, &ret->cores) &&
+           read_number("reads-per-second", options->reads, 0, CLI_RATE_MAX, &ret->reads) &&
+           read_number("writes-per-second", options->writes, 0, CLI_RATE_MAX, &ret->writes) &&
+           read_number("statement-us", options->statement_us, 1, CLI_STATEMENT_US_MAX,
+                       &ret->statement_us);
+}
+
+static int run(int argc, char **argv)
+{
+    plan_options_t options = {0};
+    const cli_option_t table[] = {
+        CLI_TEXT("agencies", "N", &options.agencies, "how many agencies"),
+        CLI_TEXT("services", "N", &options.services, "how many service instances (processes)"),
+        CLI_TEXT("cores", "N", &options.cores, "cores of each server"),
+        CLI_TEXT("reads-per-second", "N", &options.reads, "of all agencies (default: not known)"),
+        CLI_TEXT("writes-per-second", "N", &options.writes, "of all agencies (default: not known)"),
+        CLI_TEXT("statement-us", "N", &options.statement_us,
+                 "processor time of a statement on a server, in microseconds (default: 1000)"),
+        CLI_FLAG("json", &options.json, "print one JSON object"),
+    };
+    cli_args_t args = {CLI_ARGS(k_usage, table)};
+    cli_demand_t demand = {.statement_us = 1000};
+    cli_sizing_t sizing;
+    const char *why;
+    int code = cli_args_read(&args, argc, argv);
+
+    if (code >= 0)
+        return code;
+    if (args.count > 0) {
+        cli_error("plan: there is an operand too many: '%s'; see 'agencydb plan --help'",
+                  args.items[0]);
+        return CLI_USAGE;
+    }
+    if (!read_demand(&options, &demand))
+        return CLI_USAGE;
+    why = cli_size(&demand, &sizing);
+    if (why != NULL) {
+        cli_error("plan: %s", why);
+        return CLI_FAILED;
+    }
+    if (options.json)
+        print_json(&demand, &sizing);
     else
-        cli_error(
-            "%s: it has no password; add 'connection: { password_file: FILE }' to the map (the "
-            "file is made when it is missing), or use '--free-ports'",
-            place_label(place));
-    return false;
+        print_text(&demand, &sizing);
+    return cli_finish(CLI_OK);
 }
 
-static size_t find_server(const cli_cluster_t *cluster, const char *host, unsigned port)
-{
-    size_t i;
-
-    for (i = 0; i < cluster->nservers; i++) {
-        if (cluster->servers[i].map_port == port && strcmp(cluster->servers[i].host, host) == 0)
-            break;
-    }
-    return i;
-}
-
-/* Letters, digits and the like of a name, for a folder. */
-static char *plain_name(const char *name)
-{
-    char *copy = cli_copy_n(name, strlen(name) < 40 ? strlen(name) : 40);
-    char *at;
-
-    for (at = copy; *at != '\0'; at++) {
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *at) == NULL)
-            *at = '_';
-    }
-    return copy;
-}
-
-static void add_server(cli_cluster_t *cluster, const cli_place_t *place, const char *host,
-                       unsigned port)
-{
-    size_t number = cluster->nservers++;
-    cli_server_t *server;
-
-    cluster->servers = cli_grow(cluster->servers, number, sizeof *server);
-    server = &cluster->servers[number];
-    *server = (cli_server_t){.host = host, .map_port = port, .port = port, .primary = number};
-    server->label = place_label(place);
-    server->folder = cli_format("%s/nodes/%02zu-%s-%s", cluster->dir, number + 1,
-                                plain_name(place->keyspace_name), plain_name(place->shard_name));
-    server->data = cli_format("%s/data", server->folder);
-    server->log = cli_format("%s/log", server->folder);
-}
-
-/* The first node of a shard is its primary. One server has one role, whatever shards it is in. */
-static bool assign_role(cli_cluster_t *cluster, const cli_place_t *place, size_t primary,
-                        bool fresh)
-{
-    cli_server_t *server = &cluster->servers[place->server];
-
-    if (fresh) {
-        server->primary = primary;
-        server->replica = primary != place->server;
-        return true;
-    }
-    if (server->primary == primary)
-        return true;
-    cli_error("%s: %s port %u is also %s, where it follows another first node; a server has one "
-              "primary: list the nodes of shards that share servers in the same order",
-              place_label(place), server->host, server->map_port, server->label);
-    return false;
-}
-
-static bool add_place(cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t place)
-{
-    const char *host = setting(map, &place, "host");
-    const char *port_text = setting(map, &place, "port");
-    uint64_t port = 0;
-    size_t first = cluster->nplaces - place.node;
-    bool fresh;
-
-    place.node_name = setting(map, &place, "name");
-    if (host == NULL || port_text == NULL || !cli_number(port_text, 65535, &port)) {
-        cli_error("%s: it has no host and port", place_label(&place));
-        return false;
-    }
-    if (!check_host(cluster, &place, host) ||
-        !check_tls(&place, setting(map, &place, "connection.sslmode")) ||
-        !check_source(cluster, map, &place))
-        return false;
-    place.server = find_server(cluster, host, (unsigned)port);
-    fresh = place.server == cluster->nservers;
-    if (fresh)
-        add_server(cluster, &place, host, (unsigned)port);
-    cluster->places = cli_grow(cluster->places, cluster->nplaces, sizeof place);
-    cluster->places[cluster->nplaces++] = place;
-    return assign_role(cluster, &place, cluster->places[first].server, fresh);
-}
-
-bool cli_plan_servers(cli_cluster_t *cluster, const agdb_map_t *map)
-{
-    bool good = true;
-    size_t k;
-    size_t s;
-    size_t n;
-
-    for (k = 0; k < agdb_map_keyspace_count(map); k++) {
-        for (s = 0; s < agdb_map_shard_count(map, k); s++) {
-            for (n = 0; n < agdb_map_node_count(map, k, s) && good; n++)
-                good = add_place(cluster, map,
-                                 (cli_place_t){.keyspace = k,
-                                               .shard = s,
-                                               .node = n,
-                                               .keyspace_name = agdb_map_keyspace_name(map, k),
-                                               .shard_name = agdb_map_shard_name(map, k, s)});
-        }
-    }
-    return good;
-}
-
-/* --- ports ------------------------------------------------------------------------------------ */
-static bool choose_free_ports(cli_cluster_t *cluster)
-{
-    unsigned *taken = cli_alloc((cluster->nservers + 1) * sizeof *taken);
-    size_t i;
-
-    for (i = 0; i < cluster->nservers; i++) {
-        cli_server_t *server = &cluster->servers[i];
-        if (server->host[0] == '/')
-            continue;
-        server->port = cli_find_port(server->host, taken, i);
-        if (server->port == 0) {
-            cli_error("%s: there is no free port on host '%s'", server->label, server->host);
-            return false;
-        }
-        taken[i] = server->port;
-    }
-    return true;
-}
-
-bool cli_plan_ports(cli_cluster_t *cluster)
-{
-    bool good = true;
-    size_t i;
-
-    if (cluster->free_ports)
-        return choose_free_ports(cluster);
-    for (i = 0; i < cluster->nservers; i++) {
-        const cli_server_t *server = &cluster->servers[i];
-        char *why = NULL;
-        if (server->host[0] == '/' || cli_port_free(server->host, server->port, &why))
-            continue;
-        cli_error("%s: %s", server->label, why);
-        good = false;
-    }
-    if (!good)
-        fprintf(stderr, "Stop what is there, or use '--free-ports'.\n");
-    return good;
-}
-
-/* --- logins ----------------------------------------------------------------------------------- */
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20)
-            return true;
-    }
-    return false;
-}
-
-static bool generate_password(const cli_place_t *place, const char *path, const char **ret)
-{
-    char *password = cli_random_hex(16);
-
-    if ((!cli_is_folder(cli_folder(path)) && !cli_make_folders(cli_folder(path), 0700)) ||
-        !cli_write_new_file(path, 0600, password, strlen(password))) {
-        cli_error("%s: cannot write the password file %s: %s", place_label(place), path,
-                  strerror(errno));
-        return false;
-    }
-    *ret = password;
-    return true;
-}
-
-static bool read_password(const cli_place_t *place, const char *path, const char **ret)
-{
-    size_t len = 0;
-    char *text = cli_read_file(path, &len);
-
-    if (text == NULL && errno == ENOENT)
-        return generate_password(place, path, ret);
-    if (text == NULL) {
-        cli_error("%s: cannot read the password file %s: %s", place_label(place), path,
-                  strerror(errno));
-        return false;
-    }
-    /* the line end that editors and echo leave is not part of a password */
-    if (len > 0 && text[len - 1] == '\n')
-        text[--len] = '\0';
-    if (len > 0 && text[len - 1] == '\r')
-        text[--len] = '\0';
-    if (len == 0 || strlen(text) != len) {
-        cli_error("%s: the password file %s %s", place_label(place), path,
-                  len == 0 ? "is empty" : "holds a NUL byte");
-        return false;
-    }
-    *ret = text;
-    return true;
-}
-
-static bool find_password(const cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t *place,
-                          const char **ret)
-{
-    const char *file = setting(map, place, "connection.password_file");
-    const char *variable = setting(map, place, "connection.password_env");
-
-    if (variable != NULL) {
-        *ret = getenv(variable);
-        return true;
-    }
-    /* with free ports all that is made stays inside the cluster's folder */
-    if (file == NULL || (cluster->free_ports && access(file, F_OK) != 0))
-        file = cli_format("%s/password", cluster->dir);
-    place->password_file = file;
-    return read_password(place, file, ret);
-}
-
-static bool add_role(cli_cluster_t *cluster, const cli_place_t *place, const char *user,
-                     const char *password)
-{
-    size_t server = cluster->servers[place->server].primary;
-    size_t i;
-
-    for (i = 0; i < cluster->nroles; i++) {
-        const cli_role_t *role = &cluster->roles[i];
-        if (role->server != server || strcmp(role->user, user) != 0)
-            continue;
-        if (strcmp(role->password, password) == 0)
-            return true;
-        cli_error("%s: user '%s' has another password at a node that shares its server or primary; "
-                  "give both the same password source",
-                  place_label(place), user);
-        return false;
-    }
-    cluster->roles = cli_grow(cluster->roles, cluster->nroles, sizeof *cluster->roles);
-    cluster->roles[cluster->nroles++] = (cli_role_t){server, user, password};
-    return true;
-}
-
-static void add_database(cli_cluster_t *cluster, const cli_place_t *place, const char *name,
-                         const char *owner)
-{
-    size_t server = cluster->servers[place->server].primary;
-    size_t i;
-
-    for (i = 0; i < cluster->ndatabases; i++) {
-        if (cluster->databases[i].server == server && strcmp(cluster->databases[i].name, name) == 0)
-            return;
-    }
-    cluster->databases =
-        cli_grow(cluster->databases, cluster->ndatabases, sizeof *cluster->databases);
-    cluster->databases[cluster->ndatabases++] = (cli_database_t){server, name, owner};
-}
-
-static bool plan_login(cli_cluster_t *cluster, const agdb_map_t *map, cli_place_t *place)
-{
-    const char *user = setting(map, place, "connection.user");
-    const char *dbname = setting(map, place, "connection.dbname");
-    const char *password = NULL;
-
-    if (user == NULL || dbname == NULL || has_control(user) || has_control(dbname)) {
-        cli_error("%s: connection.user and connection.dbname must be printable names",
-                  place_label(place));
-        return false;
-    }
-    if (strcmp(user, CLI_ADMIN) == 0 || strcmp(user, CLI_REPLICATION) == 0 ||
-        strncmp(user, "pg_", 3) == 0 || strcmp(dbname, "template0") == 0 ||
-        strcmp(dbname, "template1") == 0) {
-        cli_error("%s: user '%s' or database '%s' is reserved; choose another name",
-                  place_label(place), user, dbname);
-        return false;
-    }
-    if (!find_password(cluster, map, place, &password))
-        return false;
-    if (has_control(password)) {
-        cli_error("%s: the password of user '%s' holds a line break or another control character",
-                  place_label(place), user);
-        return false;
-    }
-    add_database(cluster, place, dbname, user);
-    return add_role(cluster, place, user, password);
-}
-
-bool cli_plan_logins(cli_cluster_t *cluster, const agdb_map_t *map)
-{
-    size_t i;
-
-    cluster->admin_password = cli_random_hex(16);
-    cluster->replication_password = cli_random_hex(16);
-    for (i = 0; i < cluster->nplaces; i++) {
-        if (!plan_login(cluster, map, &cluster->places[i]))
-            return false;
-    }
-    return true;
-}
+const cli_command_t cli_plan = {&k_usage, run};

@@ -78,7 +78,7 @@ run help
 is "help lists the commands" 0 '^  check ' '^  up '
 run
 is "no command is an error" 2 'Usage: agencydb'
-for command in check route show diff map init purge query exec migrate drift status clients doctor up down; do
+for command in check route show diff map init purge query exec migrate drift status clients doctor plan up down; do
     run $command --help
     is "$command has help" 0 "^Usage: agencydb $command " '^Options:' '^Examples:' '^Exit status:'
     cp out once
@@ -87,6 +87,12 @@ for command in check route show diff map init purge query exec migrate drift sta
     run $command --jsno x
     is "$command refuses an unknown option" 2 "there is no option '--jsno'"
 done
+run help --json
+is "help --json works" 0
+same "help --json has every command" "$("$AGENCYDB" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' | grep -vx help | xargs)" \
+    "$(json '" ".join(c["name"] for c in v["commands"] if " " not in c["name"])')"
+run help --json show
+same "help --json COMMAND has its options" True "$(json '{"json", "help"} <= {o["name"] for o in v["options"]}')"
 run chekc
 is "a misspelt command gets a suggestion" 2 "did you mean 'check'"
 run show --jsno x

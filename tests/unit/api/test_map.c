@@ -58,6 +58,35 @@ static void map_node_setting_tells_what_the_nodes_are(void **state)
     agdb_map_free(map);
 }
 
+static void map_accessors_show_regions_slots_and_agencies(void **state)
+{
+    agdb_map_t *map = everything();
+    agdb_bytes_t key = {NULL, 0};
+
+    (void)state;
+    assert_string_equal(agdb_map_shard_region(map, 0, 0), "east");
+    assert_string_equal(agdb_map_shard_region(map, 0, 1), "");
+    assert_null(agdb_map_shard_region(map, 0, 3));
+    assert_null(agdb_map_shard_region(map, 2, 0));
+    assert_int_equal(agdb_map_slot_owner(map, 0, 3), 0);
+    assert_int_equal(agdb_map_slot_owner(map, 0, 4), 1);
+    assert_int_equal(agdb_map_slot_owner(map, 0, 63), 0);
+    assert_int_equal(agdb_map_slot_owner(map, 0, 64), -1);
+    assert_int_equal(agdb_map_slot_owner(map, 1, 63), 0);
+    assert_int_equal(agdb_map_slot_owner(map, 2, 0), -1);
+    assert_int_equal(agdb_map_agency_count(map), 5);
+    assert_true(agdb_map_agency_key(map, 0, &key));
+    assert_int_equal(key.len, 2);
+    assert_memory_equal(key.data, "\0\xff", 2);
+    assert_true(agdb_map_agency_key(map, 4, &key));
+    assert_int_equal(key.len, 9);
+    assert_memory_equal(key.data, "us/ca/dph", 9);
+    assert_false(agdb_map_agency_key(map, 5, &key));
+    assert_false(agdb_map_agency_key(map, 0, NULL));
+    assert_int_equal(agdb_map_agency_count(NULL), 0);
+    agdb_map_free(map);
+}
+
 static void map_node_setting_is_cut_like_snprintf(void **state)
 {
     agdb_map_t *map = everything();
@@ -201,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_accessors_show_what_was_loaded),
         cmocka_unit_test(map_node_setting_tells_what_the_nodes_are),
+        cmocka_unit_test(map_accessors_show_regions_slots_and_agencies),
         cmocka_unit_test(map_node_setting_is_cut_like_snprintf),
         cmocka_unit_test(map_route_fills_the_callers_struct),
         cmocka_unit_test(map_route_bad_arguments_are_refused),
