@@ -113,6 +113,27 @@ static agdb_listener_t *listen_to(agdb_t *db, const char *shard, journal_t *jour
     return listener;
 }
 
+static void see_node(const agdb_node_info_t *node, void *user)
+{
+    const char **name = user;
+
+    if (strcmp(node->node, *name) == 0 && node->state == AGDB_NODE_UP)
+        *name = "";
+}
+
+/* The keeper knows that it is up again. */
+static void wait_until_seen(agdb_t *db, const cluster_node_t *node)
+{
+    const uint64_t end_us = agdb__after_ms(agdb__now_us(), 20000);
+    const char *name = node->name;
+
+    while (*name != '\0') {
+        assert_int_equal(agdb_status(db, see_node, &name, NULL), AGDB_OK);
+        assert_true(agdb__now_us() < end_us);
+        (void)poll(NULL, 0, 5);
+    }
+}
+
 static void a_listener_follows_its_primary(void **state)
 {
     const cluster_node_t first = cluster_node("core", "east-1", "primary");
@@ -139,7 +160,8 @@ static void a_listener_follows_its_primary(void **state)
     journal_expect(journal, 4, "5 notified east-1 of the second");
     cluster_start(&first); /* a primary of a timeline that is over */
     say(&first, "of nobody");
-    (void)poll(NULL, 0, 3000);
+    wait_until_seen(db, &first);
+    (void)poll(NULL, 0, 500); /* time to do the wrong thing */
     say(&first, "of nobody");
     say(&second, "still of the second");
     journal_expect(journal, 5, "6 notified east-1 still of the second");

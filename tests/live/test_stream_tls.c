@@ -144,8 +144,9 @@ static void rows_of_all_lengths_come_whole(void **state)
     assert_int_equal(agdb_stream_close(stream), AGDB_OK);
 }
 
-/* The rest of a record is with libpq, and nothing that poll() would see: rows that are in it must
- * not wait for those behind them. */
+/* Records are not rows: those that have come must not wait for the ones behind them. Where a server
+ * sends longer records than libpq reads at once (none up to 15 does), the rest of one is with
+ * libpq, and nothing that poll() would see. */
 static void rows_that_have_come_are_given_at_once(void **state)
 {
     agdb_stream_t *stream = numbers_open(

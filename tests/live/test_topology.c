@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "cluster.h"
+#include "direct.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -216,6 +217,16 @@ static void *sleep_on_the_replica(void *arg)
     return NULL;
 }
 
+/* It has kept the connection for long enough. */
+static void wake_on(const cluster_node_t *replica)
+{
+    PGconn *pg = direct_open(replica);
+
+    direct_do(pg, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE"
+                  " '%%pg_sleep(8)%%' AND pid <> pg_backend_pid()");
+    PQfinish(pg);
+}
+
 /* The replica's clients' processes, stopped or continued. */
 static void signal_backends(const char *pids, int number)
 {
@@ -270,6 +281,7 @@ static void readers_queued_at_a_replica_that_hangs_go_to_the_primary(void **stat
                   (unsigned long long)(agdb__now_us() - start_us) / 1000);
     signal_backends(pids, SIGCONT);
     cluster_signal(&replica, SIGCONT);
+    wake_on(&replica);
     pthread_join(sleeper, NULL);
     free(pids);
     cluster_close(db);
