@@ -217,6 +217,40 @@ static void pools_show_what_they_do(void **state)
     cluster_close(db);
 }
 
+static double closed_for(agdb_t *db, const char *reason)
+{
+    const cluster_node_t east = cluster_node("core", "east-1", "primary");
+    char sample[256];
+
+    snprintf(sample, sizeof sample,
+             "agdb_connections_closed_total{node=\"%s:%d\",database=\"%s\",login=\"%s\",reason="
+             "\"%s\"}",
+             east.host, east.port, cluster_env("AGDB_TEST_DBNAME"), cluster_env("AGDB_TEST_USER"),
+             reason);
+    return value(db, sample);
+}
+
+/* Idle when it was lost, which is found by looking: neither idle for long nor unclean. */
+static void connections_that_the_server_ends_are_lost(void **state)
+{
+    agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
+    agdb_t *other = cluster_open_core("pool: { max: 1 }", "", NULL);
+
+    (void)state;
+    cluster_do(db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"));
+    cluster_do(other, AGDB_REQUEST(.shard = "east-1",
+                                   .sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                          "WHERE usename = current_user AND datname = "
+                                          "current_database() AND pid <> pg_backend_pid()"));
+    (void)usleep(100000); /* not trusted any more */
+    cluster_do(db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"));
+    assert_true(closed_for(db, "lost") + closed_for(db, "dropped") >= 1);
+    assert_true(closed_for(db, "idle") <= 0);
+    assert_true(closed_for(db, "unclean") <= 0);
+    cluster_close(other);
+    cluster_close(db);
+}
+
 static void counters_go_on_over_maps(void **state)
 {
     agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
@@ -319,6 +353,7 @@ int main(void)
         cmocka_unit_test(long_names_that_begin_alike_are_told_apart),
         cmocka_unit_test(transactions_and_loops_are_counted_too),
         cmocka_unit_test(pools_show_what_they_do),
+        cmocka_unit_test(connections_that_the_server_ends_are_lost),
         cmocka_unit_test(counters_go_on_over_maps),
         cmocka_unit_test(pools_called_alike_are_added_up),
         cmocka_unit_test(nodes_show_role_and_lag),
