@@ -22,7 +22,7 @@ static bool call_agdb(int64_t id)
     bool right = agdb_query(g_db,
                             AGDB_REQUEST(.key = agdb_key("agency-0001"), .sql = k_sql,
                                          AGDB_PARAMS(agdb_int8(id)), .access = AGDB_READ,
-                                         .timeout_ms = READY_MS),
+                                         .timeout_ms = READY_MS, .tag = "bench.row"),
                             &res, NULL) == AGDB_OK &&
                  agdb_result_rows(res) == 1;
 

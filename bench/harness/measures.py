@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import tempfile
@@ -124,32 +125,60 @@ def claim(context):
 def instructions(context):
     """Instructions of one call, exactly: the difference between many calls and twice as many."""
     row = Row("instructions-per-call", "agdb", "raw", less=True)
+    share = Row("metrics-share", "counting", "agdb_query", 2, less=True, unit="%")
     cluster = context.base()
     context.say("counting instructions")
     try:
         counts = instructions_of(context.programs, cluster)
         row.take([counts["agdb"] / counts["raw"]],
                  {"field": "instructions", "side": counts["agdb"], "against": counts["raw"]})
+        share.take([100 * counts["counting"] / counts["query"]],
+                   {"field": "instructions", "side": counts["counting"], "against": counts["query"]})
     except Failure as failure:
         row.fail(str(failure))
-    return [row]
+        share.fail(str(failure))
+    return [row, share]
+
+
+# What counts a call with a key and a tag, within what: each with all that it calls.
+COUNTED = {"counting": "agdb__call_count", "query": "agdb_query"}
 
 
 def instructions_of(programs, cluster, calls=500):
     node = cluster.primaries("core")[0]
     places = {"agdb": cluster.map("core"), "raw": node.conninfo()}
-    return {side: (collected(programs, side, place, 2 * calls) - collected(programs, side, place, calls)) / calls
-            for side, place in places.items()}
+    counts = {}
+    for side, place in places.items():
+        once, twice = (collected(programs, side, place, times * calls) for times in (1, 2))
+        counts[side] = (twice["all"] - once["all"]) / calls
+        if side == "agdb":
+            counts.update((name, (twice[name] - once[name]) / calls) for name in COUNTED)
+    return counts
 
 
 def collected(programs, side, place, calls):
-    done = programs.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=measured_call",
-         programs.path("calls"), side, place, str(calls)], limit=300)
-    found = [line.rsplit(":", 1)[1] for line in done.stderr.splitlines() if "Collected :" in line]
-    if done.returncode != 0 or not found:
-        raise Failure(f"callgrind: {done.stderr.strip()[-200:]}")
-    return int(found[0].split()[0])
+    """Instructions of all calls; of the library also those of each in COUNTED."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = f"{folder}/callgrind"
+        done = programs.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
+                             "--toggle-collect=measured_call", programs.path("calls"), side, place, str(calls)],
+                            limit=300)
+        found = [line.rsplit(":", 1)[1] for line in done.stderr.splitlines() if "Collected :" in line]
+        if done.returncode != 0 or not found:
+            raise Failure(f"callgrind: {done.stderr.strip()[-200:]}")
+        counts = {"all": int(found[0].split()[0])}
+        if side == "agdb":
+            table = programs.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", "--auto=no", out]).stdout
+            counts.update((name, inclusive(table, function)) for name, function in COUNTED.items())
+        return counts
+
+
+def inclusive(table, function):
+    """`1,234 ( 1.2%)  file:function [object]`. A line without an object is a part of it."""
+    found = re.findall(rf"^\s*([\d,]+) .*:{function} \[[^]]*\]$", table, re.M)
+    if not found:
+        raise Failure(f"callgrind saw no {function}")
+    return max(int(text.replace(",", "")) for text in found)
 
 
 # --- reads ----------------------------------------------------------------------------------------

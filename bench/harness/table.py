@@ -11,6 +11,8 @@ def number(value, unit="ratio"):
         return f"{value:g}"
     if unit == "ns":
         return f"{value:.1f} ns"
+    if unit == "%":
+        return f"{value:.2f} %"
     if value != 0 and abs(value) < 10:
         return f"{value:.2f}"
     return f"{value:.{max(0, 2 - int(math.log10(max(abs(value), 1))))}f}"

@@ -259,7 +259,7 @@ static agdb_status_t reload_source(agdb_t *db, const source_t *source, agdb_erro
     st = load_source(source, &map, reterr);
     if (st == AGDB_OK)
         return agdb__reload_ask(db, map, reterr);
-    agdb__count(&db->books.refusals);
+    agdb__books_offered(&db->books, false);
     return st;
 }
 

@@ -2,11 +2,14 @@
 #include "agencydb/metrics.h"
 
 #include "api/border.h"
+#include "api/metrics_pools.h"
 #include "api/metrics_text.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "map/quote.h"
+#include "map/text.h"
+#include "pg/conn.h"
 
 #include <stdio.h>
 
@@ -117,133 +120,6 @@ static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t met
     }
 }
 
-/* --- pools -------------------------------------------------------------------------------------
- */
-
-static agdb__pool_account_t *first_pool(agdb_t *db)
-{
-    return atomic_load_explicit(&db->books.pools, memory_order_acquire);
-}
-
-static void put_connects(agdb_t *db, agdb__metrics_t *m)
-{
-    const agdb__pool_account_t *p;
-    int status;
-
-    agdb__metrics_begin(m, AGDB__METRIC_CONNECT);
-    for (p = first_pool(db); p != NULL; p = p->next) {
-        agdb__counted_t counted = {.count = 0};
-
-        agdb__histogram_add_to(&p->tally.connect, &counted);
-        agdb__metrics_seconds(m, &counted, p->node, p->dbname, p->user, NULL);
-    }
-    agdb__metrics_begin(m, AGDB__METRIC_CONNECT_FAILURES);
-    for (p = first_pool(db); p != NULL; p = p->next)
-        for (status = 0; status < AGDB__CONNECT_STATUSES; status++)
-            if (agdb__counter(&p->tally.failed[status]) > 0)
-                agdb__metrics_number(m, (double)agdb__counter(&p->tally.failed[status]), p->node,
-                                     p->dbname, p->user, agdb_status_name(-status));
-}
-
-static void put_closed(agdb_t *db, agdb__metrics_t *m)
-{
-    static const char *const reason[AGDB__CLOSED_REASONS] = {"idle",    "lifetime", "lost",
-                                                             "unclean", "dropped",  "retired"};
-    const agdb__pool_account_t *p;
-    unsigned i;
-
-    agdb__metrics_begin(m, AGDB__METRIC_CLOSED);
-    for (p = first_pool(db); p != NULL; p = p->next)
-        for (i = 0; i < AGDB__CLOSED_REASONS; i++)
-            agdb__metrics_number(m, (double)agdb__counter(&p->tally.closed[i]), p->node, p->dbname,
-                                 p->user, reason[i]);
-}
-
-static const char *const k_kind[AGDB__GROUP_KINDS] = {"read", "write"};
-
-static void put_groups(agdb_t *db, agdb__metrics_t *m)
-{
-    const agdb__pool_account_t *p;
-    unsigned kind;
-
-    agdb__metrics_begin(m, AGDB__METRIC_GROUPS);
-    for (p = first_pool(db); p != NULL; p = p->next)
-        for (kind = 0; kind < AGDB__GROUP_KINDS; kind++) {
-            agdb__counted_t counted = {.count = 0};
-
-            agdb__histogram_add_to(&p->tally.group[kind], &counted);
-            agdb__metrics_sizes(m, &counted, p->node, p->dbname, p->user, k_kind[kind]);
-        }
-}
-
-/* Of the map in use; several shards may share one. */
-typedef void (*pool_fn)(agdb__metrics_t *m, const agdb__login_t *login,
-                        const agdb__pool_gauges_t *gauges);
-
-static bool is_first(const agdb__layout_t *l, size_t s, uint32_t i)
-{
-    const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
-    size_t t;
-    uint32_t n;
-
-    for (t = 0; t <= s; t++)
-        for (n = 0; n < l->shards[t]->shard.nnodes && (t < s || n < i); n++)
-            if (l->shards[t]->place[n].endpoint == endpoint)
-                return false;
-    return true;
-}
-
-static void for_each_pool(const agdb__layout_t *l, agdb__metrics_t *m, pool_fn put)
-{
-    size_t s;
-    uint32_t i;
-
-    for (s = 0; s < l->nshards; s++)
-        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
-            if (is_first(l, s, i)) {
-                const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
-                const agdb__pool_gauges_t gauges = agdb__pool_gauges(endpoint->pool);
-
-                put(m, &endpoint->login, &gauges);
-            }
-}
-
-static void put_connections(agdb__metrics_t *m, const agdb__login_t *login,
-                            const agdb__pool_gauges_t *g)
-{
-    const struct {
-        const char *state;
-        unsigned count;
-    } of[] = {{"in_use", g->in_use},
-              {"idle", g->idle},
-              {"connecting", g->connecting},
-              {"abandoned", g->left}};
-    size_t i;
-
-    for (i = 0; i < sizeof of / sizeof of[0]; i++)
-        agdb__metrics_number(m, of[i].count, login->node, login->dbname, login->user, of[i].state);
-}
-
-static void put_max(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
-{
-    agdb__metrics_number(m, g->max, login->node, login->dbname, login->user);
-}
-
-static void put_waiting(agdb__metrics_t *m, const agdb__login_t *login,
-                        const agdb__pool_gauges_t *g)
-{
-    agdb__metrics_number(m, g->waiting, login->node, login->dbname, login->user);
-}
-
-static void put_width(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
-{
-    unsigned kind;
-
-    for (kind = 0; kind < AGDB__GROUP_KINDS; kind++)
-        agdb__metrics_number(m, g->width[kind], login->node, login->dbname, login->user,
-                             k_kind[kind]);
-}
-
 /* --- shards and nodes --------------------------------------------------------------------------
  */
 
@@ -349,30 +225,56 @@ static void put_map(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     agdb__metrics_put(m, (double)agdb__counter(&db->books.reloads), &none);
     agdb__metrics_begin(m, AGDB__METRIC_REFUSALS);
     agdb__metrics_put(m, (double)agdb__counter(&db->books.refusals), &none);
+    agdb__metrics_begin(m, AGDB__METRIC_OFFERED);
+    agdb__metrics_put(m, atomic_load_explicit(&db->books.refused, memory_order_relaxed) ? 0 : 1,
+                      &none);
 }
 
-enum { TOP = 20 };
+static void put_build(agdb__metrics_t *m)
+{
+    char libpq[24];
 
-/* As in a map: keys that are no text in hex. */
+    snprintf(libpq, sizeof libpq, "%d.%d", agdb__conn_libpq() / 10000, agdb__conn_libpq() % 10000);
+    agdb__metrics_begin(m, AGDB__METRIC_BUILD);
+    agdb__metrics_number(m, 1, agdb_version(), libpq);
+}
+
+enum { TOP = 20, RANK_TEXT = AGDB__KEY_TEXT + 16 };
+
+/* As in a map: keys that are no text in hex. What is cut short (not inside a character) ends with
+ * its hash: two that begin alike would be one sample twice, which Prometheus does not take. */
+static const char *rank_text(const agdb__rank_t *rank, char buf[RANK_TEXT])
+{
+    const bool is_cut = rank->len > AGDB__RANK_NAME;
+    agdb__map_agency_t as = {.key = (const unsigned char *)rank->name,
+                             .key_len = is_cut ? AGDB__RANK_NAME : rank->len};
+    unsigned less;
+
+    for (less = 0; is_cut && less < 4; less++)
+        if (agdb__text_is_utf8(rank->name, AGDB__RANK_NAME - less)) {
+            as.key_len = AGDB__RANK_NAME - less;
+            break;
+        }
+    (void)agdb__key_text(&as, buf);
+    if (is_cut)
+        snprintf(buf + strlen(buf), 16, "~%08x", (unsigned)(rank->hash >> 32));
+    return buf;
+}
+
 static void put_ranks(agdb__metrics_t *m, agdb__ranks_t *ranks, agdb__metric_t calls,
                       agdb__metric_t time)
 {
     agdb__rank_t top[TOP * 2];
     const size_t n = agdb__ranks_top(ranks, top, TOP);
-    char name[AGDB__KEY_TEXT];
+    char name[RANK_TEXT];
     unsigned pass;
     size_t i;
 
     for (pass = 0; pass < 2; pass++) {
         agdb__metrics_begin(m, pass == 0 ? calls : time);
-        for (i = 0; i < n; i++) {
-            const size_t len = top[i].len < AGDB__RANK_NAME ? top[i].len : AGDB__RANK_NAME;
-            const agdb__map_agency_t as = {.key = (const unsigned char *)top[i].name,
-                                           .key_len = len};
-
+        for (i = 0; i < n; i++)
             agdb__metrics_number(m, pass == 0 ? (double)top[i].calls : (double)top[i].us / 1e6,
-                                 agdb__key_text(&as, name));
-        }
+                                 rank_text(&top[i], name));
     }
 }
 
@@ -388,17 +290,7 @@ static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     put_shard_counter(db, m, AGDB__METRIC_HEDGES, offsetof(agdb__shard_tally_t, hedges));
     put_shard_counter(db, m, AGDB__METRIC_PARKINGS, offsetof(agdb__shard_tally_t, parkings));
     put_shard_counter(db, m, AGDB__METRIC_ABANDONED, offsetof(agdb__shard_tally_t, abandoned));
-    put_connects(db, m);
-    put_closed(db, m);
-    put_groups(db, m);
-    agdb__metrics_begin(m, AGDB__METRIC_CONNECTIONS);
-    for_each_pool(l, m, put_connections);
-    agdb__metrics_begin(m, AGDB__METRIC_MAX);
-    for_each_pool(l, m, put_max);
-    agdb__metrics_begin(m, AGDB__METRIC_WAITING);
-    for_each_pool(l, m, put_waiting);
-    agdb__metrics_begin(m, AGDB__METRIC_WIDTH);
-    for_each_pool(l, m, put_width);
+    agdb__metrics_pools(&db->books, l, m);
     put_shards(l, m);
     put_nodes(l, m, AGDB__METRIC_NODE_UP, value_up);
     put_nodes(l, m, AGDB__METRIC_NODE_PRIMARY, value_primary);
@@ -406,6 +298,7 @@ static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     put_nodes(l, m, AGDB__METRIC_NODE_LAG, value_lag);
     put_nodes(l, m, AGDB__METRIC_NODE_TIMELINE, value_timeline);
     put_map(db, edition, m);
+    put_build(m);
     put_ranks(m, db->books.agencies, AGDB__METRIC_AGENCY_CALLS, AGDB__METRIC_AGENCY_TIME);
     put_ranks(m, db->books.tags, AGDB__METRIC_TAG_CALLS, AGDB__METRIC_TAG_TIME);
 }

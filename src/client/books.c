@@ -13,6 +13,13 @@ bool agdb__books_init(agdb__books_t *books)
     return books->agencies != NULL && books->tags != NULL && books->advice != NULL;
 }
 
+void agdb__books_offered(agdb__books_t *books, bool taken)
+{
+    if (!taken)
+        agdb__count(&books->refusals);
+    atomic_store_explicit(&books->refused, !taken, memory_order_relaxed);
+}
+
 static void free_shard(agdb__shard_account_t *shard)
 {
     agdb__node_account_t *node = atomic_load_explicit(&shard->nodes, memory_order_relaxed);

@@ -39,11 +39,15 @@ typedef struct agdb__books {
     agdb__advice_t *advice;
     atomic_ullong reloads;
     atomic_ullong refusals;
+    atomic_bool refused; /* the last map that was offered */
 } agdb__books_t;
 
 /* False: no memory. */
 bool agdb__books_init(agdb__books_t *books);
 void agdb__books_fini(agdb__books_t *books);
+
+/* A map was offered: it is in use, or (false) was refused. @threads any */
+void agdb__books_offered(agdb__books_t *books, bool taken);
 
 /* The account of that name, an old one or a new one; NULL: no memory. The keeper's. */
 agdb__shard_account_t *agdb__books_shard(agdb__books_t *books, const char *keyspace,

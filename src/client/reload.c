@@ -109,7 +109,7 @@ agdb_status_t agdb__reload_first(agdb_t *db, agdb_map_t *take_map, agdb_error_t 
 }
 
 /* The current edition stays as it is meanwhile: nobody else replaces it. */
-static agdb_status_t replace(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
+static agdb_status_t replace_by(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
 {
     agdb__edition_t *before = atomic_load_explicit(&db->editions.current, memory_order_relaxed);
     const uint64_t epoch_before = before->map->epoch;
@@ -138,9 +138,18 @@ static agdb_status_t replace(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
     return st;
 }
 
+static agdb_status_t replace(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
+{
+    agdb_status_t st = replace_by(db, map, reterr);
+
+    if (st == AGDB_OK)
+        agdb__books_offered(&db->books, true);
+    return st;
+}
+
 static void tell_refused(agdb_t *db, const agdb_error_t *error)
 {
-    agdb__count(&db->books.refusals);
+    agdb__books_offered(&db->books, false);
     agdb__event_tell(db, AGDB_EVENT_MAP_REFUSED, "", "",
                      error->message != NULL ? error->message : "out of memory");
 }

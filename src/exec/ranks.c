@@ -80,7 +80,8 @@ static void settle(place_t *place, uint64_t hash, const void *name, size_t len)
     memcpy(place->name, name, len < AGDB__RANK_NAME ? len : AGDB__RANK_NAME);
 }
 
-void agdb__ranks_note(agdb__ranks_t *ranks, const void *name, size_t len, uint64_t us)
+void agdb__ranks_note(agdb__ranks_t *ranks, const void *name, size_t len, unsigned calls,
+                      uint64_t us)
 {
     const uint64_t hash = agdb__hash_key(name, len) | 1; /* never 0 */
     row_t *row = &ranks->row[(hash >> 32) & (ranks->rows - 1)];
@@ -92,9 +93,10 @@ void agdb__ranks_note(agdb__ranks_t *ranks, const void *name, size_t len, uint64
     if (place != NULL) {
         if (place->hash != hash)
             settle(place, hash, name, len);
-        place->calls++;
+        place->calls += calls;
         place->us += us;
-        place->strength += place->strength < UINT32_MAX;
+        if (place->strength <= UINT32_MAX - calls)
+            place->strength += calls;
     }
     leave(row);
 }
@@ -131,7 +133,7 @@ static size_t copy_row(row_t *row, agdb__rank_t *ret)
 
         if (p->hash == 0)
             continue;
-        ret[n] = (agdb__rank_t){.len = p->len, .calls = p->calls, .us = p->us};
+        ret[n] = (agdb__rank_t){.len = p->len, .hash = p->hash, .calls = p->calls, .us = p->us};
         memcpy(ret[n++].name, p->name, len);
     }
     leave(row);

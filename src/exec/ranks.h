@@ -10,7 +10,10 @@
 
 #include "agencydb/base.h"
 
-enum { AGDB__RANK_NAME = 48 };
+enum {
+    AGDB__RANK_NAME = 48,
+    AGDB__RANK_TAG = AGDB__RANK_NAME + 1 /* of a tag: enough to see that it is longer */
+};
 
 typedef struct agdb__ranks agdb__ranks_t;
 
@@ -18,13 +21,15 @@ typedef struct agdb__ranks agdb__ranks_t;
 agdb__ranks_t *agdb__ranks_new(unsigned rows);
 void agdb__ranks_free(agdb__ranks_t *ranks);
 
-/* One more call. Threads that meet at one row do not wait: the later one's is not counted.
- * @threads any */
-void agdb__ranks_note(agdb__ranks_t *ranks, const void *name, size_t len, uint64_t us);
+/* So many more calls, with their time. Threads that meet at one row do not wait: the later one's
+ * are not counted. @threads any */
+void agdb__ranks_note(agdb__ranks_t *ranks, const void *name, size_t len, unsigned calls,
+                      uint64_t us);
 
 typedef struct agdb__rank {
     char name[AGDB__RANK_NAME + 1]; /* its first bytes */
     size_t len;                     /* all of it */
+    uint64_t hash;                  /* the same; tells apart what begins alike */
     uint64_t calls;
     uint64_t us;
 } agdb__rank_t;

@@ -1,5 +1,6 @@
 #include "exec/tally.h"
 
+#include "base/rng.h"
 #include "base/sync.h"
 
 static unsigned place_of(agdb_access_t access)
@@ -32,13 +33,33 @@ void agdb__tally_failed(agdb__shard_tally_t *shard, agdb__node_tally_t *node, ag
     agdb__count(&failed[place_of(access)][place_of_status(status)]);
 }
 
+/* For how many calls this one stands; 0: it is not ranked. At random, because a program may repeat
+ * a few calls in turn, and every eighth would always be the same one. */
+static unsigned weight(uint64_t total_us)
+{
+    static _Thread_local unsigned calls;
+    static _Thread_local agdb__rng_t rng;
+
+    if (calls < AGDB__RANKED_FIRST) {
+        calls++;
+        return 1;
+    }
+    if (total_us >= AGDB__RANKED_SLOW_US)
+        return 1;
+    return agdb__rng_next(&rng) % AGDB__RANKED_ONE_OF == 0 ? AGDB__RANKED_ONE_OF : 0;
+}
+
 void agdb__tally_whose(agdb__shard_tally_t *shard, agdb_bytes_t agency, const char *tag,
                        uint64_t total_us)
 {
+    const unsigned calls = agency.len > 0 || tag != NULL ? weight(total_us) : 0;
+
+    if (calls == 0)
+        return;
     if (agency.len > 0)
-        agdb__ranks_note(shard->agencies, agency.data, agency.len, total_us);
+        agdb__ranks_note(shard->agencies, agency.data, agency.len, calls, calls * total_us);
     if (tag != NULL)
-        agdb__ranks_note(shard->tags, tag, strnlen(tag, AGDB__RANK_NAME), total_us);
+        agdb__ranks_note(shard->tags, tag, strnlen(tag, AGDB__RANK_TAG), calls, calls * total_us);
 }
 
 /* --- reading -----------------------------------------------------------------------------------

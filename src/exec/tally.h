@@ -16,7 +16,12 @@ enum {
     AGDB__STATUSES = 32,
     AGDB__TALLY_STRIPES = 8, /* threads that are on different ones do not meet */
     /* Shorter waits are counted as none, which costs nothing. */
-    AGDB__WAIT_COUNTS_US = 64
+    AGDB__WAIT_COUNTS_US = 64,
+    /* Of a thread's calls these are ranked one by one, and of later ones those that took so long...
+     */
+    AGDB__RANKED_FIRST = 256,
+    AGDB__RANKED_SLOW_US = 10000,
+    AGDB__RANKED_ONE_OF = 8 /* ... and at random one of so many, which counts for them */
 };
 
 typedef struct agdb__tally_stripe {
@@ -48,7 +53,9 @@ void agdb__tally_ok(agdb__node_tally_t *tally, agdb_access_t access, uint64_t ex
 /* A call has failed for good: on that node, or (NULL) before any was tried. */
 void agdb__tally_failed(agdb__shard_tally_t *shard, agdb__node_tally_t *node, agdb_access_t access,
                         agdb_status_t status);
-/* Whose call it was; either may be empty. */
+/* Whose call it was; either may be empty. What is ranked are the first calls of each thread, the
+ * slow ones, and of the rest a sample that stands for all of them: looking two names up for each
+ * call would cost more than all other counting. */
 void agdb__tally_whose(agdb__shard_tally_t *shard, agdb_bytes_t agency, const char *tag,
                        uint64_t total_us);
 

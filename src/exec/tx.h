@@ -37,7 +37,7 @@ typedef struct agdb__tx {
     bool replayed;        /* it had happened before */
     uint64_t sent_us;
     unsigned char agency[AGDB_KEY_MAX]; /* of its options, which do not live as long */
-    char tag[AGDB__RANK_NAME + 1];
+    char tag[AGDB__RANK_TAG + 1];
     agdb_error_t *error; /* why it is not RUNNING any more */
 } agdb__tx_t;
 

@@ -251,6 +251,11 @@ agdb__conn_state_t agdb__conn_step(agdb__conn_t *conn, uint64_t now_us)
 
 /* --- open, close, look ----------------------------------------------------------------------- */
 
+int agdb__conn_libpq(void)
+{
+    return PQlibVersion();
+}
+
 agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *resolver,
                               uint64_t now_us, uint64_t deadline_us)
 {

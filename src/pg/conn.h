@@ -38,6 +38,9 @@ typedef struct agdb__hello {
     uint64_t started_us; /* when its server was, by its own clock */
 } agdb__hello_t;
 
+/* As PQlibVersion says it: 150004 is 15.4. */
+int agdb__conn_libpq(void);
+
 /* Starts connecting; the attempt ends at `deadline_us` with AGDB__CONN_DEAD. `login` is borrowed
  * until agdb__conn_close. Returns NULL when memory is out. */
 agdb__conn_t *agdb__conn_open(const agdb__login_t *login, agdb__resolver_t *resolver,

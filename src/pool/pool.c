@@ -93,7 +93,10 @@ static void mark(atomic_bool *flag)
 
 static agdb__closed_t reason_of(const agdb__pool_t *pool, const agdb__slot_t *slot)
 {
-    if (agdb__conn_state(slot->conn) == AGDB__CONN_DEAD)
+    const agdb__conn_state_t state = agdb__conn_state(slot->conn);
+
+    /* One that the server has ended while nobody used it is not dead before it is used. */
+    if (state == AGDB__CONN_DEAD || (state == AGDB__CONN_READY && !agdb__conn_is_alive(slot->conn)))
         return AGDB__CLOSED_LOST;
     if (agdb__pool_is_retired(pool) || atomic_load_explicit(&pool->shut, memory_order_relaxed))
         return AGDB__CLOSED_RETIRED;

@@ -6,6 +6,7 @@
 #include "crew.h"
 #include "unit.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -133,6 +134,35 @@ static void agencies_and_tags_are_ranked(void **state)
     cluster_close(db);
 }
 
+/* Two samples of one name would be refused. */
+static void long_names_that_begin_alike_are_told_apart(void **state)
+{
+    agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
+    char key[100];
+    const page_t *page;
+    const char *first;
+    const char *second;
+
+    (void)state;
+    memset(key, 'k', sizeof key);
+    memcpy(key + 47, "\xc3\xa9", 2); /* where it is cut */
+    cluster_do(db, AGDB_REQUEST(.key = agdb_bytes(key, sizeof key), .sql = "SELECT 1"));
+    key[99] = 'l';
+    cluster_do(db, AGDB_REQUEST(.key = agdb_bytes(key, sizeof key), .sql = "SELECT 1"));
+    page = read_metrics(db);
+    first = strstr(page->text, "agdb_top_agency_calls{agency=\"kkk");
+    assert_non_null(first);
+    second = strstr(first + 1, "agdb_top_agency_calls{agency=\"kkk");
+    assert_non_null(second);
+    first += strlen("agdb_top_agency_calls{agency=\"");
+    second += strlen("agdb_top_agency_calls{agency=\"");
+    assert_memory_equal(first, key, 47);
+    assert_int_equal(first[47], '~');
+    assert_int_equal(first[56], '"');
+    assert_memory_not_equal(first, second, 56);
+    cluster_close(db);
+}
+
 static void transactions_and_loops_are_counted_too(void **state)
 {
     agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
@@ -158,7 +188,7 @@ static void transactions_and_loops_are_counted_too(void **state)
 
 static void hold(crew_hand_t *hand)
 {
-    cluster_do(hand->job, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT pg_sleep(0.5)"));
+    cluster_do(hand->job, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT pg_sleep(1)"));
 }
 
 static void pools_show_what_they_do(void **state)
@@ -176,7 +206,7 @@ static void pools_show_what_they_do(void **state)
     snprintf(sample, sizeof sample, "agdb_connections{%s,state=\"in_use\"}", pool);
     wait_for(db, sample, 2);
     snprintf(sample, sizeof sample, "agdb_waiting_calls{%s}", pool);
-    expect(db, sample, 1);
+    wait_for(db, sample, 1);
     snprintf(sample, sizeof sample, "agdb_connections_max{%s}", pool);
     expect(db, sample, 2);
     assert_int_equal(crew_join(&crew), 0);
@@ -184,6 +214,40 @@ static void pools_show_what_they_do(void **state)
     wait_for(db, sample, 2);
     snprintf(sample, sizeof sample, "agdb_connect_seconds_count{%s}", pool);
     expect(db, sample, 2);
+    cluster_close(db);
+}
+
+static double closed_for(agdb_t *db, const char *reason)
+{
+    const cluster_node_t east = cluster_node("core", "east-1", "primary");
+    char sample[256];
+
+    snprintf(sample, sizeof sample,
+             "agdb_connections_closed_total{node=\"%s:%d\",database=\"%s\",login=\"%s\",reason="
+             "\"%s\"}",
+             east.host, east.port, cluster_env("AGDB_TEST_DBNAME"), cluster_env("AGDB_TEST_USER"),
+             reason);
+    return value(db, sample);
+}
+
+/* Idle when it was lost, which is found by looking: neither idle for long nor unclean. */
+static void connections_that_the_server_ends_are_lost(void **state)
+{
+    agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
+    agdb_t *other = cluster_open_core("pool: { max: 1 }", "", NULL);
+
+    (void)state;
+    cluster_do(db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"));
+    cluster_do(other, AGDB_REQUEST(.shard = "east-1",
+                                   .sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                          "WHERE usename = current_user AND datname = "
+                                          "current_database() AND pid <> pg_backend_pid()"));
+    (void)usleep(100000); /* not trusted any more */
+    cluster_do(db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"));
+    assert_true(closed_for(db, "lost") + closed_for(db, "dropped") >= 1);
+    assert_true(closed_for(db, "idle") <= 0);
+    assert_true(closed_for(db, "unclean") <= 0);
+    cluster_close(other);
     cluster_close(db);
 }
 
@@ -216,6 +280,10 @@ static void counters_go_on_over_maps(void **state)
     expect(db, "agdb_map_epoch", 2);
     expect(db, "agdb_map_reloads_total", 1);
     expect(db, "agdb_map_refusals_total", 1);
+    expect(db, "agdb_map_last_reload_successful", 0);
+    assert_int_equal(agdb_reload_text(db, text, strlen(text), NULL), AGDB_OK); /* as it is */
+    expect(db, "agdb_map_last_reload_successful", 1);
+    expect(db, "agdb_map_reloads_total", 1);
     snprintf(closed, sizeof closed,
              "agdb_connections_closed_total{node=\"%s:%d\",database=\"%s\",login=\"%s\",reason="
              "\"retired\"}",
@@ -224,14 +292,51 @@ static void counters_go_on_over_maps(void **state)
     cluster_close(db);
 }
 
+/* Nodes of different shards may have one name, and then one pair of samples. */
+static void pools_called_alike_are_added_up(void **state)
+{
+    cluster_node_t east = cluster_node("core", "east-1", "primary");
+    cluster_node_t west = cluster_node("core", "west-1", "primary");
+    agdb_error_t *error = NULL;
+    agdb_t *db = NULL;
+    char text[2048];
+    char sample[256];
+    const char *first;
+
+    (void)state;
+    snprintf(
+        text, sizeof text,
+        "agencydb: 1\n"
+        "defaults: { connection: { user: %s, dbname: %s, password_file: %s }, pool: { max: 3 } }\n"
+        "keyspaces:\n  core:\n    shards:\n"
+        "      east-1: { slots: [0-2047], nodes: [ { name: db, host: \"%s\", port: %d } ] }\n"
+        "      west-1: { slots: [2048-4095], nodes: [ { name: db, host: \"%s\", port: %d } ] }\n",
+        cluster_env("AGDB_TEST_USER"), cluster_env("AGDB_TEST_DBNAME"),
+        cluster_env("AGDB_TEST_PASSWORD_FILE"), east.host, east.port, west.host, west.port);
+    if (agdb_open_text(text, strlen(text), NULL, &db, &error) != AGDB_OK)
+        fail_msg("%s", agdb_error_message(error));
+    snprintf(sample, sizeof sample,
+             "agdb_connections_max{node=\"db\",database=\"%s\",login=\"%s\"}",
+             cluster_env("AGDB_TEST_DBNAME"), cluster_env("AGDB_TEST_USER"));
+    expect(db, sample, 6);
+    first = strstr(read_metrics(db)->text, sample);
+    assert_non_null(first);
+    assert_null(strstr(first + 1, sample));
+    cluster_close(db);
+}
+
 static void nodes_show_role_and_lag(void **state)
 {
     agdb_t *db = cluster_open(NULL);
+    char build[96];
 
     (void)state;
     wait_for(db, "agdb_node_primary{keyspace=\"core\",shard=\"east-1\",node=\"east-1a\"}", 1);
     wait_for(db, "agdb_node_replica{keyspace=\"core\",shard=\"east-1\",node=\"east-1b\"}", 1);
     expect(db, "agdb_node_up{keyspace=\"core\",shard=\"east-1\",node=\"east-1b\"}", 1);
+    snprintf(build, sizeof build, "agdb_build_info{version=\"%s\",libpq=\"%d.%d\"}", AGDB_VERSION,
+             PQlibVersion() / 10000, PQlibVersion() % 10000);
+    expect(db, build, 1);
     expect(db, "agdb_shard_writable{keyspace=\"core\",shard=\"east-1\"}", 1);
     expect(db, "agdb_node_lag_seconds{keyspace=\"core\",shard=\"east-1\",node=\"east-1a\"}", 0);
     assert_true(
@@ -245,9 +350,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_counted_by_access_and_status),
         cmocka_unit_test(agencies_and_tags_are_ranked),
+        cmocka_unit_test(long_names_that_begin_alike_are_told_apart),
         cmocka_unit_test(transactions_and_loops_are_counted_too),
         cmocka_unit_test(pools_show_what_they_do),
+        cmocka_unit_test(connections_that_the_server_ends_are_lost),
         cmocka_unit_test(counters_go_on_over_maps),
+        cmocka_unit_test(pools_called_alike_are_added_up),
         cmocka_unit_test(nodes_show_role_and_lag),
     };
 

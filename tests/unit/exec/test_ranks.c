@@ -21,7 +21,7 @@ static const agdb__rank_t *find(const agdb__rank_t *rank, size_t n, const char *
 
 static void note(agdb__ranks_t *ranks, const char *name, uint64_t us)
 {
-    agdb__ranks_note(ranks, name, strlen(name), us);
+    agdb__ranks_note(ranks, name, strlen(name), 1, us);
 }
 
 static void few_names_are_counted_exactly(void **state)
@@ -94,6 +94,7 @@ static void long_names_are_told_apart_and_shown_by_their_beginning(void **state)
     assert_int_equal(agdb__ranks_top(ranks, top, TOP), 2);
     assert_int_equal(strlen(top[0].name), AGDB__RANK_NAME);
     assert_int_equal(top[0].len, sizeof name - 1);
+    assert_true(top[0].hash != top[1].hash);
     agdb__ranks_free(ranks);
 }
 
