@@ -35,13 +35,18 @@ void agdb__editions_fini(agdb__editions_t *e)
     e->has_lock = false;
 }
 
+/* Who was held up between the first look and the gate may find the block used again for an edition
+ * that is about to be published: the second look sends her back to the one before it. */
 agdb__edition_t *agdb__editions_enter(agdb__editions_t *e)
 {
     for (;;) {
         agdb__edition_t *edition = atomic_load_explicit(&e->current, memory_order_acquire);
 
-        if (agdb__gate_enter(&edition->gate))
-            return edition;
+        if (agdb__gate_enter(&edition->gate)) {
+            if (atomic_load_explicit(&e->current, memory_order_acquire) == edition)
+                return edition;
+            agdb__gate_leave(&edition->gate);
+        }
         if (atomic_load_explicit(&e->closed, memory_order_acquire))
             return NULL;
     }
