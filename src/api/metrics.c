@@ -2,13 +2,11 @@
 #include "agencydb/metrics.h"
 
 #include "api/border.h"
+#include "api/look.h"
 #include "api/metrics_text.h"
+#include "api/show.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "map/quote.h"
-
-#include <stdio.h>
 
 /* --- calls -------------------------------------------------------------------------------------
  */
@@ -76,17 +74,12 @@ static void put_wait(agdb__metrics_t *m, const agdb__shard_account_t *a,
 typedef void (*node_fn)(agdb__metrics_t *m, const agdb__shard_account_t *a,
                         const agdb__node_account_t *n);
 
-static agdb__shard_account_t *first_shard(agdb_t *db)
-{
-    return atomic_load_explicit(&db->books.shards, memory_order_acquire);
-}
-
 static void for_each_node(agdb_t *db, agdb__metrics_t *m, node_fn put)
 {
     const agdb__shard_account_t *a;
     const agdb__node_account_t *n;
 
-    for (a = first_shard(db); a != NULL; a = a->next)
+    for (a = agdb__first_shard(db); a != NULL; a = a->next)
         for (n = atomic_load_explicit(&a->nodes, memory_order_acquire); n != NULL; n = n->next)
             put(m, a, n);
 }
@@ -97,7 +90,7 @@ static void put_all_calls(agdb_t *db, agdb__metrics_t *m)
 
     agdb__metrics_begin(m, AGDB__METRIC_CALLS);
     for_each_node(db, m, put_calls);
-    for (a = first_shard(db); a != NULL; a = a->next)
+    for (a = agdb__first_shard(db); a != NULL; a = a->next)
         put_failed(m, a, "", a->tally.failed);
     agdb__metrics_begin(m, AGDB__METRIC_EXECUTE);
     for_each_node(db, m, put_execute);
@@ -110,7 +103,7 @@ static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t met
     const agdb__shard_account_t *a;
 
     agdb__metrics_begin(m, metric);
-    for (a = first_shard(db); a != NULL; a = a->next) {
+    for (a = agdb__first_shard(db); a != NULL; a = a->next) {
         const void *at = (const char *)&a->tally + offset;
 
         agdb__metrics_number(m, (double)agdb__counter(at), a->keyspace, a->shard);
@@ -120,25 +113,20 @@ static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t met
 /* --- pools -------------------------------------------------------------------------------------
  */
 
-static agdb__pool_account_t *first_pool(agdb_t *db)
-{
-    return atomic_load_explicit(&db->books.pools, memory_order_acquire);
-}
-
 static void put_connects(agdb_t *db, agdb__metrics_t *m)
 {
     const agdb__pool_account_t *p;
     int status;
 
     agdb__metrics_begin(m, AGDB__METRIC_CONNECT);
-    for (p = first_pool(db); p != NULL; p = p->next) {
+    for (p = agdb__first_pool(db); p != NULL; p = p->next) {
         agdb__counted_t counted = {.count = 0};
 
         agdb__histogram_add_to(&p->tally.connect, &counted);
         agdb__metrics_seconds(m, &counted, p->node, p->dbname, p->user, NULL);
     }
     agdb__metrics_begin(m, AGDB__METRIC_CONNECT_FAILURES);
-    for (p = first_pool(db); p != NULL; p = p->next)
+    for (p = agdb__first_pool(db); p != NULL; p = p->next)
         for (status = 0; status < AGDB__CONNECT_STATUSES; status++)
             if (agdb__counter(&p->tally.failed[status]) > 0)
                 agdb__metrics_number(m, (double)agdb__counter(&p->tally.failed[status]), p->node,
@@ -153,7 +141,7 @@ static void put_closed(agdb_t *db, agdb__metrics_t *m)
     unsigned i;
 
     agdb__metrics_begin(m, AGDB__METRIC_CLOSED);
-    for (p = first_pool(db); p != NULL; p = p->next)
+    for (p = agdb__first_pool(db); p != NULL; p = p->next)
         for (i = 0; i < AGDB__CLOSED_REASONS; i++)
             agdb__metrics_number(m, (double)agdb__counter(&p->tally.closed[i]), p->node, p->dbname,
                                  p->user, reason[i]);
@@ -167,7 +155,7 @@ static void put_groups(agdb_t *db, agdb__metrics_t *m)
     unsigned kind;
 
     agdb__metrics_begin(m, AGDB__METRIC_GROUPS);
-    for (p = first_pool(db); p != NULL; p = p->next)
+    for (p = agdb__first_pool(db); p != NULL; p = p->next)
         for (kind = 0; kind < AGDB__GROUP_KINDS; kind++) {
             agdb__counted_t counted = {.count = 0};
 
@@ -176,40 +164,7 @@ static void put_groups(agdb_t *db, agdb__metrics_t *m)
         }
 }
 
-/* Of the map in use; several shards may share one. */
-typedef void (*pool_fn)(agdb__metrics_t *m, const agdb__login_t *login,
-                        const agdb__pool_gauges_t *gauges);
-
-static bool is_first(const agdb__layout_t *l, size_t s, uint32_t i)
-{
-    const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
-    size_t t;
-    uint32_t n;
-
-    for (t = 0; t <= s; t++)
-        for (n = 0; n < l->shards[t]->shard.nnodes && (t < s || n < i); n++)
-            if (l->shards[t]->place[n].endpoint == endpoint)
-                return false;
-    return true;
-}
-
-static void for_each_pool(const agdb__layout_t *l, agdb__metrics_t *m, pool_fn put)
-{
-    size_t s;
-    uint32_t i;
-
-    for (s = 0; s < l->nshards; s++)
-        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
-            if (is_first(l, s, i)) {
-                const agdb__endpoint_t *endpoint = l->shards[s]->place[i].endpoint;
-                const agdb__pool_gauges_t gauges = agdb__pool_gauges(endpoint->pool);
-
-                put(m, &endpoint->login, &gauges);
-            }
-}
-
-static void put_connections(agdb__metrics_t *m, const agdb__login_t *login,
-                            const agdb__pool_gauges_t *g)
+static void put_connections(const agdb__endpoint_t *e, const agdb__pool_gauges_t *g, void *m)
 {
     const struct {
         const char *state;
@@ -221,88 +176,63 @@ static void put_connections(agdb__metrics_t *m, const agdb__login_t *login,
     size_t i;
 
     for (i = 0; i < sizeof of / sizeof of[0]; i++)
-        agdb__metrics_number(m, of[i].count, login->node, login->dbname, login->user, of[i].state);
+        agdb__metrics_number(m, of[i].count, e->login.node, e->login.dbname, e->login.user,
+                             of[i].state);
 }
 
-static void put_max(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
+static void put_max(const agdb__endpoint_t *e, const agdb__pool_gauges_t *g, void *m)
 {
-    agdb__metrics_number(m, g->max, login->node, login->dbname, login->user);
+    agdb__metrics_number(m, g->max, e->login.node, e->login.dbname, e->login.user);
 }
 
-static void put_waiting(agdb__metrics_t *m, const agdb__login_t *login,
-                        const agdb__pool_gauges_t *g)
+static void put_waiting(const agdb__endpoint_t *e, const agdb__pool_gauges_t *g, void *m)
 {
-    agdb__metrics_number(m, g->waiting, login->node, login->dbname, login->user);
+    agdb__metrics_number(m, g->waiting, e->login.node, e->login.dbname, e->login.user);
 }
 
-static void put_width(agdb__metrics_t *m, const agdb__login_t *login, const agdb__pool_gauges_t *g)
+static void put_width(const agdb__endpoint_t *e, const agdb__pool_gauges_t *g, void *m)
 {
     unsigned kind;
 
     for (kind = 0; kind < AGDB__GROUP_KINDS; kind++)
-        agdb__metrics_number(m, g->width[kind], login->node, login->dbname, login->user,
+        agdb__metrics_number(m, g->width[kind], e->login.node, e->login.dbname, e->login.user,
                              k_kind[kind]);
 }
 
 /* --- shards and nodes --------------------------------------------------------------------------
  */
 
-typedef struct look {
-    agdb__view_t view;
-    agdb__health_t health;
-    bool is_primary;
-    bool is_replica;
-} look_t;
-
-static look_t look_at(agdb__shard_entry_t *entry, uint32_t i)
-{
-    look_t look = {.view = agdb__board_view(&entry->shard.board),
-                   .health = agdb__board_health(&entry->shard.board, i)};
-
-    look.is_primary = look.view.state == AGDB__SHARD_READY && look.view.primary == i;
-    look.is_replica = (look.view.replicas >> i & 1) != 0;
-    return look;
-}
-
 /* False: nothing can be said. */
-typedef bool (*value_fn)(agdb__shard_entry_t *entry, uint32_t i, double *ret);
+typedef bool (*value_fn)(const agdb__look_t *look, double *ret);
 
-static bool value_up(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_up(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).health == AGDB__HEALTH_UP;
+    *ret = look->health == AGDB__HEALTH_UP;
     return true;
 }
 
-static bool value_primary(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_primary(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).is_primary;
+    *ret = look->is_primary;
     return true;
 }
 
-static bool value_replica(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_replica(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).is_replica;
+    *ret = look->is_replica;
     return true;
 }
 
-static bool value_lag(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_lag(const agdb__look_t *look, double *ret)
 {
-    const look_t look = look_at(entry, i);
-    uint64_t us = 0;
-
-    if (!look.is_primary)
-        us = look.is_replica ? agdb__marks_lag_us(&entry->shard.marks, i, agdb__now_us())
-                             : AGDB__LAG_UNKNOWN;
-    *ret = (double)us / 1e6;
-    return us != AGDB__LAG_UNKNOWN;
+    *ret = (double)look->lag_us / 1e6;
+    return look->lag_us != AGDB__LAG_UNKNOWN;
 }
 
-static bool value_timeline(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_timeline(const agdb__look_t *look, double *ret)
 {
-    const look_t look = look_at(entry, i);
-
-    *ret = agdb__marks_timeline(&entry->shard.marks, i);
-    return (look.is_primary || look.is_replica) && *ret > 0;
+    *ret = look->timeline;
+    return look->timeline > 0;
 }
 
 static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_t metric,
@@ -314,10 +244,13 @@ static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_
 
     agdb__metrics_begin(m, metric);
     for (s = 0; s < l->nshards; s++)
-        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
-            if (value(l->shards[s], i, &number))
+        for (i = 0; i < l->shards[s]->shard.nnodes; i++) {
+            const agdb__look_t look = agdb__look_at(l->shards[s], i);
+
+            if (value(&look, &number))
                 agdb__metrics_number(m, number, l->shards[s]->keyspace, l->shards[s]->shard.name,
                                      l->shards[s]->shard.nodes[i].name);
+        }
 }
 
 static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
@@ -326,9 +259,8 @@ static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
 
     agdb__metrics_begin(m, AGDB__METRIC_PARKED);
     for (s = 0; s < l->nshards; s++)
-        agdb__metrics_number(
-            m, atomic_load_explicit(&l->shards[s]->shard.parked, memory_order_relaxed),
-            l->shards[s]->keyspace, l->shards[s]->shard.name);
+        agdb__metrics_number(m, agdb__look_parked(l->shards[s]), l->shards[s]->keyspace,
+                             l->shards[s]->shard.name);
     agdb__metrics_begin(m, AGDB__METRIC_SHARD_STATE);
     for (s = 0; s < l->nshards; s++)
         agdb__metrics_number(
@@ -353,26 +285,24 @@ static void put_map(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
 
 enum { TOP = 20 };
 
-/* As in a map: keys that are no text in hex. */
 static void put_ranks(agdb__metrics_t *m, agdb__ranks_t *ranks, agdb__metric_t calls,
                       agdb__metric_t time)
 {
     agdb__rank_t top[TOP * 2];
-    const size_t n = agdb__ranks_top(ranks, top, TOP);
+    size_t n = agdb__ranks_top(ranks, top, TOP);
     char name[AGDB__KEY_TEXT];
     unsigned pass;
     size_t i;
 
+    if (n == SIZE_MAX) {
+        m->failed = true;
+        n = 0;
+    }
     for (pass = 0; pass < 2; pass++) {
         agdb__metrics_begin(m, pass == 0 ? calls : time);
-        for (i = 0; i < n; i++) {
-            const size_t len = top[i].len < AGDB__RANK_NAME ? top[i].len : AGDB__RANK_NAME;
-            const agdb__map_agency_t as = {.key = (const unsigned char *)top[i].name,
-                                           .key_len = len};
-
+        for (i = 0; i < n; i++)
             agdb__metrics_number(m, pass == 0 ? (double)top[i].calls : (double)top[i].us / 1e6,
-                                 agdb__key_text(&as, name));
-        }
+                                 agdb__rank_text(&top[i], name));
     }
 }
 
@@ -392,13 +322,13 @@ static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     put_closed(db, m);
     put_groups(db, m);
     agdb__metrics_begin(m, AGDB__METRIC_CONNECTIONS);
-    for_each_pool(l, m, put_connections);
+    agdb__each_pool(l, put_connections, m);
     agdb__metrics_begin(m, AGDB__METRIC_MAX);
-    for_each_pool(l, m, put_max);
+    agdb__each_pool(l, put_max, m);
     agdb__metrics_begin(m, AGDB__METRIC_WAITING);
-    for_each_pool(l, m, put_waiting);
+    agdb__each_pool(l, put_waiting, m);
     agdb__metrics_begin(m, AGDB__METRIC_WIDTH);
-    for_each_pool(l, m, put_width);
+    agdb__each_pool(l, put_width, m);
     put_shards(l, m);
     put_nodes(l, m, AGDB__METRIC_NODE_UP, value_up);
     put_nodes(l, m, AGDB__METRIC_NODE_PRIMARY, value_primary);
@@ -410,9 +340,17 @@ static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     put_ranks(m, db->books.tags, AGDB__METRIC_TAG_CALLS, AGDB__METRIC_TAG_TIME);
 }
 
-agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_error_t **reterr)
+bool agdb__show_metrics(agdb_t *db, const agdb__edition_t *edition, const agdb__writer_t *to)
 {
     agdb__metrics_t m;
+
+    agdb__metrics_init(&m, to->write, to->user, to->outer);
+    put_all(db, edition, &m);
+    return agdb__metrics_end(&m);
+}
+
+agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_error_t **reterr)
+{
     agdb__visit_t visit;
     agdb_status_t st;
 
@@ -421,9 +359,7 @@ agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_erro
     st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    agdb__metrics_init(&m, write, user, visit.outer);
-    put_all(db, visit.edition, &m);
-    if (!agdb__metrics_end(&m))
+    if (!agdb__show_metrics(db, visit.edition, &(agdb__writer_t){write, user, visit.outer}))
         st = agdb__fail_nomem(reterr);
     agdb__border_leave(&visit);
     return st;

@@ -141,6 +141,7 @@ static void init_env(agdb_t *db, const agdb_options_t *options)
 static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *options)
 {
     db->fork_generation = agdb__fork_generation();
+    db->opened_us = agdb__now_us();
     db->allocator = options->allocator;
     agdb__gate_init(&db->gate);
     db->logger = (agdb__logger_t){options->log, options->log_user,

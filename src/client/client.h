@@ -23,6 +23,7 @@ typedef struct agdb__ending {
 
 struct agdb {
     unsigned fork_generation;
+    uint64_t opened_us;
     const agdb_allocator_t *allocator;
     agdb__gate_t gate; /* loops are inside; closed with the client */
     agdb__editions_t editions;
