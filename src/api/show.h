@@ -1,5 +1,5 @@
-/* What a client shows of itself. The one who asks is inside the edition, or the keeper, for whom
- * none goes away. */
+/* What a client shows of itself, for callers and for its control socket. The one who asks is inside
+ * the edition, or the keeper, for whom none goes away. */
 #ifndef AGDB_API_SHOW_H
 #define AGDB_API_SHOW_H
 
@@ -23,5 +23,8 @@ void agdb__show_nodes(const agdb__layout_t *layout, const agdb__node_writer_t *t
 /* False: memory was out, something is missing. */
 bool agdb__show_metrics(agdb_t *db, const agdb__edition_t *edition, const agdb__writer_t *to);
 void agdb__show_dump(agdb_t *db, const agdb__edition_t *edition, agdb__buf_t *out);
+
+/* What the control socket answers. The keeper's. */
+void agdb__show(agdb_t *db, agdb__control_ask_t what, agdb__buf_t *out);
 
 #endif

@@ -5,14 +5,16 @@
 
 #include <stdio.h>
 
-static void print_option(const char *name, const char *value, const char *doc)
+static void print_option(const cli_option_t *option)
 {
-    char *left = cli_format("--%s%s%s", name, value != NULL ? " " : "", value ? value : "");
+    const char *letter = option->letter != '\0' ? cli_format("-%c, ", option->letter) : "";
+    char *left = cli_format("%s--%s%s%s", letter, option->name, option->value != NULL ? " " : "",
+                            option->value != NULL ? option->value : "");
 
     if (strlen(left) > 18)
-        printf("  %s\n  %-18s  %s\n", left, "", doc);
+        printf("  %s\n  %-18s  %s\n", left, "", option->doc);
     else
-        printf("  %-18s  %s\n", left, doc);
+        printf("  %-18s  %s\n", left, option->doc);
 }
 
 static void print_help(const cli_args_t *args)
@@ -25,8 +27,8 @@ static void print_help(const cli_args_t *args)
         printf("\n%s\n", usage->about);
     printf("\nOptions:\n");
     for (i = 0; i < args->noptions; i++)
-        print_option(args->options[i].name, args->options[i].value, args->options[i].doc);
-    print_option("help", NULL, "this text");
+        print_option(&args->options[i]);
+    print_option(&(cli_option_t){.name = "help", .doc = "this text"});
     printf("\nExamples:\n%s\n\nExit status:\n%s\n", usage->examples, usage->exits);
 }
 
@@ -67,6 +69,20 @@ static const cli_option_t *find_option(const cli_args_t *args, const char *word,
             return &args->options[i];
     }
     return NULL;
+}
+
+/* "-v". */
+static bool read_letter(const cli_args_t *args, const char *word)
+{
+    size_t i;
+
+    for (i = 0; i < args->noptions; i++)
+        if (args->options[i].letter != '\0' && args->options[i].letter == word[1] &&
+            word[2] == '\0') {
+            *args->options[i].flag = true;
+            return true;
+        }
+    return false;
 }
 
 /* One "--name", "--name=value" or "--name value". */
@@ -120,7 +136,8 @@ int cli_args_read(cli_args_t *args, int argc, char **argv)
             print_help(args);
             return cli_finish(CLI_OK);
         } else if (word[1] != '-') {
-            return unknown_option(args, word);
+            if (!read_letter(args, word))
+                return unknown_option(args, word);
         } else if ((code = read_option(args, argc, argv, &i)) >= 0) {
             return code;
         }

@@ -18,6 +18,7 @@ typedef struct cli_usage {
 /* One of `flag`, `text` and `duration_ms` is set. */
 typedef struct cli_option {
     const char *name;  /* without its dashes */
+    char letter;       /* of a flag: also "-v"; 0: none */
     const char *value; /* what the help calls its value; NULL: it has none */
     bool *flag;
     const char **text;
@@ -28,6 +29,10 @@ typedef struct cli_option {
 #define CLI_FLAG(n, to, d)                                                                         \
     {                                                                                              \
         .name = (n), .flag = (to), .doc = (d)                                                      \
+    }
+#define CLI_LETTER(n, c, to, d)                                                                    \
+    {                                                                                              \
+        .name = (n), .letter = (c), .flag = (to), .doc = (d)                                       \
     }
 #define CLI_TEXT(n, v, to, d)                                                                      \
     {                                                                                              \

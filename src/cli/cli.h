@@ -25,6 +25,9 @@ extern const cli_command_t cli_query;
 extern const cli_command_t cli_exec;
 extern const cli_command_t cli_migrate;
 extern const cli_command_t cli_drift;
+extern const cli_command_t cli_status;
+extern const cli_command_t cli_ps;
+extern const cli_command_t cli_reload;
 extern const cli_command_t cli_up;
 extern const cli_command_t cli_down;
 
