@@ -458,9 +458,11 @@ static void listen_and_die(bool leave_child, pid_t *ret_child)
             _exit(1);
         if (leave_child)
             child = fork();
-        if (leave_child && child == 0)
+        if (leave_child && child == 0) {
+            (void)alarm(20); /* whatever becomes of the test */
             for (;;)
                 pause();
+        }
         _exit(write(ends[1], &child, sizeof child) == sizeof child ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -598,24 +600,30 @@ static void a_child_touches_nothing(void **state)
     agdb_t *db = open_lonely();
     char text[1024];
     int status = -1;
+    int looked[2];
     int ends[2];
     int fd = must_connect();
+    char c;
     pid_t pid;
 
     (void)state;
     say(fd, "vers");
     expect("version\n", "ok\n", ""); /* so the first one was let in */
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(looked), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        char c;
-        const bool good = agdb_close(db, 10) == AGDB_E_FORKED && is_there(g_path);
+        const bool good =
+            agdb_close(db, 10) == AGDB_E_FORKED && is_there(g_path) && write(looked[1], "", 1) == 1;
 
         close(ends[1]);
         close(fd);
         _exit(read(ends[0], &c, 1) == 0 && good ? 0 : 1);
     }
+    close(looked[1]);
+    assert_int_equal(read(looked[0], &c, 1), 1);
+    close(looked[0]);
     say(fd, "ion\n");
     (void)hear(fd, text, sizeof text);
     assert_memory_equal(text, "ok\n", 3);
