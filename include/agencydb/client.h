@@ -51,6 +51,10 @@ typedef struct agdb_options {
     agdb_trace_end_fn trace_end;
     void *trace_user;
     bool watch; /* agdb_open: follows the map's file, as agdb_reload does when it changes */
+    const char *control; /* a path: a Unix socket there, mode 0600, for this user and root, answers
+                            `agencydb ps`, `status --of` and `reload`; default: none. Its folder
+                            must not be one where anybody may replace it; each client needs a path
+                            of its own, and what a process that has died has left is replaced */
 } agdb_options_t;
 
 /* Loads a map and starts the keeper thread. Waits for no server and succeeds when all are down.
@@ -58,7 +62,8 @@ typedef struct agdb_options {
  * @param options  may be NULL
  * @param ret      set on success; close with agdb_close
  * @param reterr   may be NULL; a bad map gives one child per mistake
- * @return AGDB_OK, AGDB_E_MAP_INVALID, AGDB_E_INVAL, AGDB_E_NOMEM, AGDB_E_UNSUPPORTED
+ * @return AGDB_OK, AGDB_E_MAP_INVALID, AGDB_E_INVAL (options; also a control socket that cannot be
+ *         made, or that somebody else listens on), AGDB_E_NOMEM, AGDB_E_UNSUPPORTED
  * @threads any */
 AGDB_API AGDB_CHECKED agdb_status_t agdb_open(const char *path, const agdb_options_t *options,
                                               agdb_t **ret, agdb_error_t **reterr);

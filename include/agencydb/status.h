@@ -61,6 +61,19 @@ typedef void (*agdb_node_fn)(const agdb_node_info_t *node, void *user);
 AGDB_API AGDB_CHECKED agdb_status_t agdb_status(agdb_t *db, agdb_node_fn each, void *user,
                                                 agdb_error_t **reterr);
 
+/* Writes all that a person asks about a client at this moment as one JSON object: version, process,
+ * map, and older maps that calls are still on; keyspaces, shards and nodes with role, state,
+ * reason, lag, timeline, latency and counters; pools; the agencies and tags that have the most
+ * calls. Later versions may add members. Never SQL, parameters or passwords. No I/O.
+ * @param db      the client
+ * @param write   gets the text; must not call the library for this client
+ * @param user    for it
+ * @param reterr  may be NULL
+ * @return AGDB_OK, AGDB_E_MISUSE, AGDB_E_NOMEM (nothing was written), AGDB_E_CLOSING, AGDB_E_FORKED
+ * @threads any */
+AGDB_API AGDB_CHECKED agdb_status_t agdb_dump(agdb_t *db, agdb_text_fn write, void *user,
+                                              agdb_error_t **reterr);
+
 #ifdef __cplusplus
 }
 #endif

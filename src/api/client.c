@@ -1,6 +1,7 @@
 /* agencydb/client.h */
 #include "client/client.h"
 
+#include "api/show.h"
 #include "api/trace.h"
 #include "api/tx.h"
 #include "base/alloc.h"
@@ -32,6 +33,8 @@ static agdb_status_t check_options(const agdb_options_t *options, agdb_options_t
         return agdb__fail(reterr, AGDB_E_INVAL, "options: the allocator lacks a function");
     if ((ret->trace_begin == NULL) != (ret->trace_end == NULL))
         return agdb__fail(reterr, AGDB_E_INVAL, "options: trace_begin and trace_end go together");
+    if (ret->control != NULL && ret->control[0] == '\0')
+        return agdb__fail(reterr, AGDB_E_INVAL, "options: control is empty, not a path");
     for (c = ret->service != NULL ? ret->service : ""; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
             return agdb__fail(reterr, AGDB_E_INVAL,
@@ -59,7 +62,10 @@ static agdb_status_t open_source(const source_t *source, const agdb_options_t *o
     agdb_map_t *map = NULL;
     agdb_status_t st = load_source(source, &map, reterr);
 
-    return st == AGDB_OK ? agdb__client_open(map, source->path, options, ret, reterr) : st;
+    if (st != AGDB_OK)
+        return st;
+    return agdb__client_open(&(agdb__opening_t){map, source->path, options, agdb__show}, ret,
+                             reterr);
 }
 
 static agdb_status_t open_any(const source_t *source, const agdb_options_t *options, agdb_t **ret,

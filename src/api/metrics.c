@@ -2,10 +2,11 @@
 #include "agencydb/metrics.h"
 
 #include "api/border.h"
+#include "api/look.h"
 #include "api/metrics_pools.h"
 #include "api/metrics_text.h"
+#include "api/show.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "map/quote.h"
 #include "map/text.h"
@@ -79,17 +80,12 @@ static void put_wait(agdb__metrics_t *m, const agdb__shard_account_t *a,
 typedef void (*node_fn)(agdb__metrics_t *m, const agdb__shard_account_t *a,
                         const agdb__node_account_t *n);
 
-static agdb__shard_account_t *first_shard(agdb_t *db)
-{
-    return atomic_load_explicit(&db->books.shards, memory_order_acquire);
-}
-
 static void for_each_node(agdb_t *db, agdb__metrics_t *m, node_fn put)
 {
     const agdb__shard_account_t *a;
     const agdb__node_account_t *n;
 
-    for (a = first_shard(db); a != NULL; a = a->next)
+    for (a = agdb__first_shard(db); a != NULL; a = a->next)
         for (n = atomic_load_explicit(&a->nodes, memory_order_acquire); n != NULL; n = n->next)
             put(m, a, n);
 }
@@ -100,7 +96,7 @@ static void put_all_calls(agdb_t *db, agdb__metrics_t *m)
 
     agdb__metrics_begin(m, AGDB__METRIC_CALLS);
     for_each_node(db, m, put_calls);
-    for (a = first_shard(db); a != NULL; a = a->next)
+    for (a = agdb__first_shard(db); a != NULL; a = a->next)
         put_failed(m, a, "", a->tally.failed);
     agdb__metrics_begin(m, AGDB__METRIC_EXECUTE);
     for_each_node(db, m, put_execute);
@@ -113,7 +109,7 @@ static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t met
     const agdb__shard_account_t *a;
 
     agdb__metrics_begin(m, metric);
-    for (a = first_shard(db); a != NULL; a = a->next) {
+    for (a = agdb__first_shard(db); a != NULL; a = a->next) {
         const void *at = (const char *)&a->tally + offset;
 
         agdb__metrics_number(m, (double)agdb__counter(at), a->keyspace, a->shard);
@@ -123,62 +119,37 @@ static void put_shard_counter(agdb_t *db, agdb__metrics_t *m, agdb__metric_t met
 /* --- shards and nodes --------------------------------------------------------------------------
  */
 
-typedef struct look {
-    agdb__view_t view;
-    agdb__health_t health;
-    bool is_primary;
-    bool is_replica;
-} look_t;
-
-static look_t look_at(agdb__shard_entry_t *entry, uint32_t i)
-{
-    look_t look = {.view = agdb__board_view(&entry->shard.board),
-                   .health = agdb__board_health(&entry->shard.board, i)};
-
-    look.is_primary = look.view.state == AGDB__SHARD_READY && look.view.primary == i;
-    look.is_replica = (look.view.replicas >> i & 1) != 0;
-    return look;
-}
-
 /* False: nothing can be said. */
-typedef bool (*value_fn)(agdb__shard_entry_t *entry, uint32_t i, double *ret);
+typedef bool (*value_fn)(const agdb__look_t *look, double *ret);
 
-static bool value_up(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_up(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).health == AGDB__HEALTH_UP;
+    *ret = look->health == AGDB__HEALTH_UP;
     return true;
 }
 
-static bool value_primary(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_primary(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).is_primary;
+    *ret = look->is_primary;
     return true;
 }
 
-static bool value_replica(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_replica(const agdb__look_t *look, double *ret)
 {
-    *ret = look_at(entry, i).is_replica;
+    *ret = look->is_replica;
     return true;
 }
 
-static bool value_lag(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_lag(const agdb__look_t *look, double *ret)
 {
-    const look_t look = look_at(entry, i);
-    uint64_t us = 0;
-
-    if (!look.is_primary)
-        us = look.is_replica ? agdb__marks_lag_us(&entry->shard.marks, i, agdb__now_us())
-                             : AGDB__LAG_UNKNOWN;
-    *ret = (double)us / 1e6;
-    return us != AGDB__LAG_UNKNOWN;
+    *ret = (double)look->lag_us / 1e6;
+    return look->lag_us != AGDB__LAG_UNKNOWN;
 }
 
-static bool value_timeline(agdb__shard_entry_t *entry, uint32_t i, double *ret)
+static bool value_timeline(const agdb__look_t *look, double *ret)
 {
-    const look_t look = look_at(entry, i);
-
-    *ret = agdb__marks_timeline(&entry->shard.marks, i);
-    return (look.is_primary || look.is_replica) && *ret > 0;
+    *ret = look->timeline;
+    return look->timeline > 0;
 }
 
 static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_t metric,
@@ -190,10 +161,13 @@ static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_
 
     agdb__metrics_begin(m, metric);
     for (s = 0; s < l->nshards; s++)
-        for (i = 0; i < l->shards[s]->shard.nnodes; i++)
-            if (value(l->shards[s], i, &number))
+        for (i = 0; i < l->shards[s]->shard.nnodes; i++) {
+            const agdb__look_t look = agdb__look_at(l->shards[s], i);
+
+            if (value(&look, &number))
                 agdb__metrics_number(m, number, l->shards[s]->keyspace, l->shards[s]->shard.name,
                                      l->shards[s]->shard.nodes[i].name);
+        }
 }
 
 static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
@@ -202,9 +176,8 @@ static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
 
     agdb__metrics_begin(m, AGDB__METRIC_PARKED);
     for (s = 0; s < l->nshards; s++)
-        agdb__metrics_number(
-            m, atomic_load_explicit(&l->shards[s]->shard.parked, memory_order_relaxed),
-            l->shards[s]->keyspace, l->shards[s]->shard.name);
+        agdb__metrics_number(m, agdb__look_parked(l->shards[s]), l->shards[s]->keyspace,
+                             l->shards[s]->shard.name);
     agdb__metrics_begin(m, AGDB__METRIC_SHARD_STATE);
     for (s = 0; s < l->nshards; s++)
         agdb__metrics_number(
@@ -239,42 +212,26 @@ static void put_build(agdb__metrics_t *m)
     agdb__metrics_number(m, 1, agdb_version(), libpq);
 }
 
-enum { TOP = 20, RANK_TEXT = AGDB__KEY_TEXT + 16 };
-
-/* As in a map: keys that are no text in hex. What is cut short (not inside a character) ends with
- * its hash: two that begin alike would be one sample twice, which Prometheus does not take. */
-static const char *rank_text(const agdb__rank_t *rank, char buf[RANK_TEXT])
-{
-    const bool is_cut = rank->len > AGDB__RANK_NAME;
-    agdb__map_agency_t as = {.key = (const unsigned char *)rank->name,
-                             .key_len = is_cut ? AGDB__RANK_NAME : rank->len};
-    unsigned less;
-
-    for (less = 0; is_cut && less < 4; less++)
-        if (agdb__text_is_utf8(rank->name, AGDB__RANK_NAME - less)) {
-            as.key_len = AGDB__RANK_NAME - less;
-            break;
-        }
-    (void)agdb__key_text(&as, buf);
-    if (is_cut)
-        snprintf(buf + strlen(buf), 16, "~%08x", (unsigned)(rank->hash >> 32));
-    return buf;
-}
+enum { TOP = 20 };
 
 static void put_ranks(agdb__metrics_t *m, agdb__ranks_t *ranks, agdb__metric_t calls,
                       agdb__metric_t time)
 {
     agdb__rank_t top[TOP * 2];
-    const size_t n = agdb__ranks_top(ranks, top, TOP);
-    char name[RANK_TEXT];
+    size_t n = agdb__ranks_top(ranks, top, TOP);
+    char name[AGDB__RANK_TEXT];
     unsigned pass;
     size_t i;
 
+    if (n == SIZE_MAX) {
+        m->failed = true;
+        n = 0;
+    }
     for (pass = 0; pass < 2; pass++) {
         agdb__metrics_begin(m, pass == 0 ? calls : time);
         for (i = 0; i < n; i++)
             agdb__metrics_number(m, pass == 0 ? (double)top[i].calls : (double)top[i].us / 1e6,
-                                 rank_text(&top[i], name));
+                                 agdb__rank_text(&top[i], name));
     }
 }
 
@@ -303,9 +260,17 @@ static void put_all(agdb_t *db, const agdb__edition_t *edition, agdb__metrics_t 
     put_ranks(m, db->books.tags, AGDB__METRIC_TAG_CALLS, AGDB__METRIC_TAG_TIME);
 }
 
-agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_error_t **reterr)
+bool agdb__show_metrics(agdb_t *db, const agdb__edition_t *edition, const agdb__writer_t *to)
 {
     agdb__metrics_t m;
+
+    agdb__metrics_init(&m, to->write, to->user, to->outer);
+    put_all(db, edition, &m);
+    return agdb__metrics_end(&m);
+}
+
+agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_error_t **reterr)
+{
     agdb__visit_t visit;
     agdb_status_t st;
 
@@ -314,9 +279,7 @@ agdb_status_t agdb_metrics(agdb_t *db, agdb_text_fn write, void *user, agdb_erro
     st = agdb__border_enter(db, &visit, reterr);
     if (st != AGDB_OK)
         return st;
-    agdb__metrics_init(&m, write, user, visit.outer);
-    put_all(db, visit.edition, &m);
-    if (!agdb__metrics_end(&m))
+    if (!agdb__show_metrics(db, visit.edition, &(agdb__writer_t){write, user, visit.outer}))
         st = agdb__fail_nomem(reterr);
     agdb__border_leave(&visit);
     return st;

@@ -22,3 +22,13 @@ int agdb__poll_ms(uint64_t now_us, uint64_t until_us)
     ms = (until_us - now_us - 1) / 1000 + 1;
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
+
+void agdb__wall_text(char text[AGDB__WALL_TEXT])
+{
+    const time_t now = time(NULL);
+    struct tm parts;
+
+    text[0] = '\0';
+    if (gmtime_r(&now, &parts) != NULL)
+        (void)strftime(text, AGDB__WALL_TEXT, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}

@@ -8,6 +8,10 @@
 
 uint64_t agdb__now_us(void);
 
+/* What a clock on the wall shows, in UTC: 2026-11-26T09:30:00Z. For people only. */
+enum { AGDB__WALL_TEXT = 32 };
+void agdb__wall_text(char text[AGDB__WALL_TEXT]);
+
 /* What poll() takes to wait until `until_us`: rounded up; 0 when it has passed; -1 for NEVER. */
 int agdb__poll_ms(uint64_t now_us, uint64_t until_us);
 

@@ -39,6 +39,10 @@ typedef struct cli_option {
     {                                                                                              \
         .name = (n), .flag = (to), .doc = (d)                                                      \
     }
+#define CLI_LETTER(n, c, to, d)                                                                    \
+    {                                                                                              \
+        .name = (n), .letter = (c), .flag = (to), .doc = (d)                                       \
+    }
 #define CLI_TEXT(n, v, to, d)                                                                      \
     {                                                                                              \
         .name = (n), .value = (v), .text = (to), .doc = (d)                                        \

@@ -30,6 +30,8 @@ extern const cli_command_t cli_status;
 extern const cli_command_t cli_clients;
 extern const cli_command_t cli_doctor;
 extern const cli_command_t cli_plan;
+extern const cli_command_t cli_ps;
+extern const cli_command_t cli_reload;
 extern const cli_command_t cli_up;
 extern const cli_command_t cli_down;
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 static const cli_command_t *const k_commands[] = {
-    &cli_check,   &cli_route,  &cli_show, &cli_diff,    &cli_map,   &cli_init,
-    &cli_purge,   &cli_query,  &cli_exec, &cli_migrate, &cli_drift, &cli_status,
-    &cli_clients, &cli_doctor, &cli_plan, &cli_up,      &cli_down,
+    &cli_check, &cli_route,  &cli_show,    &cli_diff,  &cli_map,    &cli_init,    &cli_purge,
+    &cli_query, &cli_exec,   &cli_migrate, &cli_drift, &cli_status, &cli_clients, &cli_doctor,
+    &cli_ps,    &cli_reload, &cli_plan,    &cli_up,    &cli_down,
 };
 enum { COMMANDS = sizeof k_commands / sizeof k_commands[0] };
 

@@ -4,6 +4,7 @@
 #include "cli/drained.h"
 #include "cli/message.h"
 #include "cli/process.h"
+#include "cli/status_of.h"
 #include "cli/status_report.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 static const cli_usage_t k_usage = {
     .name = "status",
-    .synopsis = "[OPTIONS] MAP",
+    .synopsis = "[OPTIONS] MAP | --of SOCKET",
     .summary = "Shows shards and nodes: roles, lag, timelines, latency, what is wrong",
     .about =
         "Asks every node, all at once; one that hangs takes '--timeout' and has its reason in its\n"
@@ -26,10 +27,13 @@ static const cli_usage_t k_usage = {
         "'--wait-drained NODE' waits until no service has a connection to this node any more.\n"
         "Counted are sessions in the map's databases, of its roles and of services that have a\n"
         "keeper there; but not the keepers', which look at a node that is out, too, and not this\n"
-        "command's own.",
+        "command's own.\n\n"
+        "'--of SOCKET' asks a running process instead, which was opened with `.control`: what it\n"
+        "sees, also how many calls wait; with '--json' all that it shows of itself.",
     .examples = "  agencydb status shardmap.yaml\n"
                 "  agencydb status --watch --interval 500ms shardmap.yaml\n"
-                "  agencydb status --wait-drained east-2 --timeout 2m shardmap.yaml",
+                "  agencydb status --wait-drained east-2 --timeout 2m shardmap.yaml\n"
+                "  agencydb status --of /run/foundation-api/agencydb.sock",
     .exits =
         "  0  each shard has a primary and every node that is not out may be used; the node is\n"
         "     drained\n"
@@ -40,6 +44,7 @@ static const cli_usage_t k_usage = {
 typedef struct status_options {
     const char *keyspace;
     const char *drained;
+    const char *of;
     cli_login_options_t login;
     const char *count_text;
     uint64_t count; /* looks; 0: until it is interrupted */
@@ -195,10 +200,18 @@ static int run_map(const agdb_map_t *map, const cli_client_t *login,
     return run_inspect(&inspect, options);
 }
 
-static bool check_options(status_options_t *options)
+static bool check_options(status_options_t *options, size_t maps)
 {
     enum { DRAIN_MS = 60000 };
 
+    if (maps != (options->of == NULL ? 1 : 0)) {
+        cli_error("status: give a map, or a process with '--of'");
+        return false;
+    }
+    if (options->of != NULL && (options->watch || options->drained != NULL)) {
+        cli_error("status: '--watch' and '--wait-drained' are of maps");
+        return false;
+    }
     if (options->count_text != NULL &&
         (!cli_number(options->count_text, UINT32_MAX, &options->count) || options->count == 0)) {
         cli_error("status: '--count %s' is not a number from 1", options->count_text);
@@ -229,18 +242,21 @@ static int run(int argc, char **argv)
         CLI_DURATION("timeout", &options.timeout_ms,
                      "for each node (default: 3s); with '--wait-drained' for all (default: 1m)"),
         CLI_TEXT("keyspace", "NAME", &options.keyspace, "only this keyspace"),
+        CLI_TEXT("of", "SOCKET", &options.of, "ask this process, by its control socket"),
         CLI_LOGIN_OPTIONS(options.login),
         CLI_FLAG("json", &options.json, "print one JSON object, on a line each with '--watch'"),
     };
-    cli_args_t args = {CLI_ARGS(k_usage, table), .least = 1, .most = 1};
+    cli_args_t args = {CLI_ARGS(k_usage, table), .most = 1};
     int code = cli_args_read(&args, argc, argv);
     cli_client_t login = {0};
     agdb_map_t *map;
 
     if (code >= 0)
         return code;
-    if (!check_options(&options))
+    if (!check_options(&options, args.count))
         return CLI_USAGE;
+    if (options.of != NULL)
+        return cli_status_of(options.of, options.json);
     code = cli_client_take(&login, "status", &options.login);
     if (code >= 0)
         return code;

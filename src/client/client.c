@@ -54,6 +54,7 @@ static void ending_unref(agdb__ending_t *e)
 static void client_free(agdb_t *db)
 {
     agdb__sentry_fini(&db->sentry); /* wakes nobody any more */
+    agdb__control_free(db->control);
     agdb__listening_fini(&db->listening);
     agdb__editions_fini(&db->editions);
     agdb__topology_fini(&db->topology);
@@ -142,6 +143,7 @@ static void init_env(agdb_t *db, const agdb_options_t *options)
 static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *options)
 {
     db->fork_generation = agdb__fork_generation();
+    db->opened_us = agdb__now_us();
     db->allocator = options->allocator;
     agdb__gate_init(&db->gate);
     db->logger = (agdb__logger_t){options->log, options->log_user,
@@ -167,37 +169,47 @@ static bool init_fields(agdb_t *db, const char *path, const agdb_options_t *opti
     return true;
 }
 
-agdb_status_t agdb__client_open(agdb_map_t *take_map, const char *path,
-                                const agdb_options_t *options, agdb_t **ret, agdb_error_t **reterr)
+static agdb_status_t open_control(agdb_t *db, const agdb__opening_t *o, agdb_error_t **reterr)
 {
-    agdb_status_t st = AGDB_E_NOMEM;
+    if (o->options->control == NULL)
+        return AGDB_OK;
+    return agdb__control_open(o->options->control, o->show, &db->control, reterr);
+}
+
+/* All but the keeper. Takes the map. */
+static agdb_status_t prepare(agdb_t *db, const agdb__opening_t *o, agdb_error_t **reterr)
+{
+    agdb_status_t st = AGDB_OK;
+
+    db->sentry.inotify = -1;
+    if (!init_fields(db, o->path, o->options))
+        st = agdb__fail_nomem(reterr);
+    else if (db->wake_fd < 0)
+        st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
+    if (st == AGDB_OK)
+        st = open_control(db, o, reterr);
+    if (st == AGDB_OK)
+        return agdb__reload_first(db, o->map, reterr);
+    agdb__map_unref(o->map);
+    return st;
+}
+
+agdb_status_t agdb__client_open(const agdb__opening_t *opening, agdb_t **ret, agdb_error_t **reterr)
+{
     agdb_t *db = agdb__calloc(1, sizeof *db);
+    agdb_status_t st;
 
     if (db == NULL) {
-        agdb__map_unref(take_map);
+        agdb__map_unref(opening->map);
         return agdb__fail_nomem(reterr);
     }
-    db->sentry.inotify = -1;
-    if (!init_fields(db, path, options)) {
-        agdb__map_unref(take_map);
-        (void)agdb__fail_nomem(reterr);
-        goto out;
-    }
-    if (db->wake_fd < 0) {
-        agdb__map_unref(take_map);
-        st = agdb__fail(reterr, AGDB_E_NOMEM, "no event descriptor: the process has too many open");
-        goto out;
-    }
-    st = agdb__reload_first(db, take_map, reterr);
-    if (st != AGDB_OK)
-        goto out;
-    if (!agdb__thread_start(&db->keeper, false, keeper_main, db)) {
+    st = prepare(db, opening, reterr);
+    if (st == AGDB_OK && !agdb__thread_start(&db->keeper, false, keeper_main, db))
         st = agdb__fail(reterr, AGDB_E_NOMEM, "the keeper thread cannot be started");
-        goto out;
+    if (st == AGDB_OK) {
+        *ret = db;
+        return AGDB_OK;
     }
-    *ret = db;
-    return AGDB_OK;
-out:
     ending_free(db->ending);
     client_free(db);
     return st;

@@ -7,6 +7,7 @@
 
 #include "agencydb/client.h"
 #include "base/log.h"
+#include "client/control.h"
 #include "client/edition.h"
 #include "client/listening.h"
 #include "client/reload.h"
@@ -23,6 +24,7 @@ typedef struct agdb__ending {
 
 struct agdb {
     unsigned fork_generation;
+    uint64_t opened_us;
     const agdb_allocator_t *allocator;
     agdb__gate_t gate; /* loops are inside; closed with the client */
     agdb__editions_t editions;
@@ -51,6 +53,7 @@ struct agdb {
     agdb__watchers_t loops; /* under it: told when the client closes */
 
     agdb__listening_t listening;
+    agdb__control_t *control; /* the keeper's; NULL: there is none */
 
     pthread_t keeper;
     int wake_fd;
@@ -59,10 +62,17 @@ struct agdb {
     agdb__ending_t *ending;
 };
 
-/* Takes the reference to `map`, also on failure, which was read from `path` (NULL: from a text).
- * `options` is complete: a copy of ours. */
-agdb_status_t agdb__client_open(agdb_map_t *take_map, const char *path,
-                                const agdb_options_t *options, agdb_t **ret, agdb_error_t **reterr);
+/* What a client is opened with. */
+typedef struct agdb__opening {
+    agdb_map_t *map;
+    const char *path;              /* that it was read from; NULL: from a text */
+    const agdb_options_t *options; /* complete: a copy of ours */
+    agdb__control_show_fn show;    /* for `options->control` */
+} agdb__opening_t;
+
+/* Takes the reference to the map, also on failure. */
+agdb_status_t agdb__client_open(const agdb__opening_t *opening, agdb_t **ret,
+                                agdb_error_t **reterr);
 /* Not in a forked child. */
 agdb_status_t agdb__client_close(agdb_t *db, uint64_t deadline_us);
 

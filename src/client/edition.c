@@ -14,11 +14,15 @@ bool agdb__editions_init(agdb__editions_t *e)
     return e->has_lock;
 }
 
-static void empty(agdb__edition_t *edition)
+static void empty(agdb__editions_t *e, agdb__edition_t *edition)
 {
-    agdb__map_unref(edition->map);
+    agdb_map_t *map = edition->map;
+
+    agdb__lock(&e->lock);
+    edition->map = NULL; /* it is listed no more */
+    agdb__unlock(&e->lock);
+    agdb__map_unref(map);
     agdb__layout_fini(&edition->layout);
-    edition->map = NULL;
 }
 
 void agdb__editions_fini(agdb__editions_t *e)
@@ -27,7 +31,7 @@ void agdb__editions_fini(agdb__editions_t *e)
         agdb__edition_t *edition = e->all;
 
         e->all = edition->next;
-        empty(edition);
+        empty(e, edition);
         agdb__free(edition);
     }
     if (e->has_lock)
@@ -64,6 +68,24 @@ void agdb__editions_close(agdb__editions_t *e)
     agdb__unlock(&e->lock);
 }
 
+size_t agdb__editions_list(agdb__editions_t *e, agdb__edition_facts_t *ret, size_t max)
+{
+    agdb__edition_t *edition;
+    size_t n = 0;
+
+    agdb__lock(&e->lock);
+    for (edition = e->all; edition != NULL; edition = edition->next) {
+        if (edition->map == NULL)
+            continue;
+        if (n < max)
+            ret[n] = (agdb__edition_facts_t){edition->map->epoch, edition->since_us,
+                                             edition->until_us, agdb__gate_inside(&edition->gate)};
+        n++;
+    }
+    agdb__unlock(&e->lock);
+    return n;
+}
+
 /* --- the keeper's ------------------------------------------------------------------------------
  */
 
@@ -80,8 +102,10 @@ static agdb__edition_t *take_block(agdb__editions_t *e)
     if (edition == NULL)
         return NULL;
     agdb__gate_init(&edition->gate);
+    agdb__lock(&e->lock);
     edition->next = e->all;
     e->all = edition;
+    agdb__unlock(&e->lock);
     return edition;
 }
 
@@ -101,6 +125,7 @@ agdb_status_t agdb__editions_publish(agdb__editions_t *e, agdb_map_t *take_map,
     }
     next->map = take_map;
     next->layout = *take_layout;
+    next->since_us = now_us;
     next->until_us = 0;
     agdb__gate_open(&next->gate);
     before = atomic_load_explicit(&e->current, memory_order_relaxed);
@@ -123,7 +148,7 @@ bool agdb__editions_sweep(agdb__editions_t *e)
         if (edition->map == NULL || (edition->until_us == 0 && !closed))
             continue;
         if (agdb__gate_inside(&edition->gate) == 0)
-            empty(edition);
+            empty(e, edition);
         else
             some = true;
     }

@@ -16,13 +16,14 @@ typedef struct agdb__edition {
     agdb__gate_t gate;
     agdb_map_t *map; /* NULL: the block is spare */
     agdb__layout_t layout;
+    uint64_t since_us; /* when it was published */
     uint64_t until_us; /* when it was replaced; 0: it is the current one */
     struct agdb__edition *next;
 } agdb__edition_t;
 
 typedef struct agdb__editions {
     _Atomic(agdb__edition_t *) current;
-    agdb__edition_t *all; /* the keeper's */
+    agdb__edition_t *all; /* the keeper's; it changes them under the lock */
     agdb__mutex_t lock;   /* one is replaced, or all are closed */
     bool has_lock;
     atomic_bool closed;
@@ -42,6 +43,17 @@ static inline void agdb__edition_leave(agdb__edition_t *edition)
 }
 /* Nobody enters any more. @threads any */
 void agdb__editions_close(agdb__editions_t *editions);
+
+/* What can be said of one from outside. */
+typedef struct agdb__edition_facts {
+    uint64_t epoch;
+    uint64_t since_us;
+    uint64_t until_us;
+    long inside; /* calls; of the current one about so many */
+} agdb__edition_facts_t;
+
+/* At most `max` of those that hold a map. Returns how many there are. @threads any */
+size_t agdb__editions_list(agdb__editions_t *editions, agdb__edition_facts_t *ret, size_t max);
 
 /* --- the keeper's --- */
 

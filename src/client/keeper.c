@@ -186,6 +186,7 @@ static void collect(agdb_t *db, uint64_t now_us)
         agdb__ear_poll(&t->endpoints[i]->ear, set);
     }
     agdb__sentry_poll(&db->sentry, set);
+    agdb__control_poll(db->control, set);
     agdb__pollset_wake(set, agdb__editions_next_us(&db->editions, now_us));
     if (agdb__gate_is_closed(&db->gate))
         agdb__pollset_wake(set, now_us + CLOSING_LOOK_US);
@@ -218,6 +219,7 @@ void agdb__keeper_run(agdb_t *db)
         cancel_left(&db->topology, now_us);
         agdb__refresh(db);
         watch_replicas(&db->topology);
+        agdb__control_step(db, now_us);
         agdb__listening_step(&db->listening, &db->topology, &current(db)->layout, now_us);
         if (is_over(db, agdb__editions_sweep(&db->editions)))
             return;

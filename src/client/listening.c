@@ -260,6 +260,7 @@ static bool collect(agdb__listening_t *all, const agdb__layout_t *layout)
     bool stirred;
     agdb__box_t *fresh = agdb__post_collect(all->post, &stirred);
     agdb__box_t **at = &all->all;
+    size_t count = 0;
 
     if (!stirred)
         return false;
@@ -276,6 +277,9 @@ static bool collect(agdb__listening_t *all, const agdb__layout_t *layout)
     *at = fresh;
     for (; fresh != NULL; fresh = fresh->next)
         move_box(all, fresh, layout);
+    for (fresh = all->all; fresh != NULL; fresh = fresh->next)
+        count++;
+    atomic_store_explicit(&all->count, count, memory_order_relaxed);
     return true;
 }
 

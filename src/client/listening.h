@@ -6,6 +6,8 @@
 #include "client/post.h"
 #include "client/topology.h"
 
+#include <stdatomic.h>
+
 /* A listener's part in one shard. The keeper's. */
 typedef struct agdb__subscription {
     agdb__hearer_t hearer; /* the first: this is found by it */
@@ -31,10 +33,11 @@ struct agdb_listener {
 
 typedef struct agdb__listening {
     agdb__post_t *post;
-    agdb__box_t *all;  /* of the keeper, a list by `next` */
-    uint64_t seen;     /* of all boards: another number is another view */
-    bool is_misplaced; /* memory was out, or the map is another: look for places again */
-    bool is_lacking;   /* memory was out: some shards are not heard yet */
+    agdb__box_t *all;    /* of the keeper, a list by `next` */
+    atomic_size_t count; /* of them */
+    uint64_t seen;       /* of all boards: another number is another view */
+    bool is_misplaced;   /* memory was out, or the map is another: look for places again */
+    bool is_lacking;     /* memory was out: some shards are not heard yet */
 } agdb__listening_t;
 
 /* Nobody hears it yet: agdb__post_open gives it to the keeper. `keyspace` is a name for the

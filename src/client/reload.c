@@ -154,6 +154,30 @@ static void tell_refused(agdb_t *db, const agdb_error_t *error)
                      error->message != NULL ? error->message : "out of memory");
 }
 
+static agdb_status_t replace_and_tell(agdb_t *db, agdb_map_t *map, agdb_error_t **reterr)
+{
+    agdb_error_t *error = NULL;
+    const agdb_status_t st = replace(db, map, &error);
+
+    if (st != AGDB_OK && st != AGDB_E_CLOSING)
+        tell_refused(db, error);
+    agdb__error_move(reterr, error);
+    return st;
+}
+
+agdb_status_t agdb__reload_sight(agdb_t *db, agdb__sight_t *sight, agdb_error_t **reterr)
+{
+    agdb_status_t st;
+
+    if (sight->map != NULL)
+        return replace_and_tell(db, sight->map, reterr);
+    tell_refused(db, sight->error);
+    st = sight->error->status;
+    agdb__error_move(reterr, sight->error);
+    sight->error = NULL;
+    return st;
+}
+
 static agdb__reload_ask_t *next_ask(agdb__reload_t *r)
 {
     agdb__reload_ask_t *ask;
@@ -171,9 +195,7 @@ static void answer(agdb_t *db, agdb__reload_ask_t *ask)
 {
     agdb__reload_t *r = &db->reload;
 
-    ask->status = replace(db, ask->map, &ask->error);
-    if (ask->status != AGDB_OK && ask->status != AGDB_E_CLOSING)
-        tell_refused(db, ask->error);
+    ask->status = replace_and_tell(db, ask->map, &ask->error);
     agdb__map_unref(ask->map);
     agdb__lock(&r->lock);
     ask->done = true;
@@ -193,8 +215,7 @@ void agdb__reload_step(agdb_t *db, uint64_t now_us)
     case AGDB__SENTRY_NOTHING:
         break;
     case AGDB__SENTRY_MAP:
-        if (replace(db, map, &error) != AGDB_OK && error->status != AGDB_E_CLOSING)
-            tell_refused(db, error);
+        (void)replace_and_tell(db, map, NULL);
         break;
     case AGDB__SENTRY_ERROR:
         tell_refused(db, error);

@@ -5,6 +5,7 @@
 
 #include "agencydb/client.h"
 #include "base/sync.h"
+#include "client/lookout.h"
 
 typedef struct agdb__reload_ask agdb__reload_ask_t;
 
@@ -27,6 +28,9 @@ agdb_status_t agdb__reload_ask(agdb_t *db, agdb_map_t *take_map, agdb_error_t **
 
 /* The first map of all: nothing is in use, and no keeper runs. Takes the map, also on failure. */
 agdb_status_t agdb__reload_first(agdb_t *db, agdb_map_t *take_map, agdb_error_t **reterr);
+/* The map's file was read on request: puts the map in use, or says why not. What it takes of the
+ * sight is gone from there. */
+agdb_status_t agdb__reload_sight(agdb_t *db, agdb__sight_t *sight, agdb_error_t **reterr);
 /* Answers those who ask, and looks after the file. */
 void agdb__reload_step(agdb_t *db, uint64_t now_us);
 

@@ -148,7 +148,7 @@ size_t agdb__ranks_top(agdb__ranks_t *ranks, agdb__rank_t *ret, size_t max)
     unsigned i;
 
     if (all == NULL)
-        return 0;
+        return SIZE_MAX;
     for (i = 0; i < ranks->rows; i++)
         count += copy_row(&ranks->row[i], all + count);
     qsort(all, count, sizeof *all, by_calls);

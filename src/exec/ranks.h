@@ -35,7 +35,7 @@ typedef struct agdb__rank {
 } agdb__rank_t;
 
 /* The `max` with the most calls, and of the rest those with the most time, up to 2 x `max` in all.
- * Returns how many. @threads any */
+ * Returns how many; SIZE_MAX: no memory. @threads any */
 size_t agdb__ranks_top(agdb__ranks_t *ranks, agdb__rank_t *ret, size_t max);
 
 #endif

@@ -57,6 +57,11 @@ void agdb__pool_count_in(agdb__pool_t *pool, agdb__pool_tally_t *tally)
     pool->tally = tally;
 }
 
+const agdb__pool_tally_t *agdb__pool_tally(const agdb__pool_t *pool)
+{
+    return pool->tally;
+}
+
 void agdb__pool_free(agdb__pool_t *pool)
 {
     uint32_t i;

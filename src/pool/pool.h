@@ -127,6 +127,8 @@ typedef struct agdb__pool_counts {
 } agdb__pool_counts_t;
 agdb__pool_counts_t agdb__pool_counts(agdb__pool_t *pool);
 agdb__pool_gauges_t agdb__pool_gauges(agdb__pool_t *pool); /* @threads any */
+/* What it counts in; NULL: nothing is counted. @threads any */
+const agdb__pool_tally_t *agdb__pool_tally(const agdb__pool_t *pool);
 /* So many short statements went out together. @threads any */
 void agdb__pool_note_group(agdb__pool_t *pool, bool read_only, size_t count);
 

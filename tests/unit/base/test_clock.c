@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -67,6 +68,19 @@ static void min_us_takes_the_earlier(void **state)
     assert_int_equal(agdb__min_us(AGDB__NEVER, 7), 7);
 }
 
+static void wall_text_is_a_time_in_utc(void **state)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+    char text[AGDB__WALL_TEXT];
+    size_t i;
+
+    (void)state;
+    agdb__wall_text(text);
+    assert_int_equal(strlen(text), sizeof form - 1);
+    for (i = 0; i < sizeof form - 1; i++)
+        assert_true(form[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +88,7 @@ int main(void)
         cmocka_unit_test(poll_ms_rounds_up_and_keeps_to_its_bounds),
         cmocka_unit_test(after_ms_adds_without_overflow),
         cmocka_unit_test(min_us_takes_the_earlier),
+        cmocka_unit_test(wall_text_is_a_time_in_utc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,34 @@ static void who_is_inside_stays_with_the_map_that_was_entered(void **state)
     agdb__editions_fini(&editions);
 }
 
+static void a_list_of_them_says_who_is_inside_and_since_when(void **state)
+{
+    agdb__edition_facts_t facts[4];
+    agdb__editions_t editions;
+    agdb__edition_t *first;
+
+    (void)state;
+    assert_true(agdb__editions_init(&editions));
+    publish(&editions, 1); /* at the time 1, and so on */
+    first = agdb__editions_enter(&editions);
+    publish(&editions, 2);
+    assert_int_equal(agdb__editions_list(&editions, facts, AGDB_COUNT(facts)), 2);
+    assert_int_equal(facts[0].epoch, 2);
+    assert_int_equal(facts[0].since_us, 2);
+    assert_int_equal(facts[0].until_us, 0);
+    assert_int_equal(facts[0].inside, 0);
+    assert_int_equal(facts[1].epoch, 1);
+    assert_int_equal(facts[1].until_us, 2);
+    assert_int_equal(facts[1].inside, 1);
+    facts[1].epoch = 77;
+    assert_int_equal(agdb__editions_list(&editions, facts, 1), 2);
+    assert_int_equal(facts[1].epoch, 77);
+    agdb__edition_leave(first);
+    assert_false(agdb__editions_sweep(&editions));
+    assert_int_equal(agdb__editions_list(&editions, facts, AGDB_COUNT(facts)), 1);
+    agdb__editions_fini(&editions);
+}
+
 static void nobody_enters_once_they_are_closed(void **state)
 {
     const agdb__layout_t none = {.nshards = 0};
@@ -164,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_inside_stays_with_the_map_that_was_entered),
+        cmocka_unit_test(a_list_of_them_says_who_is_inside_and_since_when),
         cmocka_unit_test(nobody_enters_once_they_are_closed),
         cmocka_unit_test(the_next_look_is_later_the_longer_somebody_stays),
         cmocka_unit_test(readers_always_find_a_whole_map),
