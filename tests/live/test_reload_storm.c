@@ -147,6 +147,24 @@ static void loop_on(crew_hand_t *hand)
     (void)agdb_loop_close(loop);
 }
 
+static void ignore(const char *text, size_t len, void *user)
+{
+    (void)text;
+    (void)len;
+    (void)user;
+}
+
+/* Looks at what the others are on. */
+static void show(crew_hand_t *hand)
+{
+    storm_t *storm = hand->job;
+
+    if (agdb_dump(storm->db, ignore, NULL, NULL) != AGDB_OK ||
+        agdb_metrics(storm->db, ignore, NULL, NULL) != AGDB_OK)
+        crew_wrong(hand, "a dump or metrics failed");
+    (void)usleep(1000);
+}
+
 static void work(crew_hand_t *hand)
 {
     const storm_t *storm = hand->job;
@@ -158,6 +176,8 @@ static void work(crew_hand_t *hand)
             transact(hand);
         else if (hand->number < 8)
             scatter(hand);
+        else if (hand->number == 8)
+            show(hand);
         else
             read_one(hand, hand->number % 2 == 0 ? AGDB_READ_REPLICA_OK : AGDB_WRITE);
     }
