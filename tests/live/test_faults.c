@@ -3,6 +3,7 @@
 #include "base/sync.h"
 #include "cluster.h"
 #include "direct.h"
+#include "proxy.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -188,6 +189,53 @@ static void sessions_that_are_ended_take_no_other_one_along(void **state)
     cluster_close(db);
 }
 
+/* Connections that are there when it is raised are not answered any more. */
+static atomic_uint g_muted;
+
+static proxy_verdict_t mute_what_was_there(void *user, const proxy_message_t *message)
+{
+    const unsigned muted = atomic_load(&g_muted);
+
+    (void)user;
+    if (message->type == 0)
+        message->note[0] = muted + 1;
+    if (message->note[0] > muted)
+        return PROXY_PASS;
+    return proxy_message_has(message, "cut me") ? PROXY_RESET : PROXY_MUTE;
+}
+
+/* As where a firewall has forgotten what went through it: one connection is reset, the others look
+ * as they did, and only the server's silence tells. */
+static void where_the_server_does_not_answer_the_others_go_with_a_lost_one(void **state)
+{
+    cluster_node_t primary = cluster_node("core", "east-1", "primary");
+    proxy_t *proxy = proxy_start("127.0.0.1", 0, (uint16_t)primary.port, mute_what_was_there, NULL);
+    const uint64_t until_us = agdb__after_ms(agdb__now_us(), 20000);
+    char node[64];
+    agdb_t *db;
+    int i;
+
+    (void)state;
+    snprintf(node, sizeof node, "\"127.0.0.1:%d\"", proxy_port(proxy));
+    db = cluster_open_nodes("pool: { min: 4, max: 4 }", node, NULL, NULL);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_ALL, 10000, NULL), AGDB_OK);
+    while (proxy_accepted(proxy) < 4 + 1) /* the probe has one */
+        wait_ms(5);
+    wait_ms(300); /* they are made */
+    atomic_store(&g_muted, 1);
+    assert_int_equal(
+        agdb_query(db, AGDB_REQUEST(.sql = "SELECT 'cut me'", .timeout_ms = CALL_MS), NULL, NULL),
+        AGDB_E_LOST);
+    while (proxy_accepted(proxy) < 4 + 1 + 4 + 1) { /* all of them anew */
+        assert_true(agdb__now_us() < until_us);
+        wait_ms(5);
+    }
+    for (i = 0; i < 8; i++)
+        cluster_do(db, AGDB_REQUEST(.sql = "SELECT 1", .timeout_ms = 10 * CALL_MS));
+    cluster_close(db);
+    proxy_stop(proxy);
+}
+
 static void a_restart_while_idle_is_not_noticed(void **state)
 {
     cluster_node_t primary = cluster_node("notification", "notification-1", "primary");
@@ -264,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_killed_replica_costs_its_readers_nothing),
         cmocka_unit_test(a_killed_primary_gives_clear_errors_until_it_is_back),
         cmocka_unit_test(sessions_that_are_ended_take_no_other_one_along),
+        cmocka_unit_test(where_the_server_does_not_answer_the_others_go_with_a_lost_one),
         cmocka_unit_test(a_restart_while_idle_is_not_noticed),
         cmocka_unit_test(a_stopped_server_costs_its_callers_their_deadline_only),
         cmocka_unit_test(a_client_opens_while_servers_are_down),

@@ -216,7 +216,7 @@ static void a_pgbouncer_that_is_killed_in_the_middle_is_an_error(void **state)
 static void a_pgbouncer_that_stands_still_ends_it_in_time(void **state)
 {
     agdb_stream_t *stream = numbers_open_behind(
-        s_db, AGDB_REQUEST(.shard = "east-1", .access = AGDB_READ, .timeout_ms = 400), "",
+        s_db, AGDB_REQUEST(.shard = "east-1", .access = AGDB_READ, .timeout_ms = 1000), "",
         NUMBERS_MANY);
     agdb_error_t *error = NULL;
     int64_t n = numbers_take(stream, 0, 1, &error);

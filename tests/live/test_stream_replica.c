@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, CALL_MS = 400, BOUND_MS = 2000, JOIN_US = 2500000 };
+enum { PATIENCE_MS = 30000, CALL_MS = 1000, BOUND_MS = 2000, JOIN_US = 2500000 };
 
 #define EAST    .shard = "east-1", .timeout_ms = PATIENCE_MS
 #define REPLICA EAST, .access = AGDB_READ_REPLICA_OK
@@ -72,6 +72,7 @@ static int open_all(void **state)
     g_replica = direct_open_admin(&g_node);
     g_primary = direct_open_admin(&primary);
     g_db = cluster_open(&options);
+    direct_do(g_primary, "SET lock_timeout = '20s'"); /* a stream that a failed test left */
     direct_do(g_primary, "DROP TABLE IF EXISTS public.streamed");
     direct_do(g_primary, "CREATE TABLE public.streamed (n int8 PRIMARY KEY)");
     direct_do(g_primary, "GRANT ALL ON public.streamed TO PUBLIC");
@@ -90,6 +91,16 @@ static int close_all(void **state)
     cluster_close(g_db);
     return 0;
 }
+
+/* Also after a test that has failed. */
+static int end(void **state)
+{
+    (void)state;
+    resume_replay();
+    return 0;
+}
+
+#define REPLICA_TEST(test) cmocka_unit_test_teardown(test, end)
 
 /* Row by row: all of the table, or an error. Returns how many. */
 static int64_t count_streamed(agdb_access_t access, agdb_session_t *session)
@@ -323,15 +334,15 @@ static void a_replica_that_dies_in_the_middle_is_an_error_and_the_primary_goes_o
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_from_the_replica),
-        cmocka_unit_test(a_session_streams_what_it_wrote),
-        cmocka_unit_test(a_token_that_goes_to_another_process_is_obeyed),
-        cmocka_unit_test(a_bounded_stream_is_no_older_than_its_bound),
-        cmocka_unit_test(a_replica_that_stands_still_ends_it_in_time_and_the_primary_goes_on),
-        cmocka_unit_test(a_session_that_is_ended_in_the_middle_is_an_error),
-        cmocka_unit_test(one_ended_before_the_first_row_is_not_noticed),
-        cmocka_unit_test(a_conflict_with_replay_is_an_error_and_not_the_end),
-        cmocka_unit_test(a_replica_that_dies_in_the_middle_is_an_error_and_the_primary_goes_on),
+        REPLICA_TEST(rows_come_from_the_replica),
+        REPLICA_TEST(a_session_streams_what_it_wrote),
+        REPLICA_TEST(a_token_that_goes_to_another_process_is_obeyed),
+        REPLICA_TEST(a_bounded_stream_is_no_older_than_its_bound),
+        REPLICA_TEST(a_replica_that_stands_still_ends_it_in_time_and_the_primary_goes_on),
+        REPLICA_TEST(a_session_that_is_ended_in_the_middle_is_an_error),
+        REPLICA_TEST(one_ended_before_the_first_row_is_not_noticed),
+        REPLICA_TEST(a_conflict_with_replay_is_an_error_and_not_the_end),
+        REPLICA_TEST(a_replica_that_dies_in_the_middle_is_an_error_and_the_primary_goes_on),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATIENCE_MS = 30000, CALL_MS = 400 };
+enum { PATIENCE_MS = 30000, CALL_MS = 1000 };
 
 #define SHARD   .shard = "east-1"
 #define IN_TIME .timeout_ms = PATIENCE_MS

@@ -7,11 +7,11 @@
 
 /* $1 rows. In FROM the server would first make all of them. */
 #define NUMBERS "SELECT generate_series(1, $1::int) AS g"
-/* $2 rows, ordered, behind $1: as pages by cursor ask for them. So wide that what lies between
- * server and client are not all of them. */
+/* $2 rows, in their order (which the merge checks), behind $1: as pages by cursor ask for them. So
+ * wide that what lies between server and client are not all of them; ORDER BY would sort their
+ * width before the first one comes. */
 #define NUMBERS_BEHIND                                                                             \
-    "SELECT g, repeat('x', 600) FROM generate_series(1, $2::int) g WHERE g > coalesce($1::int, 0)" \
-    " ORDER BY g"
+    "SELECT g, repeat('x', 600) FROM generate_series(1, $2::int) g WHERE g > coalesce($1::int, 0)"
 enum { NUMBERS_MANY = 60000 };
 
 /* Fails the test when it cannot be opened. */
