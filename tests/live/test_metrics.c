@@ -193,7 +193,7 @@ static void hold(crew_hand_t *hand)
 
 static void pools_show_what_they_do(void **state)
 {
-    agdb_t *db = cluster_open_core("pool: { max: 2 }", "", NULL);
+    agdb_t *db = cluster_open_core("pool: { max: 2 }\n  timeouts: { queue: 5s }", "", NULL);
     cluster_node_t east = cluster_node("core", "east-1", "primary");
     static crew_t crew;
     char pool[200];
