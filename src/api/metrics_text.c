@@ -93,12 +93,32 @@ static void put_labels(agdb__metrics_t *m, const agdb__labels_t *labels, const c
         agdb__buf_text(b, "}");
 }
 
+/* Counts, or seconds to the microsecond. Not by printf's %g: the host's locale may have it write a
+ * comma. */
+static const char *number_text(double number, char buf[32])
+{
+    uint64_t whole = (uint64_t)number;
+    uint64_t millionths = (uint64_t)((number - (double)whole) * 1e6 + 0.5);
+    size_t len;
+
+    whole += millionths / 1000000;
+    snprintf(buf, 32, "%llu.%06llu", (unsigned long long)whole,
+             (unsigned long long)(millionths % 1000000));
+    len = strlen(buf);
+    while (buf[len - 1] == '0')
+        len--;
+    buf[buf[len - 1] == '.' ? len - 1 : len] = '\0';
+    return buf;
+}
+
 static void put_line(agdb__metrics_t *m, const char *suffix, const agdb__labels_t *labels,
                      const char *le, double number)
 {
+    char text[32];
+
     agdb__buf_printf(&m->buf, "%s%s", k_metric[m->metric].name, suffix);
     put_labels(m, labels, le);
-    agdb__buf_printf(&m->buf, " %.15g\n", number);
+    agdb__buf_printf(&m->buf, " %s\n", number_text(number, text));
     if (m->buf.len >= FLUSH)
         flush(m);
 }
@@ -121,8 +141,8 @@ void agdb__metrics_histogram(agdb__metrics_t *m, const agdb__counted_t *counted,
         below += counted->bucket[i];
         if (i < first)
             continue;
-        snprintf(le, sizeof le, "%.9g", (double)((uint64_t)1 << i) / (is_time ? 1e6 : 1));
-        put_line(m, "_bucket", labels, le, (double)below);
+        put_line(m, "_bucket", labels,
+                 number_text((double)((uint64_t)1 << i) / (is_time ? 1e6 : 1), le), (double)below);
     }
     put_line(m, "_bucket", labels, "+Inf", (double)counted->count);
     put_line(m, "_sum", labels, NULL, (double)counted->sum / (is_time ? 1e6 : 1));
