@@ -137,7 +137,7 @@ static char *backend(agdb_t *db, const char *shard)
 static long long sessions(PGconn *admin, const char *service)
 {
     return direct_number(
-        admin, "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'", service);
+        admin, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%s%%'", service);
 }
 
 static void wait_for_sessions(const cluster_node_t *node, const char *service, long long most)

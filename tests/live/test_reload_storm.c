@@ -240,9 +240,9 @@ static void wait_until_only(const cluster_node_t *node, long long most)
     long long n;
 
     do {
-        n = direct_number(admin,
-                          "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'",
-                          k_service);
+        n = direct_number(
+            admin, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%s%%'",
+            k_service);
         if (n > most && agdb__now_us() > end_us)
             fail_msg("%s has %lld sessions, more than %lld", node->name, n, most);
         (void)usleep(20000);
