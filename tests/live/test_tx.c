@@ -677,7 +677,9 @@ static void transfers_of_many_threads_keep_the_sum(void **state)
     crew_start(&crew, THREADS, crew_setting("AGDB_TX_SEED", 1), transfer_many, &load);
     assert_int_equal(crew_join(&crew), 0);
     print_message("%d transfers, %u attempts\n", THREADS * TRANSFERS, load.attempts);
+#ifndef __SANITIZE_THREAD__ /* there the client may be so slow that no two transactions meet */
     assert_true(load.attempts > THREADS * TRANSFERS);
+#endif
     expect_sql("SELECT sum(sum) FROM account", "800");
     expect_clean_connections();
 }
