@@ -106,6 +106,15 @@ static void end_traces(const batch_t *b)
     }
 }
 
+/* The call as a whole has failed: no request has an answer of its own. */
+static void fail_traces(const batch_t *b, agdb_status_t st)
+{
+    size_t i;
+
+    for (i = 0; b->traces != NULL && i < b->count; i++)
+        agdb__trace_end(&b->traces[i], st, NULL, NULL);
+}
+
 /* Hands out results and errors. */
 static agdb_status_t hand_out(batch_t *b, agdb_error_t **reterr)
 {
@@ -145,15 +154,19 @@ static agdb_status_t run(batch_t *b, uint64_t start_us, agdb_error_t **reterr)
     size_t i;
 
     b->items = agdb__calloc(b->count, sizeof *b->items);
-    if (b->items == NULL)
+    if (b->items == NULL) {
+        fail_traces(b, AGDB_E_NOMEM);
         return agdb__fail_nomem(reterr);
+    }
     for (i = 0; i < b->count; i++)
         prepare(b, i);
     st = agdb__many_run(b->items, b->count, start_us, reterr);
-    if (st == AGDB_OK)
+    if (st == AGDB_OK) {
         st = hand_out(b, reterr);
-    else
+    } else {
+        fail_traces(b, st);
         drop_errors(b);
+    }
     for (i = 0; i < b->count; i++)
         agdb__scatter_free(b->items[i].scatter);
     agdb__free(b->items);

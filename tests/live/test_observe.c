@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cluster.h"
 #include "direct.h"
+#include "miser.h"
 #include "unit.h"
 
 #include <stdatomic.h>
@@ -182,6 +183,40 @@ static void all_ways_of_asking_have_spans(void **state)
     cluster_close(db);
 }
 
+/* Also when the whole call fails: whoever began a span has to hear of its end. */
+static void spans_end_where_memory_is_out(void **state)
+{
+    static spans_t spans;
+    const agdb_request_t *const two[] = {AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"),
+                                         AGDB_REQUEST(.shard = "west-1", .sql = "SELECT 2")};
+    const agdb_options_t options = {.struct_size = sizeof options,
+                                    .trace_begin = on_begin,
+                                    .trace_end = on_end,
+                                    .trace_user = &spans,
+                                    .allocator = &k_miser};
+    agdb_t *db = cluster_open_core("pool: { max: 2 }", "", &options);
+    bool refused = true;
+    long granted;
+    unsigned i;
+
+    (void)state;
+    for (granted = 0; refused && granted < 200; granted++) {
+        agdb_result_t *results[2] = {NULL, NULL};
+
+        spans = (spans_t){.count = 0};
+        miser_begin(granted, false);
+        (void)!agdb_query_many(db, two, 2, 5000, results, NULL, NULL);
+        refused = miser_end();
+        for (i = 0; i < spans.count; i++)
+            assert_int_equal(spans.span[i].ends, 1);
+        agdb_result_free(results[0]);
+        agdb_result_free(results[1]);
+    }
+    assert_false(refused);
+    assert_in_range(granted, 5, 199);
+    cluster_close(db);
+}
+
 static void a_hook_alone_is_refused(void **state)
 {
     const agdb_options_t options = {.struct_size = sizeof options, .trace_begin = on_begin};
@@ -317,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_has_a_span_with_its_end),
         cmocka_unit_test(all_ways_of_asking_have_spans),
+        cmocka_unit_test(spans_end_where_memory_is_out),
         cmocka_unit_test(a_hook_alone_is_refused),
         cmocka_unit_test(slow_calls_are_told_some_a_second),
         cmocka_unit_test(a_call_site_that_only_reads_is_advised_once),
