@@ -51,8 +51,7 @@ void agdb__topology_use(agdb__topology_t *t, const agdb__layout_t *layout)
     for (i = 0; i < layout->nshards; i++)
         layout->shards[i]->is_current = true;
     for (i = 0; i < t->nshards; i++)
-        if (!t->shards[i]->is_current)
-            agdb__board_retire(&t->shards[i]->shard.board);
+        agdb__board_retire(&t->shards[i]->shard.board, !t->shards[i]->is_current);
     for (i = 0; i < t->nendpoints; i++)
         agdb__pool_retire(t->endpoints[i]->pool, true);
     for (i = 0; i < layout->nshards; i++)

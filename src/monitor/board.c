@@ -59,11 +59,11 @@ void agdb__board_close(agdb__board_t *board)
     agdb__unlock(&board->lock);
 }
 
-void agdb__board_retire(agdb__board_t *board)
+void agdb__board_retire(agdb__board_t *board, bool retired)
 {
     agdb__lock(&board->lock);
-    if (!agdb__board_is_retired(board)) {
-        atomic_store_explicit(&board->retired, true, memory_order_relaxed);
+    if (retired != agdb__board_is_retired(board)) {
+        atomic_store_explicit(&board->retired, retired, memory_order_relaxed);
         agdb__watchers_tell(&board->watchers);
     }
     agdb__unlock(&board->lock);

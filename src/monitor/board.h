@@ -43,8 +43,9 @@ void agdb__board_publish(agdb__board_t *board, agdb__view_t view);
 /* Wakes everybody for good. */
 void agdb__board_close(agdb__board_t *board);
 
-/* The shard is another now: who has finished with this one need not watch it. The keeper's. */
-void agdb__board_retire(agdb__board_t *board);
+/* Whether the shard is another in the map in use: who has finished with this one need not watch it.
+ * A later map may take it up again. The keeper's. */
+void agdb__board_retire(agdb__board_t *board, bool retired);
 /* @threads any */
 static inline bool agdb__board_is_retired(const agdb__board_t *board)
 {

@@ -289,6 +289,25 @@ static void what_somebody_is_at_stays_until_it_is_let_go(void **state)
     assert_int_equal(w->t.nservers, 0);
 }
 
+/* As when a map is taken back while calls are still in the old one. */
+static void what_a_later_map_takes_up_again_is_not_retired(void **state)
+{
+    world_t *w = *state;
+    agdb__shard_entry_t *a;
+
+    use(w, k_two_shards);
+    a = entry_of(w, "a");
+    agdb__shard_entry_ref(a);
+    use(w, k_shared_database);
+    assert_true(agdb__board_is_retired(&a->shard.board));
+    assert_true(agdb__pool_is_retired(a->shard.nodes[0].pool));
+    use(w, k_two_shards);
+    assert_ptr_equal(entry_of(w, "a"), a);
+    assert_false(agdb__board_is_retired(&a->shard.board));
+    assert_false(agdb__pool_is_retired(a->shard.nodes[0].pool));
+    agdb__shard_entry_unref(a);
+}
+
 static long g_granted;
 
 static void *scarce_alloc(size_t size, void *user)
@@ -402,6 +421,7 @@ int main(void)
         TEST(next_map_with_a_higher_generation_forgets_the_old_history),
         TEST(next_map_with_another_pool_replaces_it_and_hands_the_probes_login_over),
         TEST(what_somebody_is_at_stays_until_it_is_let_go),
+        TEST(what_a_later_map_takes_up_again_is_not_retired),
         TEST(laying_out_without_memory_leaves_nothing_behind),
         TEST(what_is_out_keeps_no_connection),
         TEST(probes_add_keeper_to_the_name_of_the_service),
