@@ -317,6 +317,15 @@ void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_
     agdb__tally_whose(shard->tally, call->agency, call->tag, exec_us + wait_us);
 }
 
+/* What was never sent has only waited; of the rest the error says where its time went. */
+static void tell_slow_failure(const agdb__call_t *call, agdb_status_t status)
+{
+    const uint64_t total_us = agdb__now_us() - call->start_us;
+    const bool sent = call->may_have_happened || call->error->outcome != AGDB_OUTCOME_NOT_SENT;
+
+    agdb__slow_tell(call, status, sent ? total_us : 0, sent ? 0 : total_us);
+}
+
 static void count_failed(const agdb__call_t *call, agdb_status_t status)
 {
     const agdb__shard_t *shard = call->shard;
@@ -325,8 +334,8 @@ static void count_failed(const agdb__call_t *call, agdb_status_t status)
         return;
     agdb__tally_failed(shard->tally, call->attempts > 0 ? shard->nodes[call->node].tally : NULL,
                        call->access, status);
-    if (shard->slow_us != 0) /* where its time went is in its error */
-        agdb__slow_tell(call, status, agdb__now_us() - call->start_us, 0);
+    if (shard->slow_us != 0)
+        tell_slow_failure(call, status);
 }
 
 /* A call site that says nothing of its access, and only reads. */

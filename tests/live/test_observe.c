@@ -284,6 +284,27 @@ static void slow_calls_are_told_some_a_second(void **state)
     cluster_close(db);
 }
 
+static void what_was_never_sent_has_only_waited(void **state)
+{
+    lines_t lines = {.slow = 0};
+    const agdb_options_t options = {
+        .struct_size = sizeof options, .record = on_record, .record_user = &lines};
+    agdb_t *db = cluster_open_nodes("timeouts: { park: 60ms }\n  log: { slow: 20ms }",
+                                    "\"127.0.0.1:1\"", NULL, &options);
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    assert_int_not_equal(
+        agdb_query(db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT 1"), NULL, &error), AGDB_OK);
+    assert_int_equal(agdb_error_outcome(error), AGDB_OUTCOME_NOT_SENT);
+    print_message("%s\n", lines.text);
+    assert_int_equal(lines.slow, 1);
+    assert_int_equal(lines.last.exec_us, 0);
+    assert_in_range(lines.last.wait_us, 50000, 5000000);
+    agdb_error_free(error);
+    cluster_close(db);
+}
+
 static void a_call_site_that_only_reads_is_advised_once(void **state)
 {
     lines_t lines = {.slow = 0};
@@ -355,6 +376,7 @@ int main(void)
         cmocka_unit_test(spans_end_where_memory_is_out),
         cmocka_unit_test(a_hook_alone_is_refused),
         cmocka_unit_test(slow_calls_are_told_some_a_second),
+        cmocka_unit_test(what_was_never_sent_has_only_waited),
         cmocka_unit_test(a_call_site_that_only_reads_is_advised_once),
         cmocka_unit_test(statements_say_who_sends_them_when_asked_to),
     };
