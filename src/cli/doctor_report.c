@@ -137,7 +137,8 @@ static void print_keys(const cli_doctor_t *doctor)
     if (keys->fault != NULL && keys->fault[0] != '\0')
         printf("\nIdempotency keys are not known: %s\n", keys->fault);
     if (keys->fault == NULL) {
-        printf("\nIdempotency keys: %lld rows, %lld dead, %lld kB, ", (long long)keys->rows,
+        printf("\nIdempotency keys: %s%lld rows, %lld dead, %lld kB, ",
+               keys->oldest_at_least ? "at least " : "", (long long)keys->rows,
                (long long)keys->dead, (long long)(keys->bytes / 1024));
         if (keys->oldest_ms >= 0)
             printf("up to %s%s old, ", cli_span_text(keys->oldest_ms),
