@@ -1,5 +1,7 @@
 /* The maps that a client has in use: the current one, and those before it that some call began on.
- * A call is inside the edition that it entered until it ends, and sees nothing of later ones.
+ * A call is inside the edition that it entered until it ends, and sees nothing of later ones, but
+ * for the nodes of its shard: those that a later map has instead are followed (agdb__shard_t), so
+ * that a map that mends an outage helps who waits.
  *
  * Entering takes no lock and no counter that all threads share: the gate of each edition counts on
  * stripes. Who reads the current edition just before it is replaced finds its gate closed, and

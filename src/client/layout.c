@@ -388,6 +388,7 @@ static bool add_shard(plan_t *p, const agdb__map_keyspace_t *keyspace, const agd
         return false;
     for (i = 0; i < p->t->nshards && entry == NULL; i++)
         if (p->t->shards[i]->shard.id == id && p->t->shards[i]->refs > 0 &&
+            p->t->shards[i]->successor == NULL &&
             is_same_shard(p, p->t->shards[i], keyspace->name, map, of))
             entry = p->t->shards[i];
     if (entry == NULL)

@@ -82,8 +82,10 @@ static agdb_status_t put_in_use(agdb_t *db, agdb_map_t *map, const agdb__edition
     if (before != NULL)
         agdb__refresh(db); /* shards that have changed are seen as soon as they are there */
     st = agdb__editions_publish(&db->editions, agdb__map_ref(map), &layout, agdb__now_us(), reterr);
-    if (st == AGDB_OK)
+    if (st == AGDB_OK) {
+        agdb__topology_supersede(&db->topology, &layout);
         return AGDB_OK;
+    }
     agdb__map_unref(map);
     if (before != NULL)
         agdb__topology_use(&db->topology, &before->layout);

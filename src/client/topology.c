@@ -22,6 +22,7 @@ void agdb__shard_entry_free(agdb__shard_entry_t *entry)
     for (i = 0; i < entry->shard.nnodes; i++)
         if (entry->place[i].endpoint != NULL)
             entry->place[i].endpoint->refs--;
+    agdb__shard_entry_unref(entry->successor);
     agdb__board_fini(&entry->shard.board);
     agdb__marks_fini(&entry->shard.marks);
     agdb__free(entry->shard.nodes);
@@ -59,9 +60,42 @@ void agdb__topology_use(agdb__topology_t *t, const agdb__layout_t *layout)
             agdb__pool_retire(layout->shards[i]->place[n].endpoint->pool, false);
 }
 
+static agdb__shard_entry_t *with_id(const agdb__layout_t *layout, uint64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < layout->nshards; i++)
+        if (layout->shards[i]->shard.id == id)
+            return layout->shards[i];
+    return NULL;
+}
+
+/* For good: who follows it has a hold on the first of a row only. */
+static void supersede(agdb__shard_entry_t *entry, agdb__shard_entry_t *by)
+{
+    agdb__shard_entry_ref(by);
+    entry->successor = by;
+    atomic_store_explicit(&entry->shard.successor, &by->shard, memory_order_release);
+    agdb__board_stir(&entry->shard.board);
+}
+
+void agdb__topology_supersede(agdb__topology_t *t, const agdb__layout_t *layout)
+{
+    size_t i;
+
+    for (i = 0; i < t->nshards; i++) {
+        agdb__shard_entry_t *entry = t->shards[i];
+        agdb__shard_entry_t *by = with_id(layout, entry->shard.id);
+
+        if (by != NULL && by != entry && entry->successor == NULL)
+            supersede(entry, by);
+    }
+}
+
 /* --- the end of what nobody needs --------------------------------------------------------------
  */
 
+/* One that goes may have been the last to hold its successor. */
 static bool sweep_shards(agdb__topology_t *t)
 {
     bool some = false;
@@ -73,6 +107,8 @@ static bool sweep_shards(agdb__topology_t *t)
         if (entry->refs == 0 && !agdb__board_is_watched(&entry->shard.board)) {
             agdb__shard_entry_free(entry);
             t->shards[i] = t->shards[--t->nshards];
+            i = 0;
+            some = false;
             continue;
         }
         some = some || entry->refs == 0;
@@ -175,6 +211,8 @@ void agdb__topology_fini(agdb__topology_t *t)
 {
     size_t i;
 
+    for (i = 0; i < t->nshards; i++)
+        t->shards[i]->successor = NULL; /* which may go first */
     for (i = 0; i < t->nshards; i++)
         agdb__shard_entry_free(t->shards[i]);
     for (i = 0; i < t->nservers; i++)

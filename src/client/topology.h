@@ -36,9 +36,10 @@ typedef struct agdb__shard_entry {
     agdb__view_memory_t view_memory;
     uint64_t max_lag_ms;
     bool was_split;
-    bool is_new;     /* no view yet */
-    bool is_current; /* of the layout in use: its events are told */
-    unsigned refs;   /* layouts, and those who listen */
+    bool is_new;                         /* no view yet */
+    bool is_current;                     /* of the layout in use: its events are told */
+    struct agdb__shard_entry *successor; /* of a later layout, with a hold on it; or NULL */
+    unsigned refs;                       /* layouts, those who listen, and whose successor it is */
 } agdb__shard_entry_t;
 
 typedef struct agdb__topology {
@@ -67,6 +68,9 @@ agdb_status_t agdb__topology_lay_out(agdb__topology_t *t, const agdb_map_t *map,
                                      agdb__layout_t *ret, agdb_error_t **reterr);
 /* It is the one in use from now on. */
 void agdb__topology_use(agdb__topology_t *t, const agdb__layout_t *layout);
+/* Callers have it: who still waits for a shard of a layout before goes on to the one in its place.
+ */
+void agdb__topology_supersede(agdb__topology_t *t, const agdb__layout_t *layout);
 /* Nobody is in it any more. */
 void agdb__layout_fini(agdb__layout_t *layout);
 void agdb__shard_entry_ref(agdb__shard_entry_t *entry);

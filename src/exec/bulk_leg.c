@@ -211,15 +211,28 @@ static void got(agdb__leg_t *leg, agdb__wanted_t wanted, uint64_t now_us)
     }
 }
 
+/* The call may have gone on to a later map's shard. */
+static void follow(agdb__leg_t *leg)
+{
+    if (leg->shard == leg->call.shard)
+        return;
+    watch(leg, false);
+    leg->shard = leg->call.shard;
+}
+
 static void step_paused(agdb__leg_t *leg, uint64_t now_us)
 {
     agdb__next_t next;
 
-    watch(leg, true);
-    next = agdb__call_next(&leg->call, now_us);
+    do { /* what it waits for has to be watched before it is looked at */
+        follow(leg);
+        watch(leg, true);
+        next = agdb__call_next(&leg->call, now_us);
+    } while (next.kind == AGDB__NEXT_WAIT && leg->shard != leg->call.shard);
     if (next.kind == AGDB__NEXT_WAIT)
         return;
     watch(leg, false);
+    follow(leg);
     if (next.kind == AGDB__NEXT_OVER) {
         agdb__leg_fail_call(leg, now_us);
         return;

@@ -154,13 +154,32 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
     return (agdb__next_t){AGDB__NEXT_GO, choice.node, 0};
 }
 
+/* Nothing is under way: it goes on by what the map in use says of its shard. Where the agency is
+ * meanwhile does not count, for the rows that it means may be here. */
+static bool move_on(agdb__call_t *call)
+{
+    agdb__shard_t *successor = atomic_load_explicit(&call->shard->successor, memory_order_acquire);
+
+    if (successor == NULL)
+        return false;
+    leave_park(call);
+    for (; successor != NULL;
+         successor = atomic_load_explicit(&successor->successor, memory_order_acquire))
+        call->shard = successor;
+    call->node = AGDB__NO_NODE;
+    call->tried = 0;
+    call->avoid = 0;
+    return true;
+}
+
 agdb__next_t agdb__call_next(agdb__call_t *call, uint64_t now_us)
 {
+    const bool moved = !call->over && move_on(call);
     agdb__board_t *board = &call->shard->board;
     agdb__pause_t pause = call->pause;
     uint64_t until_us = pause == AGDB__PAUSE_PARKED ? call->park_end_us : call->until_us;
     bool closing = atomic_load_explicit(&board->closing, memory_order_relaxed);
-    bool changed = closing || agdb__board_version(board) != call->version;
+    bool changed = moved || closing || agdb__board_version(board) != call->version;
 
     if (call->over)
         return k_over;
@@ -332,7 +351,8 @@ static void count_failed(const agdb__call_t *call, agdb_status_t status)
 
     if (shard->tally == NULL)
         return;
-    agdb__tally_failed(shard->tally, call->attempts > 0 ? shard->nodes[call->node].tally : NULL,
+    agdb__tally_failed(shard->tally,
+                       agdb__call_has_node(call) ? shard->nodes[call->node].tally : NULL,
                        call->access, status);
     if (shard->slow_us != 0)
         tell_slow_failure(call, status);

@@ -53,7 +53,7 @@ typedef struct agdb__call {
     bool is_ahead;         /* its session has seen a newer history than the keeper */
     bool was_behind;       /* a replica was not fresh enough: the primary, unless there is none */
     agdb__position_t need; /* what a chosen replica must have; lsn 0: nothing */
-    uint8_t node;          /* of the last attempt */
+    uint8_t node;          /* of the last attempt; AGDB__NO_NODE: of a shard before */
     uint64_t start_us;
     uint64_t deadline_us;
     uint64_t park_end_us; /* 0: not parked yet */
@@ -112,6 +112,11 @@ void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
 /* Nobody waits for it any more; `sent`: it may happen yet. */
 void agdb__call_abandon(agdb__call_t *call, bool sent);
+/* Whether its last attempt was at a node of its shard. */
+static inline bool agdb__call_has_node(const agdb__call_t *call)
+{
+    return call->attempts > 0 && call->node != AGDB__NO_NODE;
+}
 /* After OVER: gives the error. */
 agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr);
 

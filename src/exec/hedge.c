@@ -48,7 +48,7 @@ static void add_second(hedge_t *h)
 
     if (state != AGDB__TASK_IN_FLIGHT && state != AGDB__TASK_QUEUED)
         return;
-    agdb__driver_add_beside(&h->driver, &h->task[1], h->shard, h->request, h->start_us,
+    agdb__driver_add_beside(&h->driver, &h->task[1], h->task[0].call.shard, h->request, h->start_us,
                             agdb__now_us(), first);
     h->count = 2;
     if (h->task[1].state != AGDB__TASK_QUEUED || !agdb__budget_spend(&h->shard->budget))
@@ -62,8 +62,9 @@ static void grade_loser(hedge_t *h)
 {
     agdb__task_t *loser = &h->task[0];
 
-    if (loser->state != AGDB__TASK_OUT && !loser->call.on_primary && h->won->status == AGDB_OK)
-        agdb__grade_bad(&h->shard->nodes[loser->call.node].grade, agdb__now_us());
+    if (loser->state != AGDB__TASK_OUT && agdb__call_has_node(&loser->call) &&
+        !loser->call.on_primary && h->won->status == AGDB_OK)
+        agdb__grade_bad(&loser->call.shard->nodes[loser->call.node].grade, agdb__now_us());
 }
 
 static void run(hedge_t *h)

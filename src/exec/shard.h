@@ -20,6 +20,8 @@ typedef struct agdb__node {
 
 typedef struct agdb__shard {
     const char *name;
+    /* What a later map has in its place, with other nodes or settings; NULL: nothing, so far. */
+    _Atomic(struct agdb__shard *) successor;
     uint64_t id; /* of keyspace and name: the same in every process */
     agdb__node_t *nodes;
     uint32_t nnodes;

@@ -65,7 +65,7 @@ agdb_status_t agdb__single_run(agdb__shard_t *shard, const agdb_request_t *reque
         if (next.kind == AGDB__NEXT_OVER)
             return agdb__call_finish(&call, reterr);
         if (next.kind == AGDB__NEXT_WAIT)
-            (void)agdb__board_wait(&shard->board, call.version, next.until_us);
+            (void)agdb__board_wait(&call.shard->board, call.version, next.until_us);
         else
             attempt(&call, now_us, &res);
         if (res == NULL)

@@ -8,7 +8,7 @@
 
 static const char *node_of(const agdb__call_t *call)
 {
-    return call->attempts > 0 ? call->shard->nodes[call->node].name : "";
+    return agdb__call_has_node(call) ? call->shard->nodes[call->node].name : "";
 }
 
 /* A word as it stands in the line: what is missing has its place, too. */

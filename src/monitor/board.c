@@ -38,13 +38,25 @@ void agdb__board_note(agdb__board_t *board, uint32_t i, agdb__health_t health,
     agdb__error_free(old);
 }
 
+static void publish_locked(agdb__board_t *board)
+{
+    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
+    agdb__cond_broadcast(&board->changed);
+    agdb__watchers_tell(&board->watchers);
+}
+
 void agdb__board_publish(agdb__board_t *board, agdb__view_t view)
 {
     agdb__lock(&board->lock);
     atomic_store_explicit(&board->word, agdb__view_pack(view), memory_order_release);
-    atomic_fetch_add_explicit(&board->version, 1, memory_order_release);
-    agdb__cond_broadcast(&board->changed);
-    agdb__watchers_tell(&board->watchers);
+    publish_locked(board);
+    agdb__unlock(&board->lock);
+}
+
+void agdb__board_stir(agdb__board_t *board)
+{
+    agdb__lock(&board->lock);
+    publish_locked(board);
     agdb__unlock(&board->lock);
 }
 

@@ -40,6 +40,8 @@ void agdb__board_note(agdb__board_t *board, uint32_t i, agdb__health_t health,
                       const agdb_error_t *error);
 /* Publishes and wakes who waits. The keeper's. */
 void agdb__board_publish(agdb__board_t *board, agdb__view_t view);
+/* Wakes who waits: there is something else than a view to be seen. The keeper's. */
+void agdb__board_stir(agdb__board_t *board);
 /* Wakes everybody for good. */
 void agdb__board_close(agdb__board_t *board);
 

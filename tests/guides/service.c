@@ -4,8 +4,8 @@
  *     service MAP SOCKET NAME KEY...
  *
  * says "ready", then for each key in turn writes a visit, which happens once, and reads the visits.
- * On SIGTERM it ends and says how many calls it made, how many failed and how long the longest took;
- * it ends with 1 when one has failed, and says why on standard error. */
+ * On SIGTERM it ends and says how many calls it made, how many failed and how long the longest
+ * took; it ends with 1 when one has failed, and says why on standard error. */
 #include "agencydb.h"
 
 #include <inttypes.h>

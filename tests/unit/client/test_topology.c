@@ -6,6 +6,7 @@
 #include "map/load.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char k_shared_database[] =
@@ -80,6 +81,7 @@ static void use(world_t *w, const char *text)
                                             before.nshards > 0 ? &before : NULL, &w->layout, NULL),
                      AGDB_OK);
     agdb__topology_use(&w->t, &w->layout);
+    agdb__topology_supersede(&w->t, &w->layout);
     agdb__map_unref(map);
     agdb__layout_fini(&before);
     assert_false(agdb__topology_sweep(&w->t, 0));
@@ -308,6 +310,66 @@ static void what_a_later_map_takes_up_again_is_not_retired(void **state)
     agdb__shard_entry_unref(a);
 }
 
+/* A map with two shards, one of which has this setting in its pool. */
+static const char *with_pool_of_a(unsigned max)
+{
+    static char text[512];
+
+    snprintf(text, sizeof text,
+             "agencydb: 1\n"
+             "defaults: { connection: { user: app, dbname: agency } }\n"
+             "keyspaces:\n"
+             "  core:\n"
+             "    shards:\n"
+             "      a: { slots: [ 0-2047 ], pool: { max: %u }, nodes: [ \"127.0.0.1:5001\" ] }\n"
+             "      b: { slots: [ 2048-4095 ], nodes: [ \"127.0.0.1:5002\" ] }\n",
+             max);
+    return text;
+}
+
+static const agdb__shard_t *successor_of(agdb__shard_t *shard)
+{
+    return atomic_load(&shard->successor);
+}
+
+static void a_call_of_an_old_map_finds_what_each_later_one_has_instead(void **state)
+{
+    world_t *w = *state;
+    agdb__shard_entry_t *a[3];
+    agdb__shard_entry_t *b;
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        use(w, with_pool_of_a(i == 1 ? 2 : 3)); /* the third is as the first again */
+        a[i] = entry_of(w, "a");
+        if (i == 0)
+            agdb__shard_entry_ref(a[0]); /* a call that waits */
+    }
+    b = entry_of(w, "b");
+    assert_ptr_equal(successor_of(&a[0]->shard), &a[1]->shard);
+    assert_ptr_equal(successor_of(&a[1]->shard), &a[2]->shard);
+    assert_null(successor_of(&a[2]->shard)); /* never back to one that has been left */
+    assert_null(successor_of(&b->shard));
+    assert_int_equal(w->t.nshards, 4);
+    agdb__shard_entry_unref(a[0]);
+    assert_false(agdb__topology_sweep(&w->t, 0));
+    assert_int_equal(w->t.nshards, 2);
+}
+
+static void the_end_of_all_frees_shards_that_follow_each_other(void **state)
+{
+    world_t *w = *state;
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        use(w, with_pool_of_a(2 + i));
+        if (i == 0)
+            agdb__shard_entry_ref(entry_of(w, "a"));
+    }
+    agdb__layout_fini(&w->layout);
+    agdb__topology_fini(&w->t);
+}
+
 static long g_granted;
 
 static void *scarce_alloc(size_t size, void *user)
@@ -422,6 +484,8 @@ int main(void)
         TEST(next_map_with_another_pool_replaces_it_and_hands_the_probes_login_over),
         TEST(what_somebody_is_at_stays_until_it_is_let_go),
         TEST(what_a_later_map_takes_up_again_is_not_retired),
+        TEST(a_call_of_an_old_map_finds_what_each_later_one_has_instead),
+        TEST(the_end_of_all_frees_shards_that_follow_each_other),
         TEST(laying_out_without_memory_leaves_nothing_behind),
         TEST(what_is_out_keeps_no_connection),
         TEST(probes_add_keeper_to_the_name_of_the_service),

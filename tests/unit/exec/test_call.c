@@ -135,6 +135,59 @@ static void a_parked_call_goes_when_the_view_has_changed(void **state)
     assert_int_equal(g_call.node, 2);
 }
 
+/* A later map's shard in the place of g_shard, with its third node alone. */
+static agdb__shard_t g_later;
+
+static void begin_later(agdb__shard_state_t state)
+{
+    g_later = (agdb__shard_t){.name = "east-1", .nodes = &g_nodes[2], .nnodes = 1, .park_ms = 100};
+    assert_true(agdb__board_init(&g_later.board, 1));
+    assert_true(agdb__marks_init(&g_later.marks, 1));
+    agdb__board_publish(&g_later.board, (agdb__view_t){state, 0, 0});
+    atomic_store(&g_shard.successor, &g_later);
+}
+
+static void end_later(void)
+{
+    agdb__marks_fini(&g_later.marks);
+    agdb__board_fini(&g_later.board);
+}
+
+static void a_parked_call_goes_on_by_a_later_map(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 0);
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_WAIT);
+    assert_int_equal(atomic_load(&g_shard.parked), 1);
+    begin_later(AGDB__SHARD_READY);
+    assert_int_equal(agdb__call_next(&g_call, START + 1).kind, AGDB__NEXT_GO);
+    assert_ptr_equal(g_call.shard, &g_later);
+    assert_int_equal(g_call.node, 0);
+    assert_int_equal(atomic_load(&g_shard.parked), 0);
+    end_later();
+}
+
+static void a_call_that_parks_again_by_a_later_map_has_no_more_time(void **state)
+{
+    agdb_error_t *error = NULL;
+
+    (void)state;
+    publish(AGDB__SHARD_READY, 1, 0);
+    begin(AGDB_READ, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    fail_attempt(AGDB_E_LOST, AGDB_OUTCOME_UNKNOWN, NULL, START + 1);
+    begin_later(AGDB__SHARD_NO_PRIMARY);
+    assert_int_equal(agdb__call_next(&g_call, START + 60000).kind, AGDB__NEXT_WAIT);
+    assert_ptr_equal(g_call.shard, &g_later);
+    assert_int_equal(atomic_load(&g_later.parked), 1);
+    assert_int_equal(agdb__call_next(&g_call, START + 200000).kind, AGDB__NEXT_OVER);
+    assert_int_equal(agdb__call_finish(&g_call, &error), AGDB_E_NO_PRIMARY);
+    assert_int_equal(atomic_load(&g_later.parked), 0);
+    agdb__error_free(error);
+    end_later();
+}
+
 static void closing_ends_a_parked_call(void **state)
 {
     agdb_error_t *error = NULL;
@@ -624,6 +677,8 @@ int main(void)
         CASE(an_answer_ends_the_call),
         CASE(a_parked_call_waits_for_the_view_or_its_time),
         CASE(a_parked_call_goes_when_the_view_has_changed),
+        CASE(a_parked_call_goes_on_by_a_later_map),
+        CASE(a_call_that_parks_again_by_a_later_map_has_no_more_time),
         CASE(closing_ends_a_parked_call),
         CASE(a_conflict_is_tried_again_after_a_while),
         CASE(a_failed_read_goes_elsewhere_at_once),
