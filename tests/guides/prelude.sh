@@ -30,6 +30,11 @@ replica() {
         start "$1" "$2"
 }
 
+# FILE...: the servers own them.
+give() {
+    [ "$EUID" != 0 ] || chown postgres: "$@"
+}
+
 # A service that follows MAP: NAME MAP KEY...
 service() {
     "$SERVICE" "$2" "run/$1.sock" "$1" "${@:3}" >"log/$1.out" 2>"log/$1.err" &
