@@ -652,6 +652,108 @@ static void the_first_row_comes_with_the_slowest_shard_s(void **state)
     assert_in_range(all_us, 200000, 2 * one_us);
 }
 
+/* --- the first row -------------------------------------------------------------------------------
+ * On fewer cores than servers a server that has begun keeps the others from their first row, and
+ * the last of them is what a merge has to wait for. So it is compared with streams that are read by
+ * as many threads side by side: with the last one's first row. */
+
+enum { FIRSTS = 9 };
+#define SORTED "SELECT n, v FROM sorted ORDER BY n"
+
+static uint64_t g_began_us;
+static atomic_ullong g_last_us;
+
+static uint64_t first_row_us(const agdb_request_t *request, uint64_t since_us)
+{
+    agdb_stream_t *stream = open_on(g_db, request);
+    agdb_result_t *batch = NULL;
+    agdb_error_t *error = NULL;
+    uint64_t took_us;
+
+    if (agdb_stream_next(stream, 1, &batch, &error) != AGDB_OK || batch == NULL)
+        fail_msg("%s", agdb_error_message(error));
+    took_us = agdb__now_us() - since_us;
+    agdb_result_free(batch);
+    assert_int_equal(agdb_stream_close(stream), AGDB_OK);
+    return took_us;
+}
+
+static void read_first(crew_hand_t *hand)
+{
+    char shard[8];
+
+    snprintf(shard, sizeof shard, "s%u", hand->number);
+    crew_raise(&g_last_us, first_row_us(AGDB_REQUEST(.shard = shard, .access = AGDB_READ,
+                                                     .sql = SORTED, .timeout_ms = PATIENCE_MS),
+                                        g_began_us));
+}
+
+/* A stream that is closed early has cost its connection. */
+static void connect_all(void)
+{
+    (void)take_ok(AGDB_REQUEST(ALL, .merge = &k_ordered,
+                               .sql = "SELECT n, leg FROM flow WHERE n < 9 ORDER BY n, leg DESC"),
+                  true);
+}
+
+static uint64_t last_of_all_us(void)
+{
+    static crew_t crew;
+
+    connect_all();
+    atomic_store(&g_last_us, 0);
+    g_began_us = agdb__now_us();
+    crew_start(&crew, LEGS, 1, read_first, NULL);
+    assert_int_equal(crew_join(&crew), 0);
+    return atomic_load(&g_last_us);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a;
+    const uint64_t right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static uint64_t median(uint64_t *of)
+{
+    qsort(of, FIRSTS, sizeof *of, by_size);
+    return of[FIRSTS / 2];
+}
+
+static void a_merge_has_its_first_row_with_the_last_shard(void **state)
+{
+    static const agdb_order_by_t by_n[] = {{.name = "n"}};
+    static const agdb_merge_t merge = {
+        .struct_size = sizeof merge, .kind = AGDB_ORDERED, .order = by_n, .norder = 1};
+    uint64_t merged[FIRSTS];
+    uint64_t last[FIRSTS];
+    uint64_t merged_us;
+    uint64_t last_us;
+    int i;
+
+    (void)state;
+    fill_measured(MEASURED);
+    for (i = 0; i < FIRSTS; i++) {
+        last[i] = last_of_all_us();
+        connect_all();
+        merged[i] = first_row_us(AGDB_REQUEST(ALL, .merge = &merge, .sql = SORTED), agdb__now_us());
+    }
+    merged_us = median(merged);
+    last_us = median(last);
+    print_message("first row: merged %llu us (%llu-%llu), last of %d read side by side %llu us "
+                  "(%llu-%llu): %.2f\n",
+                  (unsigned long long)merged_us, (unsigned long long)merged[0],
+                  (unsigned long long)merged[FIRSTS - 1], LEGS, (unsigned long long)last_us,
+                  (unsigned long long)last[0], (unsigned long long)last[FIRSTS - 1],
+                  (double)merged_us / (double)last_us);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(merged_us <= 2 * last_us);
+#endif
+    drop_measured();
+}
+
 static void merged_streams_are_small_and_fast(void **state)
 {
     static const agdb_order_by_t by_n[] = {{.name = "n"}};
@@ -720,6 +822,7 @@ int main(void)
         cmocka_unit_test(closed_early_it_gives_all_connections_back),
         cmocka_unit_test(streams_that_need_all_connections_wait_for_each_other_in_turn),
         cmocka_unit_test(the_first_row_comes_with_the_slowest_shard_s),
+        cmocka_unit_test(a_merge_has_its_first_row_with_the_last_shard),
         cmocka_unit_test(merged_streams_are_small_and_fast),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
