@@ -429,6 +429,12 @@ uint32_t agdb__pool_take_lane(agdb__pool_t *pool, agdb__traffic_t *traffic, uint
     }
 }
 
+uint32_t agdb__pool_connect_us(const agdb__pool_t *pool, const agdb__lease_t *lease,
+                               uint64_t since_us)
+{
+    return agdb__slot_connect_us(&pool->slots.slot[lease->slot], since_us);
+}
+
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us)
 {
     lease->conn = NULL;
@@ -445,6 +451,7 @@ void agdb__pool_give_back(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 
     if (stays && agdb__conn_is_clean(slot->conn)) {
         slot->used_us = now_us;
+        slot->making_us = 0;
         agdb__pool_give(pool, i);
         return;
     }

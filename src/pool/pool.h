@@ -37,6 +37,9 @@ void agdb__pool_free(agdb__pool_t *pool);
  * why no connection can be made (CONNECT, AUTH, TLS, WRONG_SHARD). @threads any */
 agdb_status_t agdb__pool_claim(agdb__pool_t *pool, bool read_only, uint64_t now_us,
                                uint64_t deadline_us, agdb__lease_t *ret, agdb_error_t **reterr);
+/* For how much of the time since `since_us` the lease's connection was being made. The holder's. */
+uint32_t agdb__pool_connect_us(const agdb__pool_t *pool, const agdb__lease_t *lease,
+                               uint64_t since_us);
 /* Gives it back. What is still under way on it is left to the keeper; one that is not clean, too
  * old, or of an earlier generation is closed. */
 void agdb__pool_release(agdb__pool_t *pool, agdb__lease_t *lease, uint64_t now_us);

@@ -40,8 +40,9 @@ typedef struct agdb__slot {
     _Alignas(AGDB__CACHE_LINE) atomic_uint state;
     atomic_uint riders;  /* READS, WRITES: statements under way; read by others as a hint */
     unsigned generation; /* of the pool when the connection was made */
+    uint32_t making_us;  /* how long that took, until `used_us`; 0 once it was given back */
     agdb__conn_t *conn;
-    uint64_t used_us;    /* last given back */
+    uint64_t used_us;    /* last given back; before that, when it was made */
     uint64_t expires_us; /* end of its lifetime */
     uint64_t left_us;    /* LEFT: since when */
     uint64_t again_us;   /* RETURNED: asked once more at this time */
@@ -77,6 +78,15 @@ void agdb__slots_leave(agdb__slots_t *slots, uint32_t i);
 void agdb__slots_empty(agdb__slots_t *slots, uint32_t i);
 /* EMPTY -> MAKING; AGDB__NO_SLOT when all are in use. The keeper's. */
 uint32_t agdb__slots_begin(agdb__slots_t *slots);
+
+/* The owner's: for how much of the time since `since_us` its connection was being made. */
+static inline uint32_t agdb__slot_connect_us(const agdb__slot_t *slot, uint64_t since_us)
+{
+    if (slot->making_us == 0 || slot->used_us <= since_us)
+        return 0;
+    return slot->used_us - since_us < slot->making_us ? (uint32_t)(slot->used_us - since_us)
+                                                      : slot->making_us;
+}
 
 static inline bool agdb__slot_is(const agdb__slot_t *slot, agdb__slot_state_t state)
 {

@@ -77,6 +77,7 @@ static bool start_one(agdb__pool_t *pool, uint64_t now_us)
     slot = &pool->slots.slot[i];
     slot->generation = atomic_load_explicit(&pool->generation, memory_order_relaxed);
     slot->used_us = now_us;
+    slot->making_us = 0;
     slot->conn = agdb__conn_open(pool->login, pool->resolver, now_us,
                                  agdb__after_ms(now_us, pool->login->connect_ms));
     if (slot->conn == NULL) {
@@ -118,6 +119,7 @@ static void adopt(agdb__pool_t *pool, uint32_t i, uint64_t now_us)
 
     if (pool->tally != NULL)
         agdb__histogram_note(&pool->tally->connect, now_us - slot->used_us);
+    slot->making_us = (uint32_t)agdb__min_us(now_us - slot->used_us, UINT32_MAX);
     slot->used_us = now_us;
     slot->expires_us =
         agdb__after_ms(now_us, agdb__rng_jitter(&pool->rng, pool->limits.lifetime_ms));

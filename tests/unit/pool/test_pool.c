@@ -656,6 +656,25 @@ static void a_thread_keeps_to_its_connection_when_it_is_taken_once(void **state)
     assert_int_equal(agdb__pool_preferred(&pool, true), 5);
 }
 
+/* Time is the test's: it begins to be made at 1000 and is ready at 5000. */
+static void a_connection_remembers_its_making_until_it_is_used(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    agdb__lease_t lease = {0};
+
+    (void)state;
+    (void)agdb__pool_tend(pool, 1000);
+    (void)agdb__pool_tend(pool, 5000);
+    assert_int_equal(agdb__pool_claim(pool, false, 6000, 9000, &lease, NULL), AGDB_OK);
+    assert_int_equal(agdb__pool_connect_us(pool, &lease, 2000), 3000);
+    assert_int_equal(agdb__pool_connect_us(pool, &lease, 6000), 0);
+    agdb__pool_release(pool, &lease, 7000);
+    assert_int_equal(agdb__pool_claim(pool, false, 8000, 9000, &lease, NULL), AGDB_OK);
+    assert_int_equal(agdb__pool_connect_us(pool, &lease, 2000), 0);
+    agdb__pool_release(pool, &lease, 8000);
+    agdb__pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -684,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
         cmocka_unit_test(a_thread_keeps_to_its_connection_when_it_is_taken_once),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
+        cmocka_unit_test_setup(a_connection_remembers_its_making_until_it_is_used, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

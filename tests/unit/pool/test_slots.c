@@ -120,6 +120,22 @@ static void slots_stand_on_cache_lines_of_their_own(void **state)
     agdb__slots_fini(&slots);
 }
 
+/* Between 700 and 1000 it was being made; who has waited since then, or later, has waited less of
+ * that. */
+static void the_making_of_a_connection_counts_as_far_as_it_was_waited_for(void **state)
+{
+    agdb__slot_t slot = {.used_us = 1000, .making_us = 300};
+
+    (void)state;
+    assert_int_equal(agdb__slot_connect_us(&slot, 500), 300);
+    assert_int_equal(agdb__slot_connect_us(&slot, 700), 300);
+    assert_int_equal(agdb__slot_connect_us(&slot, 900), 100);
+    assert_int_equal(agdb__slot_connect_us(&slot, 1000), 0);
+    assert_int_equal(agdb__slot_connect_us(&slot, 1500), 0);
+    slot.making_us = 0; /* used before */
+    assert_int_equal(agdb__slot_connect_us(&slot, 500), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +144,7 @@ int main(void)
         cmocka_unit_test(count_tells_lanes_and_riders_of_a_kind),
         cmocka_unit_test(states_have_one_owner),
         cmocka_unit_test(slots_stand_on_cache_lines_of_their_own),
+        cmocka_unit_test(the_making_of_a_connection_counts_as_far_as_it_was_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
