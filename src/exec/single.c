@@ -39,10 +39,10 @@ static void attempt(agdb__call_t *call, uint64_t now_us, agdb_result_t **ret)
     agdb_status_t st = run_on_node(call, now_us, &ran, &answer.rows);
 
     answer.in_recovery = ran.in_recovery;
-    answer.exec_us = ran.exec_us;
     answer.position = ran.position;
     answer.replayed = ran.replayed;
-    now_us = agdb__now_us();
+    answer.exec_us = ran.trip.sent_us != 0 ? ran.trip.ended_us - ran.trip.sent_us : 0;
+    now_us = ran.trip.ended_us != 0 ? ran.trip.ended_us : agdb__now_us();
     if (st == AGDB_OK)
         st = agdb__call_answered(call, &answer, now_us, ret);
     if (st != AGDB_OK)

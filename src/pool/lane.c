@@ -39,6 +39,14 @@ static void finish(leader_t *l, agdb__ride_t *ride)
     agdb__ride_set(ride, AGDB__RIDE_DONE);
 }
 
+/* When a member went, and with how many. With the lane's lock held. */
+static void note_trip(const agdb__pool_t *pool, const agdb__lane_t *lane, agdb__ride_t *ride)
+{
+    ride->trip.sent_us = lane->sent_us;
+    ride->trip.group = (uint32_t)lane->count;
+    ride->trip.connect_us = agdb__slot_connect_us(&pool->slots.slot[ride->slot], ride->run->now_us);
+}
+
 bool agdb__lane_leave(agdb__pool_t *pool, agdb__ride_t *ride)
 {
     agdb__lane_t *lane = pool->lane[ride->slot];
@@ -48,8 +56,10 @@ bool agdb__lane_leave(agdb__pool_t *pool, agdb__ride_t *ride)
     agdb__lock(&lane->lock);
     for (i = 0; i < lane->count && !left; i++) {
         left = lane->member[i] == ride && agdb__ride_state(ride) == AGDB__RIDE_SENT;
-        if (left)
-            lane->member[i] = NULL;
+        if (!left)
+            continue;
+        note_trip(pool, lane, ride);
+        lane->member[i] = NULL;
     }
     agdb__unlock(&lane->lock);
     return left;
@@ -154,8 +164,8 @@ static bool send_group(leader_t *l, agdb__ride_t **ride, size_t n)
         lane->member[i]->slot = l->slot;
         agdb__ride_set(lane->member[i], AGDB__RIDE_SENT);
     }
-    agdb__unlock(&lane->lock);
     lane->sent_us = agdb__now_us();
+    agdb__unlock(&lane->lock);
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, (unsigned)lane->count,
                           memory_order_relaxed);
     agdb__traffic_note(l->traffic, &l->pool->slots, lane->least_us + agdb__pool_way_us(l->pool));
@@ -241,6 +251,7 @@ static bool take_member(leader_t *l, size_t i, bool in_recovery, bool slow)
         agdb__ride_set(ride, AGDB__RIDE_SENDING); /* its caller stays */
         return true;
     }
+    note_trip(l->pool, l->lane, ride);
     if (fate == AGDB__MEMBER_ANSWERED)
         ride->status = AGDB_OK;
     else
@@ -268,8 +279,10 @@ static void collect(leader_t *l)
 
     agdb__lock(&lane->lock);
     for (i = 0; i < lane->count; i++)
-        if (take_member(l, i, in_recovery, slow))
+        if (take_member(l, i, in_recovery, slow)) {
+            lane->member[i]->trip.lost_us += (uint32_t)took_us;
             again[nagain++] = lane->member[i];
+        }
     lane->count = 0;
     agdb__unlock(&lane->lock);
     atomic_store_explicit(&l->pool->slots.slot[l->slot].riders, 0, memory_order_relaxed);
@@ -325,6 +338,7 @@ static bool hand_over_in_flight(leader_t *l)
     }
     for (i = 0; i < lane->count && heir != NULL && l->own != NULL; i++)
         if (lane->member[i] == l->own) {
+            note_trip(l->pool, lane, l->own);
             lane->member[i] = NULL;
             l->led = AGDB__LED_LEFT;
         }

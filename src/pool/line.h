@@ -43,6 +43,8 @@ typedef struct agdb__ride {
     uint64_t work_us;     /* in a group */
     uint64_t least_us;    /* the same on a server that is not busy */
 
+    agdb__trip_t trip; /* whole when it is DONE, or was left */
+
     /* DONE */
     agdb_status_t status;
     struct pg_result *rows;

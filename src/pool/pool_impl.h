@@ -6,7 +6,8 @@
 #include "pool/traffic.h"
 #include "pool/waiters.h"
 
-/* The group that a connection carries. The leader's, but for `member`, which is under the lock. */
+/* The group that a connection carries. The leader's, but for `member`, and the writing of `count`
+ * and `sent_us`, which are under the lock. */
 typedef struct agdb__lane {
     agdb__mutex_t lock;
     agdb__ride_t *member[AGDB__GROUP_MAX]; /* NULL: its caller has left */

@@ -34,21 +34,24 @@ static void learn(const call_t *c, const agdb__conn_t *conn, agdb_status_t st, u
 static agdb_status_t run_on(call_t *c, uint32_t i)
 {
     agdb__conn_t *conn = c->pool->slots.slot[i].conn;
-    uint64_t start_us = c->now_us;
+    agdb__trip_t *trip = &c->ran->trip;
     agdb_status_t st;
 
     if (!agdb__run_stands(c->run)) {
         agdb__pool_give_back(c->pool, i, c->now_us);
         return agdb__pool_fail_fallen(c->reterr);
     }
+    trip->sent_us = c->now_us;
+    trip->group = 1;
+    trip->connect_us = agdb__slot_connect_us(&c->pool->slots.slot[i], c->run->now_us);
     st = agdb__conn_run(conn, c->run->statement, c->run->deadline_us, c->ret_rows, c->reterr);
 
     c->now_us = agdb__now_us();
-    c->ran->exec_us = c->now_us - start_us;
+    trip->ended_us = c->now_us;
     c->ran->in_recovery = agdb__conn_in_recovery(conn);
     c->ran->position = agdb__conn_position(conn);
     c->ran->replayed = agdb__conn_was_replayed(conn);
-    learn(c, conn, st, c->ran->exec_us);
+    learn(c, conn, st, trip->ended_us - trip->sent_us);
     agdb__pool_give_back(c->pool, i, c->now_us);
     return st;
 }
@@ -68,8 +71,9 @@ static agdb_status_t run_alone(call_t *c)
 /* --- in a group ----------------------------------------------------------------------------------
  */
 
-static agdb_status_t fail_late(call_t *c)
+static agdb_status_t fail_late(call_t *c, const agdb__ride_t *ride)
 {
+    c->ran->trip = ride->trip;
     return agdb__fail_unanswered(c->run->deadline_us - c->run->now_us, c->run->statement->read_only,
                                  c->reterr);
 }
@@ -77,13 +81,17 @@ static agdb_status_t fail_late(call_t *c)
 /* A DONE ride's answer becomes the call's. True: it has to be run alone instead. */
 static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 {
+    const uint64_t now_us = agdb__now_us();
     bool alone = ride->run_alone;
 
     *ret = ride->status;
     c->ran->in_recovery = ride->in_recovery;
-    c->ran->grouped = true;
     c->ran->position = ride->position;
-    c->ran->exec_us = agdb__now_us() - c->now_us;
+    c->ran->trip = ride->trip;
+    if (!alone)
+        c->ran->trip.ended_us = now_us;
+    else if (ride->trip.sent_us != 0)
+        agdb__trip_lose(&c->ran->trip, now_us);
     if (ride->status == AGDB_OK)
         *c->ret_rows = ride->rows;
     else if (ride->status == AGDB_E_CLOSING)
@@ -92,8 +100,8 @@ static bool take_answer(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
         agdb__error_move(c->reterr, ride->error);
     if (ride->dismissed)
         agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
-    if (*ret == AGDB_E_LOST && agdb__now_us() >= c->run->deadline_us)
-        *ret = fail_late(c);
+    if (*ret == AGDB_E_LOST && now_us >= c->run->deadline_us)
+        *ret = fail_late(c, ride);
     return alone;
 }
 
@@ -104,7 +112,7 @@ static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
     bool queued;
 
     if (agdb__ride_state(ride) == AGDB__RIDE_SENT) {
-        *ret = agdb__lane_leave(c->pool, ride) ? fail_late(c) : AGDB_OK;
+        *ret = agdb__lane_leave(c->pool, ride) ? fail_late(c, ride) : AGDB_OK;
         return *ret != AGDB_OK;
     }
     agdb__lock(&line->lock);
@@ -114,6 +122,7 @@ static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
     agdb__unlock(&line->lock);
     if (!queued)
         return false;
+    c->ran->trip = ride->trip;
     *ret = agdb__pool_fail_timeout(c->pool, agdb__now_us() - c->now_us, c->reterr);
     agdb__error_outcome(c->reterr, AGDB_OUTCOME_NOT_SENT);
     return true;
@@ -160,7 +169,7 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
         }
         if (state == AGDB__RIDE_LEAD || state == AGDB__RIDE_DRIVE) {
             if (take_over(c, ride, state))
-                return fail_late(c);
+                return fail_late(c, ride);
             continue;
         }
         until_us = until(c, state);
@@ -208,7 +217,7 @@ static agdb_status_t ride(call_t *c, bool *ret_alone)
      * who did before, it looks itself. */
     agdb__line_join(&c->traffic->line, &ride);
     if (lead_if_due(c, &ride))
-        return fail_late(c);
+        return fail_late(c, &ride);
     return ride_along(c, &ride, ret_alone);
 }
 

@@ -3,6 +3,7 @@
 #define AGDB_POOL_RUN_H
 
 #include "pool/pool.h"
+#include "pool/trip.h"
 
 #include <stdatomic.h>
 
@@ -18,11 +19,10 @@ typedef struct agdb__run {
 
 /* How it was run. */
 typedef struct agdb__ran {
-    bool in_recovery; /* the role in which the node answered */
-    bool grouped;
+    bool in_recovery;          /* the role in which the node answered */
     bool replayed;             /* agdb__conn_was_replayed */
     agdb__position_t position; /* agdb__conn_position */
-    uint64_t exec_us;          /* from sending to the answer; in a group from joining it */
+    agdb__trip_t trip;
 } agdb__ran_t;
 
 /* Returns until the deadline, with the rows, or with the error of agdb__pool_claim or

@@ -31,7 +31,7 @@ static void wake(void *user)
 }
 
 static agdb_status_t run_sql(const char *sql, uint64_t timeout_ms, agdb_error_t **reterr,
-                             bool *ret_grouped)
+                             agdb__trip_t *ret_trip)
 {
     agdb__statement_t s = {.sql = sql,
                            .hash = agdb__statement_hash(sql, strlen(sql)),
@@ -48,8 +48,8 @@ static agdb_status_t run_sql(const char *sql, uint64_t timeout_ms, agdb_error_t 
     agdb__ran_t ran;
     agdb_status_t st = agdb__pool_run(g_pool, &run, &ran, &rows, reterr);
 
-    if (ret_grouped != NULL)
-        *ret_grouped = ran.grouped;
+    if (ret_trip != NULL)
+        *ret_trip = ran.trip;
     return st;
 }
 
@@ -91,14 +91,16 @@ typedef struct caller {
     pthread_t thread;
     agdb_status_t status;
     agdb_error_t *error;
-    bool grouped;
+    agdb__trip_t trip;
+    uint64_t begun_us;
 } caller_t;
 
 static void *call(void *arg)
 {
     caller_t *c = arg;
 
-    c->status = run_sql(c->sql, c->timeout_ms, &c->error, &c->grouped);
+    c->begun_us = agdb__now_us();
+    c->status = run_sql(c->sql, c->timeout_ms, &c->error, &c->trip);
     return NULL;
 }
 
@@ -138,11 +140,13 @@ static uint32_t hold(void)
 
 static void an_idle_lane_is_used_straight(void **state)
 {
-    bool grouped = true;
+    agdb__trip_t trip;
 
     (void)state;
-    assert_int_equal(run_sql("SELECT 1", 1000, NULL, &grouped), AGDB_OK);
-    assert_false(grouped);
+    assert_int_equal(run_sql("SELECT 1", 1000, NULL, &trip), AGDB_OK);
+    assert_int_equal(trip.group, 1);
+    assert_true(trip.sent_us != 0 && trip.sent_us <= trip.ended_us);
+    assert_int_equal(trip.connect_us, 0);
     assert_int_equal(g_fake.groups, 0);
 }
 
@@ -150,6 +154,7 @@ static void those_who_queue_are_answered_in_one_group(void **state)
 {
     caller_t c[5];
     uint32_t slot = hold();
+    uint64_t free_us;
     size_t i;
 
     (void)state;
@@ -157,13 +162,18 @@ static void those_who_queue_are_answered_in_one_group(void **state)
         c[i] = (caller_t){.sql = i % 2 == 0 ? "SELECT 1" : "SELECT 2", .timeout_ms = 5000};
     start(c, 5);
     wait_for_line(5);
-    agdb__pool_give_back(g_pool, slot, agdb__now_us());
+    free_us = agdb__now_us();
+    agdb__pool_give_back(g_pool, slot, free_us);
     finish(c, 5);
     assert_int_equal(g_fake.groups, 1);
     assert_int_equal(g_fake.members, 5);
     for (i = 0; i < 5; i++) {
         assert_int_equal(c[i].status, AGDB_OK);
-        assert_true(c[i].grouped);
+        assert_int_equal(c[i].trip.group, 5);
+        assert_true(c[i].trip.sent_us >= free_us); /* not when it joined the line */
+        assert_true(c[i].trip.ended_us >= c[i].trip.sent_us);
+        assert_int_equal(c[i].trip.connect_us, 0);
+        assert_int_equal(c[i].trip.lost_us, 0);
     }
     assert_int_equal(agdb__pool_counts(g_pool).open, 1);
 }
@@ -172,10 +182,13 @@ static void a_queued_call_leaves_at_its_deadline(void **state)
 {
     uint32_t slot = hold();
     agdb_error_t *error = NULL;
+    agdb__trip_t trip;
 
     (void)state;
-    assert_int_equal(run_sql("SELECT 1", 30, &error, NULL), AGDB_E_TIMEOUT);
+    assert_int_equal(run_sql("SELECT 1", 30, &error, &trip), AGDB_E_TIMEOUT);
     assert_int_equal(error->stage, AGDB_STAGE_QUEUE);
+    assert_int_equal(trip.sent_us, 0);
+    assert_int_equal(trip.group, 0);
     assert_int_equal(error->outcome, AGDB_OUTCOME_NOT_SENT);
     assert_int_equal(agdb__line_count(&g_pool->traffic[AGDB__TRAFFIC_READS].line), 0);
     agdb__error_free(error);
@@ -212,10 +225,21 @@ static void one_failure_is_its_callers_alone(void **state)
     for (i = 0; i < 4; i++)
         assert_int_equal(c[i].status, i == 1 ? AGDB_E_SERVER : AGDB_OK);
     assert_int_equal(g_fake.groups, 2); /* those behind it went again, together */
+    assert_int_equal(c[0].trip.group, 4);
+    assert_int_equal(c[1].trip.group, 4);
+    assert_int_equal(c[3].trip.group, 2);
+    assert_true(c[3].trip.sent_us >= c[0].trip.sent_us + c[3].trip.lost_us);
 }
+
+/* So long such a group is away. */
+enum { ROUND_US = 2000 };
 
 static agdb__member_fate_t fail_as_in_a_group(const char *sql, agdb_error_t **reterr)
 {
+    const uint64_t until_us = agdb__now_us() + ROUND_US;
+
+    while (agdb__now_us() < until_us)
+        continue;
     if (strcmp(sql, "SELECT 2") != 0)
         return AGDB__MEMBER_ANSWERED;
     (void)agdb__fail(reterr, AGDB_E_SERVER, "ERROR 25001: not inside a transaction block");
@@ -241,6 +265,9 @@ static void what_fails_for_the_groups_sake_runs_again_alone(void **state)
     for (i = 0; i < 3; i++)
         assert_int_equal(c[i].status, AGDB_OK);
     assert_int_equal(g_fake.runs, runs + 1);
+    assert_int_equal(c[1].trip.group, 1);
+    assert_true(c[1].trip.lost_us >= ROUND_US);
+    assert_true(c[1].trip.sent_us >= c[1].begun_us + c[1].trip.lost_us);
     assert_int_equal(run_sql("SELECT 2", 1000, NULL, NULL), AGDB_OK); /* and from now on */
     assert_int_equal(g_fake.runs, runs + 2);
 }
