@@ -42,10 +42,17 @@ typedef struct agdb_log_record {
     const char *tag;     /* of the request, or "" */
     agdb_bytes_t agency; /* of the request, or empty */
     agdb_status_t status;
-    uint64_t total_us; /* SLOW: all of it, before it was sent, and after */
-    uint64_t wait_us;
-    uint64_t exec_us;
-    uint32_t unsaid; /* records like it that were held back since the last one */
+    uint64_t total_us; /* SLOW: all of it; the parts are those of agdb_timing_t, also of a call that
+                          has failed: what was never sent has waited only */
+    uint64_t wait_us;  /* park, earlier, queue and connect */
+    uint64_t exec_us;  /* 0: it was not sent */
+    uint32_t unsaid;   /* records like it that were held back since the last one */
+    uint32_t attempts; /* 0: there was no node to try */
+    uint64_t park_us;
+    uint64_t earlier_us;
+    uint64_t queue_us;
+    uint64_t connect_us;
+    uint32_t group; /* 0: it was not sent */
 } agdb_log_record_t;
 
 /* Takes a record.

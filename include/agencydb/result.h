@@ -22,13 +22,21 @@ typedef enum agdb_role {
     AGDB_ROLE_REPLICA = 2
 } agdb_role_t;
 
-/* Where a call's time went, in microseconds. */
+/* Where a call's time went, in microseconds: park, earlier, queue, connect and exec are all of it.
+ * A statement of a transaction is a call of its own. */
 typedef struct agdb_timing {
-    size_t struct_size; /* set it to sizeof(agdb_timing_t) */
-    uint64_t wait_us;   /* parked, queued and connecting */
-    uint64_t exec_us;   /* from the first byte sent to the answer, of the last attempt */
-    uint64_t total_us;  /* the whole call */
-    uint32_t attempts;  /* 1: the first one answered */
+    size_t struct_size;  /* set it to sizeof(agdb_timing_t) */
+    uint64_t wait_us;    /* park, earlier, queue and connect */
+    uint64_t exec_us;    /* from the first byte sent to the answer, of the last attempt */
+    uint64_t total_us;   /* the whole call */
+    uint32_t attempts;   /* 1: the first one answered */
+    uint32_t group;      /* how many statements were sent together, its own included */
+    uint64_t park_us;    /* waiting for the shard to have a usable node, and between attempts */
+    uint64_t earlier_us; /* what came to nothing: attempts before the last one, groups that had to
+                            be left, the node that a hedged read was asked of first */
+    uint64_t queue_us;   /* waiting for a connection of the node, or for a place in a group */
+    uint64_t connect_us; /* of that wait, and not in queue_us: while the connection that came of it
+                            was being made */
 } agdb_timing_t;
 
 /* @param res  may be NULL
@@ -165,7 +173,7 @@ AGDB_API bool agdb_result_replayed(const agdb_result_t *res);
  * @threads any */
 AGDB_API agdb_role_t agdb_result_role(const agdb_result_t *res);
 
-/* Of a merged result it is the longest of the shards'.
+/* Of a merged result it is that of the shard that took longest.
  * @param res  may be NULL
  * @param ret  struct_size set by the caller; the rest is filled
  * @threads any */

@@ -32,7 +32,8 @@ typedef struct agdb_trace_begin {
     agdb_bytes_t agency;     /* its key; empty */
 } agdb_trace_begin_t;
 
-/* It has its end. */
+/* It has its end. What is behind `total_us` is as in agdb_timing_t, also of a request that has
+ * failed, but for one that no shard was asked, or several were: of that all of it is 0. */
 typedef struct agdb_trace_end {
     size_t struct_size;
     agdb_status_t status;
@@ -43,7 +44,13 @@ typedef struct agdb_trace_end {
     uint32_t attempts;    /* 0: not known */
     uint64_t rows;
     uint64_t total_us;
-    uint64_t wait_us; /* of that, before it was sent; of an answer only */
+    uint64_t wait_us; /* before it was sent: park, earlier, queue and connect */
+    uint64_t exec_us;
+    uint64_t park_us;
+    uint64_t earlier_us;
+    uint64_t queue_us;
+    uint64_t connect_us;
+    uint32_t group; /* 0: it was not sent */
 } agdb_trace_end_t;
 
 /* On the thread that makes the request.

@@ -1,6 +1,7 @@
 #include "api/trace.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "pg/result.h"
 
 static agdb__trace_t begin(const agdb_t *db, const agdb_trace_begin_t *what)
@@ -56,6 +57,18 @@ agdb__trace_t agdb__tx_trace(const agdb_t *db, const agdb_tx_options_t *options)
                                     has_tag ? options->key : agdb_bytes(NULL, 0));
 }
 
+static void tell_timing(agdb_trace_end_t *end, const agdb_timing_t *timing)
+{
+    end->attempts = timing->attempts;
+    end->group = timing->group;
+    end->wait_us = timing->wait_us;
+    end->exec_us = timing->exec_us;
+    end->park_us = timing->park_us;
+    end->earlier_us = timing->earlier_us;
+    end->queue_us = timing->queue_us;
+    end->connect_us = timing->connect_us;
+}
+
 void agdb__trace_end(const agdb__trace_t *trace, agdb_status_t status, const agdb_result_t *result,
                      const agdb_error_t *error)
 {
@@ -69,12 +82,13 @@ void agdb__trace_end(const agdb__trace_t *trace, agdb_status_t status, const agd
     if (trace->span == NULL)
         return;
     end.total_us = agdb__now_us() - trace->start_us;
+    if (error != NULL)
+        tell_timing(&end, &error->timing);
     if (result != NULL) {
         end.shard = agdb_result_shard(result);
         end.node = agdb_result_node(result);
         end.rows = agdb_result_rows(result);
-        end.attempts = result->timing.attempts;
-        end.wait_us = result->timing.wait_us;
+        tell_timing(&end, &result->timing);
     }
     trace->end(trace->span, &end, trace->user);
 }

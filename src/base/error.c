@@ -131,6 +131,12 @@ void agdb__error_sqlstate(agdb_error_t **reterr, const char *sqlstate)
         snprintf((*reterr)->sqlstate, sizeof(*reterr)->sqlstate, "%s", sqlstate);
 }
 
+void agdb__error_timing(agdb_error_t **reterr, const agdb_timing_t *timing)
+{
+    if (is_mutable(reterr))
+        (*reterr)->timing = *timing;
+}
+
 static void replace(char **text, const char *by)
 {
     if (by != NULL) {
@@ -222,6 +228,7 @@ agdb_error_t *agdb__error_dup(const agdb_error_t *error)
     copy->stage = error->stage;
     copy->retriable = error->retriable;
     copy->retry_after_ms = error->retry_after_ms;
+    copy->timing = error->timing;
     memcpy(copy->sqlstate, error->sqlstate, sizeof copy->sqlstate);
     replace(&copy->shard, error->shard);
     replace(&copy->node, error->node);

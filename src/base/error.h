@@ -5,6 +5,7 @@
 #define AGDB_BASE_ERROR_H
 
 #include "agencydb/error.h"
+#include "agencydb/result.h"
 
 #include <stdarg.h>
 
@@ -24,6 +25,7 @@ struct agdb_error {
     char *field[AGDB__FIELD_COUNT];
     agdb_error_t **child;
     size_t nchild;
+    agdb_timing_t timing; /* of the call that has failed; all 0: of none, or not known */
 };
 
 /* Replaces *reterr by a new error and returns `status`, so that `return agdb__fail(...)` reads in
@@ -44,6 +46,7 @@ void agdb__error_stage(agdb_error_t **reterr, agdb_stage_t stage);
 void agdb__error_retriable(agdb_error_t **reterr, bool retriable, uint32_t after_ms);
 void agdb__error_sqlstate(agdb_error_t **reterr, const char *sqlstate);
 void agdb__error_field(agdb_error_t **reterr, agdb_field_t field, const char *text);
+void agdb__error_timing(agdb_error_t **reterr, const agdb_timing_t *timing);
 /* Sets the names and puts `shard 'S' node 'N': ` before the message. Either may be NULL. */
 void agdb__error_place(agdb_error_t **reterr, const char *shard, const char *node);
 /* Puts text before the message. */

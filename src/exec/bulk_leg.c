@@ -207,6 +207,7 @@ static void got(agdb__leg_t *leg, agdb__wanted_t wanted, uint64_t now_us)
     } else if (agdb__call_check_chosen(&leg->call) != AGDB_OK && !agdb__call_stands(&leg->call)) {
         agdb__leg_attempt_failed(leg, now_us);
     } else {
+        agdb__call_sent(&leg->call, &leg->lease, now_us, 1);
         agdb__leg_go(leg, AGDB__LEG_READY, now_us);
     }
 }

@@ -135,6 +135,8 @@ static void keep_or_rest(agdb__leg_t *leg, uint64_t now_us)
         agdb__leg_rest(leg, now_us);
     } else {
         leg->call.start_us = now_us; /* the next transaction has time of its own */
+        agdb__course_hold(&leg->call.course, now_us);
+        agdb__call_sent(&leg->call, &leg->lease, now_us, 1);
         leg->call.deadline_us = agdb__after_ms(now_us, leg->way->timeout_ms);
         agdb__leg_go(leg, AGDB__LEG_READY, now_us);
     }

@@ -205,6 +205,7 @@ static agdb_status_t attempt(flow_t *f, const char *sql, uint64_t now_us)
 
     if (st != AGDB_OK)
         return st;
+    agdb__call_sent(&f->call, &lease, lease.since_us, 1);
     f->conn = lease.conn;
     f->messages = 0;
     st = agdb__conn_copy_begin(f->conn, sql, true, &f->call.error);

@@ -151,6 +151,7 @@ static agdb__next_t choose(agdb__call_t *call, uint64_t now_us)
     leave_park(call);
     if (call->attempts++ > 0 && shard->tally != NULL)
         agdb__count(&shard->tally->retries);
+    agdb__course_begin(&call->course, now_us);
     return (agdb__next_t){AGDB__NEXT_GO, choice.node, 0};
 }
 
@@ -201,12 +202,22 @@ agdb__next_t agdb__call_next(agdb__call_t *call, uint64_t now_us)
 /* --- an attempt's end --------------------------------------------------------------------------
  */
 
+void agdb__call_sent(agdb__call_t *call, const agdb__lease_t *lease, uint64_t now_us,
+                     unsigned group)
+{
+    agdb__trip_t *trip = &call->course.trip;
+
+    trip->sent_us = now_us;
+    trip->group = group;
+    trip->connect_us =
+        agdb__pool_connect_us(call->shard->nodes[call->node].pool, lease, call->course.begun_us);
+}
+
 static agdb_status_t wrap_result(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                  agdb_result_t **ret)
 {
     agdb_result_t *res =
         agdb__result_new(answer->rows, call->shard->name, call->shard->nodes[call->node].name);
-    uint64_t total_us = now_us - call->start_us;
 
     if (res == NULL) {
         (void)agdb__fail(&call->error, AGDB_E_NOMEM,
@@ -216,8 +227,8 @@ static agdb_status_t wrap_result(agdb__call_t *call, const agdb__answer_t *answe
     }
     res->replayed = answer->replayed;
     res->role = answer->in_recovery ? AGDB_ROLE_REPLICA : AGDB_ROLE_PRIMARY;
-    res->timing = (agdb_timing_t){sizeof res->timing, total_us - answer->exec_us, answer->exec_us,
-                                  total_us, call->attempts};
+    call->course.trip.ended_us = now_us;
+    agdb__course_timing(&call->course, call->start_us, now_us, &res->timing);
     *ret = res;
     return AGDB_OK;
 }
@@ -324,28 +335,20 @@ static void settle(agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
     call->error = NULL;
 }
 
-void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_us)
+void agdb__call_count(const agdb__call_t *call, const agdb_timing_t *timing)
 {
     const agdb__shard_t *shard = call->shard;
 
     if (shard->tally == NULL)
         return;
-    agdb__tally_ok(shard->nodes[call->node].tally, call->access, exec_us, wait_us);
+    agdb__tally_ok(shard->nodes[call->node].tally, call->access, timing->exec_us, timing->wait_us);
     if (shard->slow_us != 0)
-        agdb__slow_tell(call, AGDB_OK, exec_us, wait_us);
-    agdb__tally_whose(shard->tally, call->agency, call->tag, exec_us + wait_us);
+        agdb__slow_tell(call, AGDB_OK, timing);
+    agdb__tally_whose(shard->tally, call->agency, call->tag, timing->total_us);
 }
 
-/* What was never sent has only waited; of the rest the error says where its time went. */
-static void tell_slow_failure(const agdb__call_t *call, agdb_status_t status)
-{
-    const uint64_t total_us = agdb__now_us() - call->start_us;
-    const bool sent = call->may_have_happened || call->error->outcome != AGDB_OUTCOME_NOT_SENT;
-
-    agdb__slow_tell(call, status, sent ? total_us : 0, sent ? 0 : total_us);
-}
-
-static void count_failed(const agdb__call_t *call, agdb_status_t status)
+static void count_failed(const agdb__call_t *call, agdb_status_t status,
+                         const agdb_timing_t *timing)
 {
     const agdb__shard_t *shard = call->shard;
 
@@ -355,7 +358,7 @@ static void count_failed(const agdb__call_t *call, agdb_status_t status)
                        agdb__call_has_node(call) ? shard->nodes[call->node].tally : NULL,
                        call->access, status);
     if (shard->slow_us != 0)
-        tell_slow_failure(call, status);
+        agdb__slow_tell(call, status, timing);
 }
 
 /* A call site that says nothing of its access, and only reads. */
@@ -382,12 +385,6 @@ static void advise(const agdb__call_t *call, const struct pg_result *rows)
     agdb__log_record(shard->logger, &record);
 }
 
-/* Since when an attempt that is being answered had been waited for. */
-static uint64_t waited_us(const agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
-{
-    return now_us > call->start_us + exec_us ? now_us - exec_us - call->start_us : 0;
-}
-
 /* A read that the node answered when it was the primary no more is asked again. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret)
@@ -396,13 +393,13 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
     agdb_status_t st = wrap_result(call, answer, now_us, &res);
 
     if (st == AGDB_OK)
-        st = agdb__call_check_answer(call, now_us - answer->exec_us);
+        st = agdb__call_check_answer(call, call->course.trip.sent_us);
     if (st != AGDB_OK) {
         agdb__result_free(res);
         return st;
     }
-    settle(call, answer->exec_us, now_us);
-    agdb__call_count(call, answer->exec_us, waited_us(call, answer->exec_us, now_us));
+    settle(call, res->timing.exec_us, now_us);
+    agdb__call_count(call, &res->timing);
     advise(call, res->pg);
     if (call->statement.wants_position)
         agdb__session_wrote(call->session, call->shard->id, &answer->position);
@@ -410,12 +407,14 @@ agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answ
     return AGDB_OK;
 }
 
-agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t exec_us, uint64_t now_us)
+agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t now_us)
 {
-    agdb_status_t st = agdb__call_check_answer(call, now_us - exec_us);
+    const uint64_t sent_us = call->course.trip.sent_us;
+    agdb_status_t st = agdb__call_check_answer(call, sent_us);
 
+    call->course.trip.ended_us = now_us;
     if (st == AGDB_OK)
-        settle(call, exec_us, now_us);
+        settle(call, now_us - sent_us, now_us);
     return st;
 }
 
@@ -479,11 +478,23 @@ static uint64_t jittered_us(const agdb__call_t *call, uint64_t now_us, uint64_t 
     return agdb__rng_jitter(&rng, ms * 1000);
 }
 
+/* What was not sent has waited: for the connections of others, or for one of its own to be made. */
+static void end_trip(agdb__call_t *call, uint64_t now_us)
+{
+    agdb__trip_t *trip = &call->course.trip;
+    const agdb_stage_t stage = call->error->stage;
+
+    trip->ended_us = now_us;
+    if (trip->sent_us == 0 && (stage == AGDB_STAGE_RESOLVE || stage == AGDB_STAGE_CONNECT))
+        trip->connect_us = (uint32_t)agdb__min_us(now_us - call->course.begun_us, UINT32_MAX);
+}
+
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us)
 {
     const agdb__node_t *node = &call->shard->nodes[call->node];
     agdb__retry_t retry;
 
+    end_trip(call, now_us);
     agdb__error_place(&call->error, call->shard->name, node->name);
     retry = judge(call);
     if (call->is_last)
@@ -523,13 +534,16 @@ void agdb__call_abandon(agdb__call_t *call, bool sent)
 agdb_status_t agdb__call_finish(agdb__call_t *call, agdb_error_t **reterr)
 {
     agdb_status_t st = call->error->status;
+    agdb_timing_t timing;
 
-    count_failed(call, st);
+    agdb__course_timing(&call->course, call->start_us, agdb__now_us(), &timing);
+    count_failed(call, st, &timing);
     if (call->may_have_happened)
         agdb__error_outcome(&call->error, AGDB_OUTCOME_UNKNOWN);
     agdb__call_abandon(call, call->may_have_happened);
     if (call->attempts > 1)
         agdb__error_prefix(&call->error, "after %u attempts: ", call->attempts);
+    agdb__error_timing(&call->error, &timing);
     agdb__error_move(reterr, call->error);
     call->error = NULL;
     return st;

@@ -12,6 +12,7 @@
 #define AGDB_EXEC_CALL_H
 
 #include "agencydb/request.h"
+#include "exec/course.h"
 #include "exec/session.h"
 #include "exec/shard.h"
 
@@ -60,6 +61,7 @@ typedef struct agdb__call {
     uint64_t until_us;    /* LATER */
     uint64_t salt;        /* spreads calls that begin together over the replicas */
     unsigned attempts;
+    agdb__course_t course;
     unsigned version;    /* of the view that the last choice went by */
     uint32_t tried;      /* nodes not to try again before the view changes */
     uint32_t avoid;      /* nodes that the same read has been sent to beside this call */
@@ -90,24 +92,27 @@ agdb_status_t agdb__call_check_answer(agdb__call_t *call, uint64_t read_us);
  */
 agdb_status_t agdb__call_check_confirmed(agdb__call_t *call);
 
-/* How an attempt was answered. */
+/* The attempt has this connection, and goes on it at `now_us`, one of so many statements. */
+void agdb__call_sent(agdb__call_t *call, const agdb__lease_t *lease, uint64_t now_us,
+                     unsigned group);
+
+/* How an attempt that was sent was answered. */
 typedef struct agdb__answer {
     struct pg_result *rows;
     bool in_recovery;          /* the node's role then */
     bool replayed;             /* it had happened before */
     agdb__position_t position; /* of a write, when it was wanted */
-    uint64_t exec_us;
 } agdb__answer_t;
 
 /* Takes the rows. When they cannot be believed, or there is no memory for the result, the attempt
  * has failed with the call's error. */
 agdb_status_t agdb__call_answered(agdb__call_t *call, const agdb__answer_t *answer, uint64_t now_us,
                                   agdb_result_t **ret);
-/* The same for a read whose first row has come, or the end instead, `exec_us` after it was sent:
- * its rows may be given out, unless that fails. */
-agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t exec_us, uint64_t now_us);
+/* The same for a read whose first row has come, or the end instead: its rows may be given out,
+ * unless that fails. */
+agdb_status_t agdb__call_begun(agdb__call_t *call, uint64_t now_us);
 /* The attempt was good, after so long: counts it. */
-void agdb__call_count(const agdb__call_t *call, uint64_t exec_us, uint64_t wait_us);
+void agdb__call_count(const agdb__call_t *call, const agdb_timing_t *timing);
 /* The attempt failed with the call's error: decides whether it is tried again. `next` tells. */
 void agdb__call_failed(agdb__call_t *call, uint64_t now_us);
 /* Nobody waits for it any more; `sent`: it may happen yet. */

@@ -144,6 +144,7 @@ static void watch_the_time(agdb__carrier_t *c)
 
 static void take_aboard(agdb__carrier_t *c, agdb__task_t *task)
 {
+    agdb__call_sent(&task->call, &c->lease, c->sent_us, 1);
     task->state = AGDB__TASK_IN_FLIGHT;
     task->carrier = c;
     task->place = c->count;
@@ -216,6 +217,15 @@ static uint64_t expected_us(const agdb__carrier_t *c)
     return c->work_us + c->longest_us;
 }
 
+/* To all in it, how many they are. */
+static void tell_group(agdb__carrier_t *c)
+{
+    size_t i;
+
+    for (i = 0; i < c->count; i++)
+        c->member[i]->call.course.trip.group = (uint32_t)c->count;
+}
+
 static bool send_group(agdb__carrier_t *c, agdb__task_t *first, size_t share, uint64_t now_us)
 {
     agdb__task_t *task = first;
@@ -230,6 +240,7 @@ static bool send_group(agdb__carrier_t *c, agdb__task_t *first, size_t share, ui
     if (agdb__conn_group_end(c->lease.conn) == 0)
         return false;
     set_kind(c, AGDB__CARRIER_GROUP);
+    tell_group(c);
     agdb__pool_note_group(c->feed->pool, read_only, c->count);
     c->feed->riding += c->count;
     c->until_us = agdb__group_stuck_us(c->sent_us, expected_us(c));
@@ -309,6 +320,7 @@ static void fail_member(agdb__carrier_t *c, agdb__task_t *task, agdb_error_t *ta
         agdb__learn_failure(task->learnt, fault);
     if (fault != AGDB__FAULT_NONE) { /* on its own before its caller is told anything */
         task->alone = true;
+        agdb__trip_lose(&task->call.course.trip, now_us);
         agdb__feed_put_back(c->feed, task);
         agdb__error_free(take_error);
         return;
@@ -331,8 +343,10 @@ static bool take_member(agdb__carrier_t *c, size_t i, agdb__answer_t answer, boo
     }
     if (slow)
         agdb__learn_slow(task->learnt);
-    if (fate == AGDB__MEMBER_NOT_EXECUTED)
+    if (fate == AGDB__MEMBER_NOT_EXECUTED) {
+        agdb__trip_lose(&task->call.course.trip, now_us);
         return true;
+    }
     task->carrier = NULL;
     if (fate == AGDB__MEMBER_ANSWERED)
         agdb__driver_answered(c->feed->driver, task, &answer, now_us);
@@ -345,9 +359,8 @@ static void collect_group(agdb__carrier_t *c, uint64_t now_us)
 {
     agdb__task_t *again[AGDB__GROUP_MAX];
     agdb__answer_t answer = {.in_recovery = agdb__conn_in_recovery(c->lease.conn),
-                             .position = agdb__conn_position(c->lease.conn),
-                             .exec_us = now_us - c->sent_us};
-    bool slow = agdb__group_is_slow(answer.exec_us, expected_us(c));
+                             .position = agdb__conn_position(c->lease.conn)};
+    bool slow = agdb__group_is_slow(now_us - c->sent_us, expected_us(c));
     size_t n = 0;
     size_t i;
 
@@ -362,8 +375,7 @@ static void collect_group(agdb__carrier_t *c, uint64_t now_us)
 static void collect_alone(agdb__carrier_t *c, uint64_t now_us)
 {
     agdb__task_t *task = c->member[0];
-    agdb__answer_t answer = {.in_recovery = agdb__conn_in_recovery(c->lease.conn),
-                             .exec_us = now_us - c->sent_us};
+    agdb__answer_t answer = {.in_recovery = agdb__conn_in_recovery(c->lease.conn)};
     agdb_error_t *error = NULL;
     agdb_status_t st = agdb__conn_receive(c->lease.conn, &answer.rows, &error);
 
@@ -381,7 +393,7 @@ static void collect_alone(agdb__carrier_t *c, uint64_t now_us)
     }
     if (task->learnt != NULL)
         agdb__learn_solo(task->learnt, agdb__conn_last_kind(c->lease.conn) == AGDB__ST_PLAIN,
-                         answer.exec_us);
+                         now_us - c->sent_us);
     agdb__driver_answered(c->feed->driver, task, &answer, now_us);
 }
 

@@ -256,6 +256,7 @@ void agdb__driver_add_beside(agdb__driver_t *driver, agdb__task_t *task, agdb__s
     *task = (agdb__task_t){.timer = {.ring = ring}};
     agdb__call_begin(&task->call, shard, request, start_us, driver->salt++);
     task->call.avoid = avoid;
+    task->call.course.earlier_us = now_us - start_us; /* of the other one */
     task->alone = task->call.alone;
     driver->live++;
     place(driver, task, now_us);

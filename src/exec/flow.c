@@ -33,6 +33,7 @@ void agdb__flow_leave(agdb__flow_t *flow, uint64_t now_us)
     if (!flow->given)
         drop_last(flow);
     flow->begun = false;
+    flow->call.course.trip.ended_us = 0; /* its first row was not its end */
     flow->passed = flow->given ? flow->passed : 0;
     if (flow->state == AGDB__FLOW_FLOWING)
         agdb__conn_drop_rows(flow->lease.conn);
@@ -51,6 +52,10 @@ void agdb__flow_fini(agdb__flow_t *flow, uint64_t now_us)
 
 void agdb__flow_set_time(agdb__flow_t *flow, uint64_t now_us, uint64_t deadline_us)
 {
+    if (flow->state == AGDB__FLOW_IDLE) {
+        flow->since_us = now_us;
+        flow->call.course = (agdb__course_t){0};
+    }
     flow->call.start_us = now_us;
     flow->call.deadline_us = deadline_us;
     flow->call.park_end_us = 0;
@@ -99,6 +104,7 @@ bool agdb__flow_send(agdb__flow_t *flow)
     agdb__call_t *call = &flow->call;
 
     flow->sent_us = agdb__now_us();
+    agdb__call_sent(call, &flow->lease, flow->sent_us, 1);
     if (agdb__conn_send(flow->lease.conn, &call->statement, &call->error) == AGDB_OK) {
         flow->state = AGDB__FLOW_FLOWING;
         return true;
@@ -120,17 +126,18 @@ static agdb__flow_step_t fail(agdb__flow_t *flow)
 /* The first row has come, or the end instead. */
 static bool begin(agdb__flow_t *flow)
 {
+    agdb_timing_t timing;
     uint64_t now_us;
 
     if (flow->begun)
         return true;
     now_us = agdb__now_us();
-    flow->begun = agdb__call_begun(&flow->call, now_us - flow->sent_us, now_us) == AGDB_OK;
-    if (flow->begun)
-        agdb__call_count(&flow->call, now_us - flow->sent_us,
-                         flow->sent_us > flow->call.start_us ? flow->sent_us - flow->call.start_us
-                                                             : 0);
-    return flow->begun;
+    if (agdb__call_begun(&flow->call, now_us) != AGDB_OK)
+        return false;
+    agdb__course_timing(&flow->call.course, flow->since_us, now_us, &timing);
+    agdb__call_count(&flow->call, &timing);
+    flow->begun = true;
+    return true;
 }
 
 /* The connection is READY or DEAD. */

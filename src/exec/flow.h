@@ -25,6 +25,7 @@ typedef struct agdb__flow {
     struct pg_result *row;  /* the next one; NULL: not here yet */
     struct pg_result *last; /* the one before it; kept when the flow ends */
     uint64_t passed;        /* rows before `row`, of this attempt */
+    uint64_t since_us;      /* when it was wanted */
     uint64_t sent_us;
     bool begun; /* its first row, or its end, has come and may be believed */
     bool given; /* a row of it is with the caller: it cannot be begun anew */

@@ -342,7 +342,7 @@ void agdb__rider_begin(agdb__rider_t *rider, agdb__driver_t *driver, void *owner
     if (rider->flight.count == 0)
         agdb__tx_skip_empty(rider->tx);
     if (rider->tx->stand == AGDB__TX_FRESH || rider->tx->stand == AGDB__TX_RUNNING) {
-        agdb__tx_prepare(rider->tx, &rider->flight);
+        agdb__tx_prepare(rider->tx, &rider->flight, now_us);
         agdb__rider_go(rider, now_us);
     } else { /* the commit of one that is over, or broken */
         rider->flight.status = agdb__tx_verdict(rider->tx, &rider->flight.error);

@@ -34,14 +34,13 @@ static agdb_status_t run_on_node(agdb__call_t *call, uint64_t now_us, agdb__ran_
 
 static void attempt(agdb__call_t *call, uint64_t now_us, agdb_result_t **ret)
 {
-    agdb__answer_t answer = {0};
+    struct pg_result *rows = NULL;
+    agdb__answer_t answer;
     agdb__ran_t ran;
-    agdb_status_t st = run_on_node(call, now_us, &ran, &answer.rows);
+    agdb_status_t st = run_on_node(call, now_us, &ran, &rows);
 
-    answer.in_recovery = ran.in_recovery;
-    answer.position = ran.position;
-    answer.replayed = ran.replayed;
-    answer.exec_us = ran.trip.sent_us != 0 ? ran.trip.ended_us - ran.trip.sent_us : 0;
+    answer = (agdb__answer_t){rows, ran.in_recovery, ran.replayed, ran.position};
+    call->course.trip = ran.trip;
     now_us = ran.trip.ended_us != 0 ? ran.trip.ended_us : agdb__now_us();
     if (st == AGDB_OK)
         st = agdb__call_answered(call, &answer, now_us, ret);

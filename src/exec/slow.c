@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "map/quote.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 static const char *node_of(const agdb__call_t *call)
@@ -17,30 +18,86 @@ static const char *or_dash(const char *text)
     return text != NULL && text[0] != '\0' ? text : "-";
 }
 
-static void tell(const agdb__call_t *call, agdb_log_record_t *record, uint32_t unsaid)
+/* --- the line ----------------------------------------------------------------------------------
+ */
+
+typedef struct line {
+    char *text;
+    size_t size;
+    size_t len;
+} line_t;
+
+static void put(line_t *line, const char *format, ...) AGDB_PRINTF(2, 3);
+
+static void put(line_t *line, const char *format, ...)
 {
-    const agdb__map_agency_t agency = {.key = call->agency.data, .key_len = call->agency.len};
-    char key[AGDB__KEY_TEXT] = "-";
-    char line[1024];
+    va_list args;
     int n;
 
-    if (call->agency.len > 0)
+    va_start(args, format);
+    n = vsnprintf(line->text + line->len, line->size - line->len, format, args);
+    va_end(args);
+    if (n > 0)
+        line->len += (size_t)n < line->size - line->len ? (size_t)n : line->size - line->len - 1;
+}
+
+static void put_ms(line_t *line, const char *name, uint64_t us)
+{
+    put(line, " %s %llu", name, (unsigned long long)(us / 1000));
+}
+
+/* Whom it was for, and where it went. */
+static void put_whose(line_t *line, const agdb_log_record_t *record)
+{
+    const agdb__map_agency_t agency = {.key = record->agency.data, .key_len = record->agency.len};
+    char key[AGDB__KEY_TEXT] = "-";
+
+    if (record->agency.len > 0)
         (void)agdb__key_text(&agency, key);
-    n = snprintf(line, sizeof line, "slow %llu ms %s %s %s/%s wait %llu exec %llu attempts %u",
-                 (unsigned long long)(record->total_us / 1000), key, or_dash(record->tag),
-                 record->shard, or_dash(record->node), (unsigned long long)(record->wait_us / 1000),
-                 (unsigned long long)(record->exec_us / 1000), call->attempts);
-    if (record->status != AGDB_OK && n > 0 && (size_t)n < sizeof line)
-        n += snprintf(line + n, sizeof line - (size_t)n, " %s", agdb__status_name(record->status));
-    if (unsaid > 0 && n > 0 && (size_t)n < sizeof line)
-        snprintf(line + n, sizeof line - (size_t)n, " (%u more were slow, untold)", unsaid);
+    put(line, "slow %llu ms %s %s %s/%s", (unsigned long long)(record->total_us / 1000), key,
+        or_dash(record->tag), record->shard, or_dash(record->node));
+}
+
+/* What is seldom there is told only when it is. */
+static void put_parts(line_t *line, const agdb_log_record_t *record)
+{
+    if (record->park_us >= 1000)
+        put_ms(line, "park", record->park_us);
+    put_ms(line, "queue", record->queue_us);
+    put_ms(line, "connect", record->connect_us);
+    put_ms(line, "exec", record->exec_us);
+    put(line, " group %u", record->group);
+    if (record->attempts > 1)
+        put(line, " attempts %u", record->attempts);
+    if (record->attempts > 1 || record->earlier_us >= 1000)
+        put_ms(line, "earlier", record->earlier_us);
+}
+
+void agdb__slow_line(const agdb_log_record_t *record, char *ret, size_t size)
+{
+    line_t line = {.text = ret, .size = size};
+
+    put_whose(&line, record);
+    put_parts(&line, record);
+    if (record->status != AGDB_OK)
+        put(&line, " %s", agdb__status_name(record->status));
+    if (record->unsaid > 0)
+        put(&line, " (%u more were slow, untold)", record->unsaid);
+}
+
+/* --- telling -----------------------------------------------------------------------------------
+ */
+
+static void tell(const agdb__call_t *call, agdb_log_record_t *record)
+{
+    char line[1024];
+
+    agdb__slow_line(record, line, sizeof line);
     record->message = line;
-    record->unsaid = unsaid;
     agdb__log_record(call->shard->logger, record);
 }
 
-void agdb__slow_tell(const agdb__call_t *call, agdb_status_t status, uint64_t exec_us,
-                     uint64_t wait_us)
+void agdb__slow_tell(const agdb__call_t *call, agdb_status_t status, const agdb_timing_t *timing)
 {
     const agdb__shard_t *shard = call->shard;
     agdb_log_record_t record = {
@@ -52,13 +109,18 @@ void agdb__slow_tell(const agdb__call_t *call, agdb_status_t status, uint64_t ex
         .tag = call->tag != NULL ? call->tag : "",
         .agency = call->agency,
         .status = status,
-        .total_us = exec_us + wait_us,
-        .wait_us = wait_us,
-        .exec_us = exec_us,
+        .total_us = timing->total_us,
+        .wait_us = timing->wait_us,
+        .exec_us = timing->exec_us,
+        .attempts = timing->attempts,
+        .park_us = timing->park_us,
+        .earlier_us = timing->earlier_us,
+        .queue_us = timing->queue_us,
+        .connect_us = timing->connect_us,
+        .group = timing->group,
     };
-    uint32_t unsaid = 0;
 
     if (record.total_us >= shard->slow_us && agdb__log_wants(shard->logger, AGDB_LOG_WARN) &&
-        agdb__throttle_pass(&shard->tally->slow, agdb__now_us(), &unsaid))
-        tell(call, &record, unsaid);
+        agdb__throttle_pass(&shard->tally->slow, agdb__now_us(), &record.unsaid))
+        tell(call, &record);
 }

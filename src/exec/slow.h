@@ -6,7 +6,10 @@
 #include "exec/call.h"
 
 /* If it was slow. AGDB_OK, or what it has failed with. */
-void agdb__slow_tell(const agdb__call_t *call, agdb_status_t status, uint64_t exec_us,
-                     uint64_t wait_us);
+void agdb__slow_tell(const agdb__call_t *call, agdb_status_t status, const agdb_timing_t *timing);
+
+/* The line of a record: `slow 812 ms epa readings.list east-1/db-e2 queue 3 connect 0 exec 809
+ * group 1`, with what there is besides at its place. */
+void agdb__slow_line(const agdb_log_record_t *record, char *ret, size_t size);
 
 #endif

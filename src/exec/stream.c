@@ -297,11 +297,15 @@ static void note_origins(agdb__stream_t *s, uint64_t start_us)
     for (i = 0; i < s->nflows; i++) {
         const agdb__call_t *call = &s->flow[i].call;
 
-        s->origin[i] = (agdb__origin_t){
-            .shard = call->shard->name,
-            .node = call->shard->nodes[call->node].name,
-            .role = call->on_primary ? AGDB_ROLE_PRIMARY : AGDB_ROLE_REPLICA,
-            .timing = {sizeof(agdb_timing_t), 0, took_us, took_us, call->attempts}};
+        s->origin[i] =
+            (agdb__origin_t){.shard = call->shard->name,
+                             .node = call->shard->nodes[call->node].name,
+                             .role = call->on_primary ? AGDB_ROLE_PRIMARY : AGDB_ROLE_REPLICA,
+                             .timing = {.struct_size = sizeof(agdb_timing_t),
+                                        .exec_us = took_us,
+                                        .total_us = took_us,
+                                        .attempts = call->attempts,
+                                        .group = 1}};
     }
 }
 

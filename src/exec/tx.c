@@ -93,8 +93,18 @@ agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr)
     return tx->error->status;
 }
 
-void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight)
+/* In a transaction that goes on, its first flight has had the connection. */
+static void start_clock(agdb__tx_t *tx, uint64_t now_us)
 {
+    tx->call.start_us = now_us;
+    tx->call.course = (agdb__course_t){0};
+    if (tx->pool != NULL)
+        agdb__course_hold(&tx->call.course, now_us);
+}
+
+void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
+{
+    start_clock(tx, now_us);
     flight->deadline_us =
         agdb__min_us(tx->deadline_us, flight->deadline_us != 0 ? flight->deadline_us : AGDB__NEVER);
     tx->call.deadline_us = flight->deadline_us;
@@ -186,13 +196,18 @@ void agdb__tx_refuse(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
     fail(tx, flight, AGDB__TX_UNDONE, now_us);
 }
 
-/* The time between two flights is the caller's own. */
+static void take_time(agdb__tx_t *tx, uint64_t now_us, agdb_timing_t *ret)
+{
+    tx->call.course.trip.ended_us = now_us;
+    agdb__course_timing(&tx->call.course, tx->call.start_us, now_us, ret);
+}
+
 static void succeed(agdb__tx_t *tx, agdb__flight_t *flight, agdb__tx_stand_t stand, uint64_t now_us)
 {
-    const uint64_t wait_us =
-        flight->was_first && tx->sent_us > tx->call.start_us ? tx->sent_us - tx->call.start_us : 0;
+    agdb_timing_t timing;
 
-    agdb__call_count(&tx->call, now_us - tx->sent_us, wait_us);
+    take_time(tx, now_us, &timing);
+    agdb__call_count(&tx->call, &timing);
     flight->status = AGDB_OK;
     tx->stand = stand;
     tx->may_repeat = false;
@@ -216,8 +231,6 @@ static agdb_status_t wrap(agdb__tx_t *tx, agdb__flight_t *flight, size_t i,
 {
     agdb__call_t *call = &tx->call;
     const char *node = call->shard->nodes[call->node].name;
-    const uint64_t exec_us = now_us - tx->sent_us;
-    const uint64_t total_us = now_us - call->start_us;
     agdb_result_t *res;
 
     if (flight->result == NULL) {
@@ -232,8 +245,7 @@ static agdb_status_t wrap(agdb__tx_t *tx, agdb__flight_t *flight, size_t i,
     }
     res->replayed = tx->replayed;
     res->role = agdb__conn_in_recovery(tx->lease.conn) ? AGDB_ROLE_REPLICA : AGDB_ROLE_PRIMARY;
-    res->timing =
-        (agdb_timing_t){sizeof res->timing, total_us - exec_us, exec_us, total_us, call->attempts};
+    take_time(tx, now_us, &res->timing);
     flight->result[i] = res;
     return AGDB_OK;
 }
@@ -330,7 +342,7 @@ static agdb_status_t check_reads(agdb__tx_t *tx, const agdb__flight_t *flight, u
         return flight->commit ? agdb__call_check_answer(&tx->call, tx->sent_us) : AGDB_OK;
     if (flight->count == 0 || !sees_anew(tx, flight))
         return AGDB_OK;
-    return agdb__call_begun(&tx->call, now_us - tx->sent_us, now_us);
+    return agdb__call_begun(&tx->call, now_us);
 }
 
 /* The COMMIT is confirmed; `st` is what the statements have come to. */
@@ -503,6 +515,8 @@ bool agdb__tx_send(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
     if (check_all(tx, flight, &tx->call.error) == AGDB_OK &&
         queue_all(tx, flight, &tx->call.error) == AGDB_OK) {
         agdb__conn_tx_go(conn, flight->commit, tx->call.statement.wants_position);
+        agdb__call_sent(&tx->call, &tx->lease, now_us,
+                        flight->count > 1 ? (unsigned)flight->count : 1);
         return true;
     }
     if (agdb__conn_state(conn) == AGDB__CONN_READY)

@@ -67,8 +67,9 @@ agdb_status_t agdb__tx_check(const agdb__tx_t *tx, agdb_error_t **reterr);
 agdb_status_t agdb__tx_verdict(const agdb__tx_t *tx, agdb_error_t **reterr);
 /* Ahead of a COMMIT alone: nothing to commit needs no server. */
 void agdb__tx_skip_empty(agdb__tx_t *tx);
-/* Before a flight that needs a connection is driven. */
-void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight);
+/* Before a flight that needs a connection is driven. Its time counts from now: what passed since
+ * the one before it is the caller's own. */
+void agdb__tx_prepare(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us);
 /* The connection is the transaction's. */
 void agdb__tx_take(agdb__tx_t *tx, agdb__lease_t lease);
 /* None could be had, because of the call's error: the flight has ended, or goes again. */

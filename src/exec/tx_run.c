@@ -9,11 +9,11 @@ enum { UNDO_MS = 50 };
 /* --- a flight ----------------------------------------------------------------------------------
  */
 
-/* Waits for a node, and a connection of it. False: the flight has ended, or goes again. */
-static bool board(agdb__tx_t *tx, agdb__flight_t *flight)
+/* Waits for a node, and a connection of it, until *ret_us. False: the flight has ended, or goes
+ * again. */
+static bool board(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us, uint64_t *ret_us)
 {
     agdb__call_t *call = &tx->call;
-    uint64_t now_us = agdb__now_us();
     agdb__next_t next = agdb__call_next(call, now_us);
     agdb__lease_t lease;
 
@@ -32,13 +32,12 @@ static bool board(agdb__tx_t *tx, agdb__flight_t *flight)
         return false;
     }
     agdb__tx_take(tx, lease);
+    *ret_us = lease.since_us;
     return true;
 }
 
-static void cross(agdb__tx_t *tx, agdb__flight_t *flight)
+static void cross(agdb__tx_t *tx, agdb__flight_t *flight, uint64_t now_us)
 {
-    const uint64_t now_us = agdb__now_us();
-
     if (now_us >= flight->deadline_us) {
         agdb__tx_late(tx, flight, now_us);
         return;
@@ -53,14 +52,19 @@ static void cross(agdb__tx_t *tx, agdb__flight_t *flight)
 
 agdb_status_t agdb__tx_fly(agdb__tx_t *tx, agdb__flight_t *flight)
 {
+    uint64_t now_us;
+
     flight->status = agdb__tx_check(tx, &flight->error);
     if (flight->status != AGDB_OK)
         return flight->status;
-    agdb__tx_prepare(tx, flight);
+    now_us = agdb__now_us();
+    agdb__tx_prepare(tx, flight, now_us);
     do {
+        if (flight->again)
+            now_us = agdb__now_us();
         flight->again = false;
-        if (tx->pool != NULL || board(tx, flight))
-            cross(tx, flight);
+        if (tx->pool != NULL || board(tx, flight, now_us, &now_us))
+            cross(tx, flight, now_us);
     } while (flight->again);
     return flight->status;
 }

@@ -76,20 +76,12 @@ void agdb__rows_free(PGresult *take_rows)
 /* What the slowest leg took is what the caller has waited. */
 static void add_leg(agdb_result_t *res, const agdb_result_t *leg)
 {
-    agdb_timing_t *t = &res->timing;
-
     res->merged->affected += agdb__result_affected(leg);
     res->replayed = res->replayed || leg->replayed;
     if (leg->role != AGDB_ROLE_PRIMARY)
         res->role = leg->role;
-    if (leg->timing.total_us > t->total_us)
-        t->total_us = leg->timing.total_us;
-    if (leg->timing.wait_us > t->wait_us)
-        t->wait_us = leg->timing.wait_us;
-    if (leg->timing.exec_us > t->exec_us)
-        t->exec_us = leg->timing.exec_us;
-    if (leg->timing.attempts > t->attempts)
-        t->attempts = leg->timing.attempts;
+    if (leg->timing.total_us >= res->timing.total_us)
+        res->timing = leg->timing;
 }
 
 /* A write that had happened before has no columns. */

@@ -1,6 +1,7 @@
 #include "agencydb/result.h"
 
 #include "agencydb/libpq.h"
+#include "base/alloc.h"
 #include "pg/result.h"
 
 #include <setjmp.h>
@@ -178,6 +179,30 @@ static void timing_fills_what_both_sides_know(void **state)
     agdb_result_free(res);
 }
 
+static void timing_of_several_shards_is_that_of_the_slowest(void **state)
+{
+    agdb_result_t *legs[2] = {sample(), sample()};
+    agdb__row_t *row = agdb__malloc(sizeof *row);
+    agdb_timing_t timing = {.struct_size = sizeof timing};
+    agdb_result_t *res;
+
+    (void)state;
+    legs[0]->timing.total_us = 30;
+    legs[0]->timing.exec_us = 10;
+    legs[0]->timing.queue_us = legs[0]->timing.wait_us = 20;
+    legs[1]->timing.total_us = legs[1]->timing.exec_us = 25;
+    legs[1]->timing.attempts = 2;
+    row[0] = (agdb__row_t){0, 0};
+    res = agdb__result_merge(legs, 2, row, 1, NULL);
+    assert_non_null(res);
+    agdb_result_timing(res, &timing);
+    assert_int_equal(timing.total_us, 30);
+    assert_int_equal(timing.exec_us, 10);
+    assert_int_equal(timing.queue_us, 20);
+    assert_int_equal(timing.attempts, legs[0]->timing.attempts);
+    agdb_result_free(res);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +210,7 @@ int main(void)
         cmocka_unit_test(getters_give_what_the_server_said),
         cmocka_unit_test(typed_getters_never_guess),
         cmocka_unit_test(timing_fills_what_both_sides_know),
+        cmocka_unit_test(timing_of_several_shards_is_that_of_the_slowest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

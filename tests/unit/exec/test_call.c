@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "fake_conn.h"
+#include "parts.h"
 #include "unit.h"
 
 enum { NODES = 3, START = 1000000 };
@@ -82,7 +83,8 @@ static void fail_attempt(agdb_status_t status, agdb_outcome_t outcome, const cha
 
 static agdb_status_t answer(agdb_result_t **ret)
 {
-    return agdb__call_answered(&g_call, &(agdb__answer_t){.exec_us = 7}, START + 10, ret);
+    g_call.course.trip.sent_us = START + 3;
+    return agdb__call_answered(&g_call, &(agdb__answer_t){.rows = NULL}, START + 10, ret);
 }
 
 static void an_answer_ends_the_call(void **state)
@@ -98,6 +100,8 @@ static void an_answer_ends_the_call(void **state)
     assert_string_equal(res->node, "db-2");
     assert_int_equal(res->timing.total_us, 10);
     assert_int_equal(res->timing.wait_us, 3);
+    assert_int_equal(res->timing.queue_us, 3);
+    assert_int_equal(res->timing.exec_us, 7);
     agdb__result_free(res);
 }
 
@@ -278,6 +282,70 @@ static void what_may_have_happened_stays_unknown(void **state)
     assert_int_equal(error->outcome, AGDB_OUTCOME_UNKNOWN);
     assert_non_null(strstr(error->message, "after 2 attempts: "));
     agdb__error_free(error);
+}
+
+static void an_answer_tells_earlier_attempts_and_the_pause_behind_them(void **state)
+{
+    agdb_result_t *res = NULL;
+    agdb__next_t next;
+    uint64_t until_us;
+
+    (void)state;
+    publish(AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 0);
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_WAIT);
+    publish(AGDB__SHARD_READY, 0, 0);
+    assert_int_equal(agdb__call_next(&g_call, START + 100).kind, AGDB__NEXT_GO);
+    g_call.course.trip.sent_us = START + 120;
+    fail_attempt(AGDB_E_SERVER, AGDB_OUTCOME_REJECTED, "40001", START + 150);
+    next = agdb__call_next(&g_call, START + 150);
+    assert_int_equal(next.kind, AGDB__NEXT_WAIT);
+    until_us = next.until_us;
+    assert_int_equal(agdb__call_next(&g_call, until_us).kind, AGDB__NEXT_GO);
+    g_call.course.trip = (agdb__trip_t){.sent_us = until_us + 9, .connect_us = 4, .group = 3};
+    assert_int_equal(
+        agdb__call_answered(&g_call, &(agdb__answer_t){.rows = NULL}, until_us + 16, &res),
+        AGDB_OK);
+    parts_are_whole(&res->timing);
+    assert_int_equal(res->timing.park_us, 100 + until_us - (START + 150));
+    assert_int_equal(res->timing.earlier_us, 50);
+    assert_int_equal(res->timing.queue_us, 5);
+    assert_int_equal(res->timing.connect_us, 4);
+    assert_int_equal(res->timing.exec_us, 7);
+    assert_int_equal(res->timing.attempts, 2);
+    assert_int_equal(res->timing.group, 3);
+    agdb__result_free(res);
+}
+
+/* The rest of its time, up to now, it was parked: START is long ago. */
+static void expect_failure(agdb_stage_t stage, uint64_t sent_us, uint64_t queue_us,
+                           uint64_t connect_us, uint64_t exec_us)
+{
+    agdb_error_t *error = NULL;
+
+    begin(AGDB_WRITE, 0);
+    assert_int_equal(agdb__call_next(&g_call, START).kind, AGDB__NEXT_GO);
+    g_call.course.trip.sent_us = sent_us;
+    (void)agdb__fail(&g_call.error, AGDB_E_TIMEOUT, "scripted");
+    agdb__error_stage(&g_call.error, stage);
+    agdb__call_failed(&g_call, START + 200000);
+    assert_int_equal(agdb__call_next(&g_call, START + 200000).kind, AGDB__NEXT_OVER);
+    assert_int_equal(agdb__call_finish(&g_call, &error), AGDB_E_TIMEOUT);
+    parts_are_whole(&error->timing);
+    assert_int_equal(error->timing.queue_us, queue_us);
+    assert_int_equal(error->timing.connect_us, connect_us);
+    assert_int_equal(error->timing.exec_us, exec_us);
+    agdb__error_free(error);
+}
+
+static void a_failure_tells_where_its_time_went(void **state)
+{
+    (void)state;
+    publish(AGDB__SHARD_READY, 0, 0);
+    expect_failure(AGDB_STAGE_QUEUE, 0, 200000, 0, 0);
+    expect_failure(AGDB_STAGE_CONNECT, 0, 0, 200000, 0);
+    expect_failure(AGDB_STAGE_RESOLVE, 0, 0, 200000, 0);
+    expect_failure(AGDB_STAGE_EXECUTE, START + 1000, 1000, 0, 199000);
 }
 
 static void a_replaced_primary_is_noticed_before_and_after(void **state)
@@ -675,6 +743,8 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(an_answer_ends_the_call),
+        CASE(an_answer_tells_earlier_attempts_and_the_pause_behind_them),
+        CASE(a_failure_tells_where_its_time_went),
         CASE(a_parked_call_waits_for_the_view_or_its_time),
         CASE(a_parked_call_goes_when_the_view_has_changed),
         CASE(a_parked_call_goes_on_by_a_later_map),

@@ -4,6 +4,7 @@
 #include "driver_fixture.h"
 #include "exec/driver_impl.h"
 #include "fake_conn.h"
+#include "parts.h"
 #include "pool/pool_impl.h"
 
 static void reads_are_spread_over_connections_in_groups(void **state)
@@ -20,6 +21,8 @@ static void reads_are_spread_over_connections_in_groups(void **state)
     for (i = 0; i < 64; i++) {
         assert_int_equal(g_task[i].status, AGDB_OK);
         assert_string_equal(g_task[i].result->node, "db-1");
+        assert_int_equal(g_task[i].result->timing.group, 32);
+        parts_are_whole(&g_task[i].result->timing);
     }
     assert_int_equal(g_fake.groups, 2);
     assert_int_equal(agdb__pool_counts(g_nodes[0].pool).waiting, 0);
@@ -214,6 +217,10 @@ static void who_was_not_executed_goes_again_in_order(void **state)
     assert_int_equal(g_task[2].status, AGDB_OK);
     assert_int_equal(g_task[3].status, AGDB_OK);
     assert_int_equal(g_task[3].result->timing.attempts, 1);
+    assert_int_equal(g_task[0].result->timing.group, 4);
+    assert_int_equal(g_task[1].error->timing.group, 4);
+    assert_int_equal(g_task[3].result->timing.group, 2);
+    parts_are_whole(&g_task[3].result->timing);
     assert_string_equal(g_order, "rRrr");
 }
 
@@ -234,6 +241,8 @@ static void what_only_the_group_failed_is_run_alone_before_anybody_hears(void **
     add(1, "R");
     run();
     assert_int_equal(g_task[1].status, AGDB_OK);
+    assert_int_equal(g_task[1].result->timing.group, 1);
+    parts_are_whole(&g_task[1].result->timing);
     assert_int_equal(g_fake.runs, 1);
     add(2, "R"); /* and rides no more */
     run();

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "fake_conn.h"
+#include "parts.h"
 #include "unit.h"
 
 enum { NODES = 2, HEDGE_MS = 20, CALL_MS = 200 };
@@ -99,6 +100,8 @@ static void a_silent_node_costs_its_reader_the_hedge_only(void **state)
     assert_string_equal(g_result->node, "db-1");
     assert_int_equal(g_fake.runs, 2);
     assert_in_range(us, HEDGE_MS * 1000, CALL_MS * 1000 - 1);
+    assert_in_range(g_result->timing.earlier_us, HEDGE_MS * 1000, us); /* the silent one's */
+    parts_are_whole(&g_result->timing);
     assert_true(atomic_load(&g_nodes[1].grade.failures) > 0); /* it is asked less from now on */
     assert_int_equal(atomic_load(&g_nodes[0].grade.failures), 0);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "fake_conn.h"
+#include "parts.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -300,6 +301,10 @@ static void waiting_for_a_connection_does_not_count_as_executing(void **state)
     pthread_join(thread, NULL);
     assert_true(res->timing.wait_us >= 40000);
     assert_true(res->timing.exec_us < 40000);
+    assert_true(res->timing.queue_us >= 40000);
+    assert_int_equal(res->timing.connect_us, 0);
+    assert_int_equal(res->timing.group, 1);
+    parts_are_whole(&res->timing);
     agdb__result_free(res);
 }
 

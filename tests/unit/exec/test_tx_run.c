@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "driver_fixture.h"
 #include "fake_conn.h"
+#include "parts.h"
 
 static agdb__tx_t g_tx;
 static agdb_error_t *g_err;
@@ -100,6 +101,46 @@ static void begin_and_commit_travel_along(void **state)
     assert_int_equal(agdb__tx_commit(&g_tx, &g_err), AGDB_OK);
     assert_int_equal(fly("d", false), AGDB_E_MISUSE);
     expect_sent("BEGIN a | b | c COMMIT | ");
+}
+
+static void spin(uint64_t us)
+{
+    const uint64_t until_us = agdb__now_us() + us;
+
+    while (agdb__now_us() < until_us)
+        continue;
+}
+
+/* Two statements at once, which take no longer than it takes to ask for them. */
+static void expect_own_time(bool commit)
+{
+    const agdb_request_t as = {.struct_size = sizeof as, .sql = "a"};
+    const agdb__statement_t statement[2] = {agdb__statement_of(&as, false),
+                                            agdb__statement_of(&as, false)};
+    agdb_result_t *result[2] = {NULL, NULL};
+    agdb__flight_t flight = {
+        .statement = statement, .count = 2, .commit = commit, .result = result};
+    const uint64_t start_us = agdb__now_us();
+    size_t i;
+
+    assert_int_equal(agdb__tx_fly(&g_tx, &flight), AGDB_OK);
+    for (i = 0; i < 2; i++) {
+        assert_in_range(result[i]->timing.total_us, 0, agdb__now_us() - start_us);
+        assert_int_equal(result[i]->timing.group, 2);
+        assert_int_equal(result[i]->timing.attempts, 1);
+        parts_are_whole(&result[i]->timing);
+        agdb__result_free(result[i]);
+    }
+}
+
+static void what_the_caller_does_meanwhile_is_not_of_a_flights_time(void **state)
+{
+    (void)state;
+    begin((agdb_tx_options_t){0});
+    spin(5000);
+    expect_own_time(false);
+    spin(5000);
+    expect_own_time(true);
 }
 
 static void nothing_at_all_costs_nothing(void **state)
@@ -440,6 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TX(begin_and_commit_travel_along),
+        TX(what_the_caller_does_meanwhile_is_not_of_a_flights_time),
         TX(nothing_at_all_costs_nothing),
         TX(savepoints_travel_along),
         TX(what_is_undone_is_rolled_back),
