@@ -21,7 +21,8 @@ typedef struct caller {
     unsigned ok;
     unsigned failed;
     unsigned late;
-    char wrong[256]; /* what was not as it should be */
+    unsigned grouped; /* answers that came with others */
+    char wrong[256];  /* what was not as it should be */
     pthread_t thread;
 } caller_t;
 
@@ -29,6 +30,17 @@ static void note_wrong(caller_t *c, const char *what, const char *detail)
 {
     if (c->wrong[0] == '\0')
         snprintf(c->wrong, sizeof c->wrong, "%s: %s", what, detail);
+}
+
+static void note_timing(caller_t *c, const agdb_result_t *res)
+{
+    agdb_timing_t t = {.struct_size = sizeof t};
+
+    agdb_result_timing(res, &t);
+    c->grouped += t.group > 1;
+    if (t.park_us + t.earlier_us + t.queue_us + t.connect_us + t.exec_us != t.total_us ||
+        t.group == 0)
+        note_wrong(c, "parts of its time", "are not the whole");
 }
 
 /* A row that carries the caller's own number back. */
@@ -54,6 +66,7 @@ static void read_nonce(caller_t *c, unsigned i)
                    &res, &error);
     if (st == AGDB_OK) {
         c->ok++;
+        note_timing(c, res);
         if (strcmp(agdb_result_text(res, 0, 0), want) != 0)
             note_wrong(c, "foreign row", agdb_result_text(res, 0, 0));
         if (agdb_result_rows(res) != (shape == 2 ? 3u : 1u))
@@ -135,6 +148,7 @@ static void run_mix(mix_t mix)
     unsigned ok = 0;
     unsigned failed = 0;
     unsigned late = 0;
+    unsigned grouped = 0;
     unsigned i;
 
     for (i = 0; i < THREADS; i++) {
@@ -148,13 +162,16 @@ static void run_mix(mix_t mix)
         ok += c[i].ok;
         failed += c[i].failed;
         late += c[i].late;
+        grouped += c[i].grouped;
     }
-    print_message("%u answers, %u errors, %u late\n", ok, failed, late);
+    print_message("%u answers, %u of them in groups, %u errors, %u late\n", ok, grouped, failed,
+                  late);
     cluster_close(other);
     cluster_close(db);
     for (i = 0; i < THREADS; i++)
         if (c[i].wrong[0] != '\0')
             fail_msg("caller %u: %s", i, c[i].wrong);
+    assert_true(grouped > 0);
 }
 
 static void callers_get_their_own_rows(void **state)

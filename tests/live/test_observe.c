@@ -26,6 +26,11 @@ typedef struct span {
     char shard[32];
     uint64_t rows;
     uint64_t total_us;
+    uint64_t wait_us;
+    uint64_t exec_us;
+    uint64_t parts_us; /* of wait_us, in sum */
+    uint32_t attempts;
+    uint32_t group;
 } span_t;
 
 typedef struct spans {
@@ -62,6 +67,20 @@ static void on_end(void *of, const agdb_trace_end_t *end, void *user)
     snprintf(span->shard, sizeof span->shard, "%s", end->shard);
     span->rows = end->rows;
     span->total_us = end->total_us;
+    span->wait_us = end->wait_us;
+    span->exec_us = end->exec_us;
+    span->parts_us = end->park_us + end->earlier_us + end->queue_us + end->connect_us;
+    span->attempts = end->attempts;
+    span->group = end->group;
+}
+
+/* The call was sent once, and its parts are known. */
+static void expect_parts(const span_t *span)
+{
+    assert_int_equal(span->attempts, 1);
+    assert_int_equal(span->group, 1);
+    assert_int_equal(span->parts_us, span->wait_us);
+    assert_in_range(span->wait_us + span->exec_us, 1, span->total_us);
 }
 
 static agdb_t *open_traced(spans_t *spans)
@@ -106,6 +125,8 @@ static void a_query_has_a_span_with_its_end(void **state)
     assert_int_equal(span->agency, 3);
     assert_int_equal(span->rows, 3);
     assert_in_range(span->total_us, 30000, 5000000);
+    assert_true(span->exec_us >= 30000);
+    expect_parts(span);
     assert_int_equal(
         agdb_query(db, AGDB_REQUEST(.shard = "west-1", .sql = "SELECT 1/0"), NULL, &error),
         AGDB_E_SERVER);
@@ -113,10 +134,12 @@ static void a_query_has_a_span_with_its_end(void **state)
     assert_string_equal(span->sqlstate, "22012");
     assert_string_equal(span->shard, "west-1");
     assert_int_equal(span->outcome, AGDB_OUTCOME_REJECTED);
+    expect_parts(span);
     assert_int_equal(agdb_query(db, AGDB_REQUEST(.sql = "SELECT 1"), NULL, &error),
                      AGDB_E_NO_TARGET);
     span = only(&spans, 3, "query");
     assert_int_equal(span->status, AGDB_E_NO_TARGET);
+    assert_int_equal(span->attempts + span->wait_us + span->exec_us, 0); /* no shard was asked */
     spans.none = true; /* not followed: no end either */
     cluster_do(db, AGDB_REQUEST(.shard = "west-1", .sql = "SELECT 1"));
     (void)only(&spans, 3, "query");
@@ -267,6 +290,8 @@ static void slow_calls_are_told_some_a_second(void **state)
     assert_int_equal(lines.slow, 1);
     print_message("%s\n", lines.text);
     assert_non_null(strstr(lines.text, " epa readings.list east-1/"));
+    assert_non_null(strstr(lines.text, " connect 0 exec "));
+    assert_non_null(strstr(lines.text, " group 1"));
     assert_null(strstr(lines.text, "pg_sleep"));
     assert_in_range(lines.last.exec_us, 50000, 5000000);
     assert_int_equal(
@@ -301,6 +326,8 @@ static void what_was_never_sent_has_only_waited(void **state)
     assert_int_equal(lines.slow, 1);
     assert_int_equal(lines.last.exec_us, 0);
     assert_in_range(lines.last.wait_us, 50000, 5000000);
+    assert_in_range(lines.last.park_us, 50000, 5000000);
+    assert_int_equal(lines.last.group, 0);
     agdb_error_free(error);
     cluster_close(db);
 }
