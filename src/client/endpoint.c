@@ -303,4 +303,5 @@ void agdb__server_probe_as(agdb__server_t *server, agdb__endpoint_t *endpoint)
              (int)(sizeof server->service - sizeof k_keeper),
              *endpoint->login.service != '\0' ? endpoint->login.service : "agencydb", k_keeper);
     server->login.service = server->service;
+    server->login.hello_comment = server->epoch;
 }

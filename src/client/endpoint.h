@@ -11,6 +11,7 @@
 #include "map/model.h"
 #include "monitor/ear.h"
 #include "monitor/probe.h"
+#include "pg/comment.h"
 #include "pool/pool.h"
 
 /* SERVICE_SIZE: what a server keeps of application_name, with its NUL. */
@@ -40,6 +41,7 @@ typedef struct agdb__server {
     agdb__login_t login;              /* the probe's: an endpoint's, without anyone to expect */
     struct agdb__endpoint *login_of;  /* that endpoint */
     char service[AGDB__SERVICE_SIZE]; /* its application_name */
+    char epoch[AGDB__COMMENT_EPOCH];  /* said by the probe; "": not yet */
     agdb__probe_t probe;
     bool changed;
     bool astray;                       /* of another cluster than one of its shards */

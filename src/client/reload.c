@@ -84,6 +84,7 @@ static agdb_status_t put_in_use(agdb_t *db, agdb_map_t *map, const agdb__edition
     st = agdb__editions_publish(&db->editions, agdb__map_ref(map), &layout, agdb__now_us(), reterr);
     if (st == AGDB_OK) {
         agdb__topology_supersede(&db->topology, &layout);
+        agdb__topology_say_epoch(&db->topology, map->epoch);
         return AGDB_OK;
     }
     agdb__map_unref(map);

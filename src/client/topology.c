@@ -92,6 +92,14 @@ void agdb__topology_supersede(agdb__topology_t *t, const agdb__layout_t *layout)
     }
 }
 
+void agdb__topology_say_epoch(agdb__topology_t *t, uint64_t epoch)
+{
+    size_t i;
+
+    for (i = 0; i < t->nservers; i++)
+        agdb__comment_epoch(t->servers[i]->epoch, epoch);
+}
+
 /* --- the end of what nobody needs --------------------------------------------------------------
  */
 

@@ -71,6 +71,8 @@ void agdb__topology_use(agdb__topology_t *t, const agdb__layout_t *layout);
 /* Callers have it: who still waits for a shard of a layout before goes on to the one in its place.
  */
 void agdb__topology_supersede(agdb__topology_t *t, const agdb__layout_t *layout);
+/* Each server is told with its next question which epoch is in use: `agencydb clients` shows it. */
+void agdb__topology_say_epoch(agdb__topology_t *t, uint64_t epoch);
 /* Nobody is in it any more. */
 void agdb__layout_fini(agdb__layout_t *layout);
 void agdb__shard_entry_ref(agdb__shard_entry_t *entry);

@@ -265,6 +265,8 @@ void agdb__probe_cancel(agdb__probe_t *probe, const int *pids, size_t count, uin
     probe->cancelling = AGDB__CANCELLING_UNDER_WAY;
 }
 
+/* A server shows the last statement of a connection, which is to be the question: it has a comment
+ * that others read. */
 static void end_cancel(agdb__probe_t *probe)
 {
     struct pg_result *rows = NULL;
@@ -272,6 +274,7 @@ static void end_cancel(agdb__probe_t *probe)
 
     agdb__rows_free(rows);
     probe->cancelling = st == AGDB_OK ? AGDB__CANCELLING_SENT : AGDB__CANCELLING_LOST;
+    probe->next_us = 0;
 }
 
 agdb__cancelling_t agdb__probe_take_cancelling(agdb__probe_t *probe)

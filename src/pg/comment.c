@@ -1,5 +1,6 @@
 #include "pg/comment.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Unreserved characters of a URL stay, all others are written as %XX; so no text ends the comment.
@@ -29,4 +30,9 @@ void agdb__comment(agdb__buf_t *out, const char *sql, const char *tag, const cha
     agdb__buf_text(out, "',application='");
     add_encoded(out, service);
     agdb__buf_text(out, "',db_driver='libagencydb'*/");
+}
+
+void agdb__comment_epoch(char buf[AGDB__COMMENT_EPOCH], uint64_t epoch)
+{
+    snprintf(buf, AGDB__COMMENT_EPOCH, "/*epoch='%llu'*/ ", (unsigned long long)epoch);
 }

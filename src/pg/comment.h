@@ -11,4 +11,10 @@
  * it is, as the format asks for. */
 void agdb__comment(agdb__buf_t *out, const char *sql, const char *tag, const char *service);
 
+enum { AGDB__COMMENT_EPOCH = 40 };
+
+/* epoch='12', by which a keeper's question says which map its process has in use. It stands in
+ * front of the question: pg_stat_activity shows the beginning of a statement only. */
+void agdb__comment_epoch(char buf[AGDB__COMMENT_EPOCH], uint64_t epoch);
+
 #endif

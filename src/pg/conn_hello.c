@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pg/comment.h"
 #include "pg/decode.h"
 
 #include <libpq-fe.h>
@@ -64,12 +65,21 @@ static bool queue_settings(agdb__conn_t *conn)
     return true;
 }
 
+static bool queue_question(agdb__conn_t *conn)
+{
+    const char *comment = conn->login->hello_comment;
+    char sql[sizeof k_hello_sql + AGDB__COMMENT_EPOCH];
+
+    snprintf(sql, sizeof sql, "%s%s", comment != NULL ? comment : "", k_hello_sql);
+    return agdb__conn_queue_sql(conn, sql, AGDB__STEP_ANSWER);
+}
+
 bool agdb__conn_queue_hello(agdb__conn_t *conn)
 {
     agdb__conn_begin_work(conn, AGDB__WORK_HELLO);
     if (conn->state == AGDB__CONN_INTRODUCING && !queue_settings(conn))
         return false;
-    if (!agdb__conn_queue_sql(conn, k_hello_sql, AGDB__STEP_ANSWER) || !agdb__conn_queue_sync(conn))
+    if (!queue_question(conn) || !agdb__conn_queue_sync(conn))
         return false;
     agdb__conn_flush(conn);
     return true;

@@ -19,7 +19,8 @@ typedef struct agdb__login {
     uint16_t port;
     const char *user;
     const char *dbname;
-    const char *service; /* application_name */
+    const char *service;       /* application_name */
+    const char *hello_comment; /* in front of the question for the role; NULL: none */
     const char *search_path;
     const char *const *keywords; /* further libpq options (sslmode, ...): noptions pairs */
     const char *const *values;

@@ -470,6 +470,18 @@ static void probes_add_keeper_to_the_name_of_the_service(void **state)
     }
 }
 
+static void probes_say_the_epoch_in_use(void **state)
+{
+    world_t *w = *state;
+
+    use(w, k_two_shards);
+    agdb__topology_say_epoch(&w->t, 12);
+    assert_string_equal(w->t.servers[1]->login.hello_comment, "/*epoch='12'*/ ");
+    agdb__server_probe_as(w->t.servers[1], w->t.endpoints[1]);
+    assert_string_equal(w->t.servers[1]->login.hello_comment, "/*epoch='12'*/ ");
+    assert_null(w->t.endpoints[1]->login.hello_comment); /* callers' connections say nothing */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -489,6 +501,7 @@ int main(void)
         TEST(laying_out_without_memory_leaves_nothing_behind),
         TEST(what_is_out_keeps_no_connection),
         TEST(probes_add_keeper_to_the_name_of_the_service),
+        TEST(probes_say_the_epoch_in_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

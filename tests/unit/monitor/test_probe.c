@@ -335,7 +335,11 @@ static void a_request_to_cancel_is_no_observation(void **state)
     assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_SENT);
     assert_int_equal(agdb__probe_take_cancelling(&g_probe), AGDB__CANCELLING_NOTHING);
     assert_int_equal(g_probe.answers, answers);
-    assert_true(agdb__probe_can_cancel(&g_probe, 4500));
+    g_fake.never_answers = false;
+    assert_false(agdb__probe_can_cancel(&g_probe, 4500)); /* the question is to be seen first */
+    (void)agdb__probe_step(&g_probe, 4500);
+    assert_int_equal(g_probe.answers, answers + 1);
+    assert_true(agdb__probe_can_cancel(&g_probe, 5000));
 }
 
 static void a_request_to_cancel_that_is_refused_or_dropped_is_lost(void **state)

@@ -37,10 +37,22 @@ static void comment_names_call_site_and_service(void **state)
     }
 }
 
+static void comment_epoch_has_room_for_every_number(void **state)
+{
+    char text[AGDB__COMMENT_EPOCH];
+
+    (void)state;
+    agdb__comment_epoch(text, 12);
+    assert_string_equal(text, "/*epoch='12'*/ ");
+    agdb__comment_epoch(text, UINT64_MAX);
+    assert_string_equal(text, "/*epoch='18446744073709551615'*/ ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comment_names_call_site_and_service),
+        cmocka_unit_test(comment_epoch_has_room_for_every_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
