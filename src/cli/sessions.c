@@ -16,7 +16,8 @@ enum {
     SESSION_STATEMENT,
     SESSION_TAG,
     SESSION_BLOCKERS,
-    SESSION_WAITING
+    SESSION_WAITING,
+    SESSION_EPOCH
 };
 
 /* Whose state may not be seen: host is not known either. pg_blocking_pids stops the lock table for
@@ -31,7 +32,8 @@ static const char k_sessions_sql[] =
     " substring(query FROM '/\\*.*action=''([^'']*)''.*\\*/'),"
     " CASE WHEN wait_event_type = 'Lock' THEN array_to_string(pg_blocking_pids(pid), ',') END,"
     " CASE WHEN wait_event_type = 'Lock' THEN (extract(epoch FROM clock_timestamp()"
-    " - (SELECT min(waitstart) FROM pg_locks l WHERE l.pid = a.pid)) * 1000)::bigint END"
+    " - (SELECT min(waitstart) FROM pg_locks l WHERE l.pid = a.pid)) * 1000)::bigint END,"
+    " substring(query FROM '^/\\*epoch=''([0-9]{1,18})''\\*/')"
     " FROM pg_stat_activity a WHERE datname IS NOT NULL AND usename IS NOT NULL"
     " AND coalesce(backend_type, 'client backend') = 'client backend'"
     " AND coalesce(application_name, '') NOT IN ('" CLI_INSPECT_NAME
@@ -70,6 +72,7 @@ static void read_session(const agdb_result_t *res, size_t row, cli_session_t *se
     if (session->is_keeper)
         service[len - suffix] = '\0';
     session->service = service;
+    session->epoch = session->is_keeper ? cli_cell_number(res, row, SESSION_EPOCH, -1) : -1;
     session->pid = cli_cell_number(res, row, SESSION_PID, 0);
     session->user = cli_cell_text(res, row, SESSION_USER);
     session->dbname = cli_cell_text(res, row, SESSION_DBNAME);

@@ -21,6 +21,7 @@ typedef struct cli_session {
     const int64_t *blockers; /* pids that it waits for; ends with 0 */
     int64_t waiting_ms;      /* for a lock; -1: it does not */
     bool is_keeper;          /* by which a service asks the server for its role */
+    int64_t epoch;           /* of a keeper: of the map that it says is in use; -1: not known */
 } cli_session_t;
 
 typedef struct cli_sessions {

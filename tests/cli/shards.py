@@ -40,6 +40,40 @@ class Run:
         return json.loads(self.out)
 
 
+class Host:
+    """A process of a service, with a control socket: tests/support/control_host.c."""
+
+    def __init__(self, map_path, path, service):
+        program = pathlib.Path(sys.argv[1]).resolve().parent / "tests/control_host"
+        self.process = subprocess.Popen([str(program), map_path, path, service], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.expect("ready")
+
+    def expect(self, word):
+        line = self.process.stdout.readline().strip()
+        if line != word:
+            sys.exit(f"control_host said {line!r}, not {word!r}")
+
+    def do(self, line, answer="done"):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        self.expect(answer)
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=30)
+
+
+def eventually(test, action):
+    """The last result of `action`, and whether it ever passed `test`."""
+    end = time.monotonic() + 20
+    while True:
+        result = action()
+        if test(result) or time.monotonic() > end:
+            return result
+        time.sleep(0.05)
+
+
 class Shards:
     """The cluster, and the folder of the test, which is its working directory."""
 
