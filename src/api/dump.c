@@ -156,7 +156,7 @@ static void put_shard_calls(agdb__json_t *j, const agdb__shard_tally_t *tally)
     agdb__json_count(j, "failed_before_any_node", sum_failed(tally->failed));
 }
 
-static void put_shard(agdb__json_t *j, agdb__shard_entry_t *entry)
+static void put_shard(agdb__json_t *j, agdb__shard_entry_t *entry, uint64_t now_us)
 {
     const agdb__view_t view = agdb__board_view(&entry->shard.board);
     const bool writable = view.state == AGDB__SHARD_READY;
@@ -168,6 +168,10 @@ static void put_shard(agdb__json_t *j, agdb__shard_entry_t *entry)
     agdb__json_text(j, "state", agdb__look_shard_word(agdb__look_shard_state(view.state)));
     agdb__json_bool(j, "writable", writable);
     agdb__json_text(j, "primary", writable ? entry->shard.nodes[view.primary].name : NULL);
+    if (writable)
+        agdb__json_null(j, "without_primary_s");
+    else
+        agdb__json_age(j, "without_primary_s", agdb__look_without_us(entry, now_us));
     agdb__json_count(j, "parked", agdb__look_parked(entry));
     put_shard_calls(j, entry->shard.tally);
     agdb__json_open(j, "nodes", '[');
@@ -177,7 +181,7 @@ static void put_shard(agdb__json_t *j, agdb__shard_entry_t *entry)
     agdb__json_close(j);
 }
 
-static void put_keyspaces(agdb__json_t *j, const agdb__edition_t *edition)
+static void put_keyspaces(agdb__json_t *j, const agdb__edition_t *edition, uint64_t now_us)
 {
     const agdb__layout_t *l = &edition->layout;
     size_t k;
@@ -192,7 +196,7 @@ static void put_keyspaces(agdb__json_t *j, const agdb__edition_t *edition)
         agdb__json_bool(j, "default", edition->map->default_keyspace == (int)k);
         agdb__json_open(j, "shards", '[');
         for (s = l->first_shard[k]; s < end; s++)
-            put_shard(j, l->shards[s]);
+            put_shard(j, l->shards[s], now_us);
         agdb__json_close(j);
         agdb__json_close(j);
     }
@@ -284,7 +288,7 @@ void agdb__show_dump(agdb_t *db, const agdb__edition_t *edition, agdb__buf_t *ou
     agdb__json_text(&j, "time", time);
     put_process(&j, db, now_us);
     put_maps(&j, db, edition, now_us);
-    put_keyspaces(&j, edition);
+    put_keyspaces(&j, edition, now_us);
     agdb__json_open(&j, "pools", '[');
     agdb__each_pool(&edition->layout, put_pool, &j);
     agdb__json_close(&j);

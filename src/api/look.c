@@ -31,6 +31,14 @@ uint32_t agdb__look_parked(agdb__shard_entry_t *entry)
     return atomic_load_explicit(&entry->shard.parked, memory_order_relaxed);
 }
 
+/* The keeper may have looked at its clock later than who asks. */
+uint64_t agdb__look_without_us(const agdb__shard_entry_t *entry, uint64_t now_us)
+{
+    const uint64_t since_us = agdb__board_without_us(&entry->shard.board);
+
+    return since_us != 0 && since_us < now_us ? now_us - since_us : 0;
+}
+
 agdb_shard_state_t agdb__look_shard_state(agdb__shard_state_t state)
 {
     switch (state) {

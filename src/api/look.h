@@ -19,6 +19,8 @@ typedef struct agdb__look {
 
 agdb__look_t agdb__look_at(agdb__shard_entry_t *entry, uint32_t i);
 uint32_t agdb__look_parked(agdb__shard_entry_t *entry);
+/* How long no primary could be written to; 0: one can. */
+uint64_t agdb__look_without_us(const agdb__shard_entry_t *entry, uint64_t now_us);
 
 agdb_shard_state_t agdb__look_shard_state(agdb__shard_state_t state);
 agdb_node_state_t agdb__look_node_state(agdb__health_t health);

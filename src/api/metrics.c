@@ -7,6 +7,7 @@
 #include "api/metrics_text.h"
 #include "api/show.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "map/quote.h"
 #include "map/text.h"
@@ -172,6 +173,7 @@ static void put_nodes(const agdb__layout_t *l, agdb__metrics_t *m, agdb__metric_
 
 static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
 {
+    const uint64_t now_us = agdb__now_us();
     size_t s;
 
     agdb__metrics_begin(m, AGDB__METRIC_PARKED);
@@ -183,6 +185,10 @@ static void put_shards(const agdb__layout_t *l, agdb__metrics_t *m)
         agdb__metrics_number(
             m, agdb__board_view(&l->shards[s]->shard.board).state == AGDB__SHARD_READY,
             l->shards[s]->keyspace, l->shards[s]->shard.name);
+    agdb__metrics_begin(m, AGDB__METRIC_WITHOUT_PRIMARY);
+    for (s = 0; s < l->nshards; s++)
+        agdb__metrics_number(m, (double)agdb__look_without_us(l->shards[s], now_us) / 1e6,
+                             l->shards[s]->keyspace, l->shards[s]->shard.name);
 }
 
 /* --- the map, agencies, tags -------------------------------------------------------------------

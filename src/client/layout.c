@@ -333,6 +333,7 @@ static void inherit(agdb__shard_entry_t *entry, agdb__shard_entry_t *from)
         return;
     entry->view_memory = from->view_memory;
     entry->was_split = from->was_split;
+    agdb__board_inherit(&entry->shard.board, &from->shard.board);
     agdb__marks_inherit(&entry->shard.marks, &from->shard.marks);
     for (i = 0; i < entry->shard.nnodes; i++)
         for (n = 0; n < from->shard.nnodes; n++)

@@ -100,7 +100,7 @@ static void see_commits(const agdb__shard_entry_t *entry)
     }
 }
 
-static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
+static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry, uint64_t now_us)
 {
     agdb__observation_t seen[AGDB__VIEW_NODES_MAX];
     const agdb_error_t *error[AGDB__VIEW_NODES_MAX];
@@ -115,7 +115,7 @@ static void refresh_shard(agdb_t *db, agdb__shard_entry_t *entry)
     agdb__marks_set_history(&entry->shard.marks, entry->view_memory.system_identifier,
                             entry->view_memory.timeline);
     note_nodes(entry, seen, error);
-    agdb__board_publish(&entry->shard.board, view);
+    agdb__board_publish(&entry->shard.board, view, now_us);
     entry->is_new = false;
     dismiss_waiters(entry, agdb__view_leavers(before, view), error);
     for (i = 0; i < entry->shard.nnodes; i++)
@@ -177,7 +177,7 @@ void agdb__refresh(agdb_t *db)
         const bool joined = agdb__follow_joining(entry, now_us);
 
         if (joined || is_touched(entry)) {
-            refresh_shard(db, entry);
+            refresh_shard(db, entry, now_us);
             touched = true;
         }
         agdb__follow(db, entry, now_us);

@@ -45,9 +45,20 @@ static void publish_locked(agdb__board_t *board)
     agdb__watchers_tell(&board->watchers);
 }
 
-void agdb__board_publish(agdb__board_t *board, agdb__view_t view)
+static uint64_t without_since(const agdb__board_t *board, agdb__view_t view, uint64_t now_us)
+{
+    const uint64_t since_us = agdb__board_without_us(board);
+
+    if (view.state == AGDB__SHARD_READY)
+        return 0;
+    return since_us != 0 ? since_us : now_us;
+}
+
+void agdb__board_publish(agdb__board_t *board, agdb__view_t view, uint64_t now_us)
 {
     agdb__lock(&board->lock);
+    atomic_store_explicit(&board->without_us, without_since(board, view, now_us),
+                          memory_order_relaxed);
     atomic_store_explicit(&board->word, agdb__view_pack(view), memory_order_release);
     publish_locked(board);
     agdb__unlock(&board->lock);
@@ -58,6 +69,11 @@ void agdb__board_stir(agdb__board_t *board)
     agdb__lock(&board->lock);
     publish_locked(board);
     agdb__unlock(&board->lock);
+}
+
+void agdb__board_inherit(agdb__board_t *board, const agdb__board_t *before)
+{
+    atomic_store_explicit(&board->without_us, agdb__board_without_us(before), memory_order_relaxed);
 }
 
 void agdb__board_close(agdb__board_t *board)

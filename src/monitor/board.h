@@ -11,7 +11,8 @@
 
 typedef struct agdb__board {
     atomic_ullong word;
-    atomic_uint version; /* grows with every publication */
+    atomic_uint version;      /* grows with every publication */
+    atomic_ullong without_us; /* since when there has been no primary; 0: there is one */
     atomic_bool closing;
     atomic_bool retired; /* of a map before the one in use */
     agdb__mutex_t lock;
@@ -39,9 +40,17 @@ static inline unsigned agdb__board_version(agdb__board_t *board)
 void agdb__board_note(agdb__board_t *board, uint32_t i, agdb__health_t health,
                       const agdb_error_t *error);
 /* Publishes and wakes who waits. The keeper's. */
-void agdb__board_publish(agdb__board_t *board, agdb__view_t view);
+void agdb__board_publish(agdb__board_t *board, agdb__view_t view, uint64_t now_us);
 /* Wakes who waits: there is something else than a view to be seen. The keeper's. */
 void agdb__board_stir(agdb__board_t *board);
+/* Takes over since when there has been no primary from the shard's board before. The keeper's. */
+void agdb__board_inherit(agdb__board_t *board, const agdb__board_t *before);
+/* Since when no primary could be written to, as of the last view; 0: one can, or there has been no
+ * view yet. Two that contend are none. @threads any */
+static inline uint64_t agdb__board_without_us(const agdb__board_t *board)
+{
+    return atomic_load_explicit(&board->without_us, memory_order_relaxed);
+}
 /* Wakes everybody for good. */
 void agdb__board_close(agdb__board_t *board);
 

@@ -121,7 +121,7 @@ static void heard(const agdb_notification_t *notification, void *user)
 }
 
 /* Core's two shards, as cluster_open_core has them. */
-static const char *core_map(unsigned epoch)
+static const char *core_map_with(unsigned epoch, int west_port)
 {
     static char text[2048];
     const cluster_node_t east = cluster_node("core", "east-1", "primary");
@@ -134,8 +134,13 @@ static const char *core_map(unsigned epoch)
              "      east-1: { slots: [0-2047], nodes: [ \"%s:%d\" ] }\n"
              "      west-1: { slots: [2048-4095], nodes: [ \"%s:%d\" ] }\n",
              epoch, cluster_env("AGDB_TEST_USER"), cluster_env("AGDB_TEST_DBNAME"),
-             cluster_env("AGDB_TEST_PASSWORD_FILE"), east.host, east.port, west.host, west.port);
+             cluster_env("AGDB_TEST_PASSWORD_FILE"), east.host, east.port, west.host, west_port);
     return text;
+}
+
+static const char *core_map(unsigned epoch)
+{
+    return core_map_with(epoch, cluster_node("core", "west-1", "primary").port);
 }
 
 static void a_dump_shows_old_maps_loops_and_listeners(void **state)
@@ -164,6 +169,61 @@ static void a_dump_shows_old_maps_loops_and_listeners(void **state)
     wait_for(db, "\"listeners\": 0");
     assert_int_equal(crew_join(&crew), 0);
     wait_for(db, "\"old_maps\": []");
+    cluster_close(db);
+}
+
+static void wait_in_vain(crew_hand_t *hand)
+{
+    const agdb_status_t st = agdb_query(
+        hand->job, AGDB_REQUEST(.shard = "west-1", .sql = "SELECT 1", .timeout_ms = 2000), NULL,
+        NULL);
+
+    assert_int_not_equal(st, AGDB_OK);
+}
+
+/* -1: it has a primary. */
+static double seconds_without_a_primary(agdb_t *db, const char *shard)
+{
+    static const char member[] = "\"without_primary_s\": ";
+    const char *at = strstr(dump(db), shard);
+
+    assert_non_null(at);
+    at = strstr(at, member);
+    assert_non_null(at);
+    at += sizeof member - 1;
+    return strncmp(at, "null", 4) == 0 ? -1 : strtod(at, NULL);
+}
+
+static void wait_until_without_for(agdb_t *db, const char *shard, double more_than)
+{
+    const uint64_t end_us = agdb__after_ms(agdb__now_us(), SOON_MS);
+
+    while (seconds_without_a_primary(db, shard) <= more_than) {
+        assert_true(agdb__now_us() < end_us);
+        (void)usleep(10000);
+    }
+}
+
+static void a_dump_says_how_long_a_shard_has_had_no_primary_and_who_waits(void **state)
+{
+    enum { NOBODY_LISTENS = 1 };
+    const char *text = core_map_with(1, NOBODY_LISTENS);
+    static crew_t crew;
+    agdb_t *db = NULL;
+
+    (void)state;
+    assert_int_equal(agdb_open_text(text, strlen(text), NULL, &db, NULL), AGDB_OK);
+    wait_for(db, "\"state\": \"no-primary\"");
+    crew_start(&crew, 1, 1, wait_in_vain, db);
+    wait_for(db, "\"parked\": 1");
+    wait_until_without_for(db, "\"west-1\"", 0.3);
+    assert_int_equal(crew_join(&crew), 0);
+    wait_until_without_for(db, "\"west-1\"", 2);
+    assert_true(seconds_without_a_primary(db, "\"east-1\"") < 0);
+    text = core_map(2);
+    assert_int_equal(agdb_reload_text(db, text, strlen(text), NULL), AGDB_OK);
+    assert_int_equal(agdb_wait_ready(db, AGDB_READY_PRIMARIES, SOON_MS, NULL), AGDB_OK);
+    assert_true(seconds_without_a_primary(db, "\"west-1\"") < 0);
     cluster_close(db);
 }
 
@@ -202,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_dump_shows_nodes_pools_and_callers),
         cmocka_unit_test(a_dump_shows_no_secrets),
         cmocka_unit_test(a_dump_shows_old_maps_loops_and_listeners),
+        cmocka_unit_test(a_dump_says_how_long_a_shard_has_had_no_primary_and_who_waits),
         cmocka_unit_test(a_dump_without_memory_writes_nothing),
     };
 

@@ -338,6 +338,7 @@ static void nodes_show_role_and_lag(void **state)
              PQlibVersion() / 10000, PQlibVersion() % 10000);
     expect(db, build, 1);
     expect(db, "agdb_shard_writable{keyspace=\"core\",shard=\"east-1\"}", 1);
+    expect(db, "agdb_shard_without_primary_seconds{keyspace=\"core\",shard=\"east-1\"}", 0);
     expect(db, "agdb_node_lag_seconds{keyspace=\"core\",shard=\"east-1\",node=\"east-1a\"}", 0);
     assert_true(
         value(db, "agdb_node_timeline{keyspace=\"core\",shard=\"east-1\",node=\"east-1a\"}") >= 1);

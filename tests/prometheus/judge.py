@@ -98,10 +98,14 @@ class History:
         parked = max(self.at_end(f"max_over_time(agdb_parked_calls{{{SHARD}}}{self.span})"), default=0)
         self.verdicts.expect(parked > 0, "no calls were parked")
         self.verdicts.expect(self.at_end(f"agdb_parked_calls{{{SHARD}}}") == [0], "calls are parked still")
+        without = max(self.at_end(f"max_over_time(agdb_shard_without_primary_seconds{{{SHARD}}}{self.span})"), default=0)
+        self.verdicts.expect(without > 0, "no time without a primary was seen")
+        self.verdicts.expect(self.at_end(f"agdb_shard_without_primary_seconds{{{SHARD}}}") == [0],
+                             "the time without a primary goes on")
         self.grew(f"agdb_parked_total{{{SHARD}}}")
         self.grew('agdb_connections_closed_total{node="east-1a",reason=~"lost|dropped"}')
         self.grew('agdb_connect_failures_total{node="east-1a",status="CONNECT"}')
-        say(f"  at most {parked:.0f} calls parked")
+        say(f"  at most {parked:.0f} calls parked, {without:.1f} s without a primary")
 
     def map_is_seen(self):
         self.moved("the map that was edited", "agdb_map_epoch", 1, 2)

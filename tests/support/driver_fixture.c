@@ -31,7 +31,7 @@ void tend(void)
 
 void publish(agdb__shard_state_t state, uint8_t primary, uint32_t replicas)
 {
-    agdb__board_publish(&g_shard.board, (agdb__view_t){state, primary, replicas});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){state, primary, replicas}, 0);
 }
 
 /* `text` is short from here on. */

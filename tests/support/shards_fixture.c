@@ -45,7 +45,8 @@ void shards_publish(size_t shard, unsigned primary)
 
     agdb__board_publish(&g_shards[shard].board,
                         (agdb__view_t){none ? AGDB__SHARD_NO_PRIMARY : AGDB__SHARD_READY,
-                                       none ? AGDB__NO_NODE : (uint8_t)primary, 0});
+                                       none ? AGDB__NO_NODE : (uint8_t)primary, 0},
+                        0);
 }
 
 static bool make_node(size_t s, unsigned n, unsigned max)

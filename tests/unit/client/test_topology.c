@@ -201,6 +201,8 @@ static void next_map_with_a_replica_more_keeps_the_pools_and_what_is_known(void 
     pool = a->shard.nodes[0].pool;
     a->view_memory = (agdb__view_memory_t){.timeline = 7, .system_identifier = 99};
     a->place[0].memory.join = AGDB__JOIN_DONE;
+    agdb__board_publish(&a->shard.board, (agdb__view_t){AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 0},
+                        5000);
     use(w, "agencydb: 1\n"
            "defaults: { connection: { user: app, dbname: agency } }\n"
            "keyspaces:\n"
@@ -215,6 +217,7 @@ static void next_map_with_a_replica_more_keeps_the_pools_and_what_is_known(void 
     assert_ptr_equal(a->shard.nodes[1].pool, pool);
     assert_int_equal(a->view_memory.timeline, 7);
     assert_int_equal(a->view_memory.system_identifier, 99);
+    assert_int_equal(agdb__board_without_us(&a->shard.board), 5000);
     assert_int_equal(a->place[1].memory.join, AGDB__JOIN_DONE);
     assert_int_equal(a->place[0].memory.join, AGDB__JOIN_AWAY);
     assert_int_equal(w->t.nshards, 2);

@@ -58,7 +58,7 @@ static int teardown(void **state)
 
 static void publish(agdb__shard_state_t state, uint8_t primary, uint32_t replicas)
 {
-    agdb__board_publish(&g_shard.board, (agdb__view_t){state, primary, replicas});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){state, primary, replicas}, 0);
 }
 
 static void begin(agdb_access_t access, uint64_t salt)
@@ -147,7 +147,7 @@ static void begin_later(agdb__shard_state_t state)
     g_later = (agdb__shard_t){.name = "east-1", .nodes = &g_nodes[2], .nnodes = 1, .park_ms = 100};
     assert_true(agdb__board_init(&g_later.board, 1));
     assert_true(agdb__marks_init(&g_later.marks, 1));
-    agdb__board_publish(&g_later.board, (agdb__view_t){state, 0, 0});
+    agdb__board_publish(&g_later.board, (agdb__view_t){state, 0, 0}, 0);
     atomic_store(&g_shard.successor, &g_later);
 }
 

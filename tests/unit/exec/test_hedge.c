@@ -50,7 +50,7 @@ static int setup(void **state)
                               .hedge_ms = HEDGE_MS};
     if (!agdb__board_init(&g_shard.board, NODES))
         return -1;
-    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 2});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 2}, 0);
     return 0;
 }
 
@@ -131,7 +131,7 @@ static void without_a_budget_nobody_else_is_asked(void **state)
 static void without_another_node_nobody_else_is_asked(void **state)
 {
     (void)state;
-    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 0}, 0);
     g_fake.silent_node = "db-1";
     (void)read_by(AGDB_READ_REPLICA_OK, AGDB_E_TIMEOUT);
     assert_int_equal(g_fake.runs, 1);

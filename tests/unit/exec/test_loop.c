@@ -44,7 +44,7 @@ static int setup(void **state)
         .name = "east-1", .nodes = &g_node, .nnodes = 1, .call_ms = 5000, .park_ms = 5000};
     if (!agdb__board_init(&g_shard.board, 1))
         return -1;
-    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){AGDB__SHARD_READY, 0, 0}, 0);
     return agdb__loop_init(&g_loop, 3, NULL) == AGDB_OK ? 0 : -1;
 }
 

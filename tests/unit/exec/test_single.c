@@ -59,7 +59,7 @@ static int teardown(void **state)
 
 static void publish(agdb__shard_state_t shard_state, uint8_t primary, uint32_t replicas)
 {
-    agdb__board_publish(&g_shard.board, (agdb__view_t){shard_state, primary, replicas});
+    agdb__board_publish(&g_shard.board, (agdb__view_t){shard_state, primary, replicas}, 0);
 }
 
 static agdb_status_t run(agdb_access_t access, bool idempotent, agdb_result_t **ret,

@@ -14,7 +14,7 @@ static void publish_is_seen_and_ends_waiting(void **state)
     assert_int_equal(agdb__board_view(&board).primary, AGDB__NO_NODE);
     seen = agdb__board_version(&board);
     assert_false(agdb__board_wait(&board, seen, agdb__now_us()));
-    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 1, 1});
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 1, 1}, 0);
     assert_true(agdb__board_wait(&board, seen, agdb__now_us()));
     assert_int_equal(agdb__board_view(&board).primary, 1);
     agdb__board_fini(&board);
@@ -22,7 +22,7 @@ static void publish_is_seen_and_ends_waiting(void **state)
 
 static void *publish(void *arg)
 {
-    agdb__board_publish(arg, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    agdb__board_publish(arg, (agdb__view_t){AGDB__SHARD_READY, 0, 0}, 0);
     return NULL;
 }
 
@@ -39,6 +39,33 @@ static void waiters_are_woken_from_another_thread(void **state)
     assert_true(agdb__board_wait(&board, seen, AGDB__NEVER));
     pthread_join(thread, NULL);
     agdb__board_fini(&board);
+}
+
+static void time_without_a_primary_begins_with_the_first_view_that_has_none(void **state)
+{
+    const agdb__view_t none = {AGDB__SHARD_NO_PRIMARY, AGDB__NO_NODE, 1};
+    const agdb__view_t split = {AGDB__SHARD_SPLIT, AGDB__NO_NODE, 0};
+    agdb__board_t board;
+    agdb__board_t next;
+
+    (void)state;
+    assert_true(agdb__board_init(&board, 2));
+    assert_true(agdb__board_init(&next, 2));
+    assert_int_equal(agdb__board_without_us(&board), 0);
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 1, 1}, 1000);
+    assert_int_equal(agdb__board_without_us(&board), 0);
+    agdb__board_publish(&board, none, 2000);
+    agdb__board_publish(&board, split, 3000);
+    assert_int_equal(agdb__board_without_us(&board), 2000);
+    agdb__board_inherit(&next, &board);
+    agdb__board_publish(&next, none, 4000);
+    assert_int_equal(agdb__board_without_us(&next), 2000);
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 1}, 5000);
+    assert_int_equal(agdb__board_without_us(&board), 0);
+    agdb__board_publish(&board, none, 6000);
+    assert_int_equal(agdb__board_without_us(&board), 6000);
+    agdb__board_fini(&board);
+    agdb__board_fini(&next);
 }
 
 static void close_ends_waiting(void **state)
@@ -87,12 +114,12 @@ static void watchers_hear_of_publications_and_of_the_close(void **state)
     (void)state;
     assert_true(agdb__board_init(&board, 1));
     agdb__board_watch(&board, &w);
-    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0}, 0);
     assert_int_equal(told, 1);
     agdb__board_close(&board);
     assert_int_equal(told, 2);
     agdb__board_unwatch(&board, &w);
-    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0});
+    agdb__board_publish(&board, (agdb__view_t){AGDB__SHARD_READY, 0, 0}, 0);
     assert_int_equal(told, 2);
     agdb__board_fini(&board);
 }
@@ -102,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publish_is_seen_and_ends_waiting),
         cmocka_unit_test(waiters_are_woken_from_another_thread),
+        cmocka_unit_test(time_without_a_primary_begins_with_the_first_view_that_has_none),
         cmocka_unit_test(close_ends_waiting),
         cmocka_unit_test(reasons_are_copies),
         cmocka_unit_test(watchers_hear_of_publications_and_of_the_close),
