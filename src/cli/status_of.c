@@ -91,6 +91,33 @@ static void print_head(const cli_json_value_t *dump)
                                                    : "a map given as a text");
 }
 
+const char *cli_shard_trouble(const cli_json_value_t *shard)
+{
+    const uint64_t parked = cli_json_whole(shard, "parked");
+    const bool split = strcmp(cli_json_string(shard, "state"), "split") == 0;
+
+    if (cli_json_truth(shard, "writable"))
+        return NULL;
+    return cli_format("has had %s for %s; %llu call%s for it",
+                      split ? "several primaries, and takes no writes," : "no primary",
+                      cli_age(cli_json_string(shard, "without_primary_s")),
+                      (unsigned long long)parked, parked == 1 ? " waits" : "s wait");
+}
+
+static void print_trouble(const cli_json_value_t *keyspace)
+{
+    const cli_json_value_t *shards = cli_json_get(keyspace, "shards");
+    size_t s;
+
+    for (s = 0; s < shards->count; s++) {
+        const char *trouble = cli_shard_trouble(&shards->items[s]);
+
+        if (trouble != NULL)
+            printf("\n%s / %s %s\n", cli_json_string(keyspace, "name"),
+                   cli_json_string(&shards->items[s], "name"), trouble);
+    }
+}
+
 static void print_table(const cli_json_value_t *dump)
 {
     static const size_t numbers[] = {3, 7, 8, 9, 10};
@@ -106,6 +133,8 @@ static void print_table(const cli_json_value_t *dump)
     for (i = 0; i < keyspaces->count; i++)
         add_keyspace(&table, &keyspaces->items[i]);
     cli_table_print(&table, true);
+    for (i = 0; i < keyspaces->count; i++)
+        print_trouble(&keyspaces->items[i]);
 }
 
 cli_shards_t cli_dump_shards(const cli_json_value_t *dump)

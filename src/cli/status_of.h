@@ -13,6 +13,9 @@ typedef struct cli_shards {
 
 cli_shards_t cli_dump_shards(const cli_json_value_t *dump);
 
+/* "has had no primary for 42 s; 3 calls wait for it"; NULL: it can be written to. */
+const char *cli_shard_trouble(const cli_json_value_t *shard);
+
 /* Of a number of seconds, as people say it: "90 s", "5 min", "3 h", "12 d". */
 const char *cli_age(const char *seconds);
 

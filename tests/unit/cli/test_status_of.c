@@ -39,11 +39,33 @@ static void shards_of_all_keyspaces_are_counted(void **state)
     assert_int_equal(sum.all, 0);
 }
 
+static const char *trouble(const char *text)
+{
+    return cli_shard_trouble(cli_json_read(text, strlen(text)));
+}
+
+static void shards_without_a_primary_say_how_long_and_who_waits(void **state)
+{
+    (void)state;
+    assert_null(trouble("{\"state\": \"ready\", \"writable\": true, \"parked\": 0,"
+                        " \"without_primary_s\": null}"));
+    assert_string_equal(trouble("{\"state\": \"no-primary\", \"writable\": false, \"parked\": 3,"
+                                " \"without_primary_s\": 42.017}"),
+                        "has had no primary for 42 s; 3 calls wait for it");
+    assert_string_equal(trouble("{\"state\": \"split\", \"writable\": false, \"parked\": 1,"
+                                " \"without_primary_s\": 300.000}"),
+                        "has had several primaries, and takes no writes, for 5 min; 1 call waits "
+                        "for it");
+    assert_string_equal(trouble("{\"state\": \"refused\", \"writable\": false, \"parked\": 0}"),
+                        "has had no primary for -; 0 calls wait for it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(age_as_people_say_it),
         cmocka_unit_test(shards_of_all_keyspaces_are_counted),
+        cmocka_unit_test(shards_without_a_primary_say_how_long_and_who_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
