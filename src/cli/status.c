@@ -21,7 +21,9 @@ static const cli_usage_t k_usage = {
         "row. LAG is what a replica has not replayed yet of the primary's log, and how long ago\n"
         "what it replayed last was committed; LATENCY is that of a small statement. STATE is up,\n"
         "down, refused (login or stamp are wrong), stale (an old primary), split, or no-reads and\n"
-        "out as the map says. For a shard without a primary it names the most advanced replica.\n\n"
+        "out as the map says. For a shard without a primary it names the most advanced replica,\n"
+        "and says for how long at most that has been so: since the last commit that a replica "
+        "has.\n\n"
         "'--watch' looks again and again: in place on a terminal, else one after the other. It\n"
         "ends with ^C or after '--count' looks.\n\n"
         "'--wait-drained NODE' waits until no service has a connection to this node any more.\n"
@@ -29,7 +31,9 @@ static const cli_usage_t k_usage = {
         "keeper there; but not the keepers', which look at a node that is out, too, and not this\n"
         "command's own.\n\n"
         "'--of SOCKET' asks a running process instead, which was opened with `.control`: what it\n"
-        "sees, also how many calls wait; with '--json' all that it shows of itself.",
+        "sees, also for how long a shard has had no primary, and how many calls wait for one; "
+        "with\n"
+        "'--json' all that it shows of itself.",
     .examples = "  agencydb status shardmap.yaml\n"
                 "  agencydb status --watch --interval 500ms shardmap.yaml\n"
                 "  agencydb status --wait-drained east-2 --timeout 2m shardmap.yaml\n"

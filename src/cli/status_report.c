@@ -103,6 +103,24 @@ static void add_rows(const cli_status_t *status, size_t first, const cli_shard_s
     }
 }
 
+int64_t cli_status_without_at_most(const cli_shard_standing_t *shard, const cli_sight_t *sights)
+{
+    if (shard->condition != CLI_SHARD_WITHOUT_PRIMARY || shard->most_advanced == CLI_NO_NODE)
+        return -1;
+    return sights[shard->most_advanced].replayed_ago_ms;
+}
+
+static char *at_most_text(const cli_status_t *status, size_t first,
+                          const cli_shard_standing_t *shard)
+{
+    const int64_t ms = cli_status_without_at_most(shard, &status->sights[first]);
+
+    if (ms < 0)
+        return cli_copy("");
+    return cli_format(", for %s at most (by the last commit that %s has)", cli_span_text(ms),
+                      status->nodes->items[first + shard->most_advanced].name);
+}
+
 static char *since_text(const cli_status_t *status, size_t first)
 {
     if (status->without_since_ms == NULL || status->without_since_ms[first] == 0)
@@ -124,7 +142,7 @@ static void print_trouble(const cli_status_t *status, size_t first,
         printf("has several primaries: writes are refused; stop all but the one that is to stay\n");
         return;
     }
-    printf("has no primary%s", since_text(status, first));
+    printf("has no primary%s%s", since_text(status, first), at_most_text(status, first, shard));
     if (best == CLI_NO_NODE)
         printf(", and no replica that may be used\n");
     else
@@ -182,6 +200,7 @@ void cli_status_shard_json(const cli_status_t *status, size_t first, const char 
 {
     const cli_node_t *nodes = &status->nodes->items[first];
     const cli_shard_standing_t shard = cli_status_shard(status, first);
+    const int64_t at_most_ms = cli_status_without_at_most(&shard, &status->sights[first]);
     const size_t count = cli_nodes_of_shard(status->nodes, first);
     size_t i;
 
@@ -194,6 +213,8 @@ void cli_status_shard_json(const cli_status_t *status, size_t first, const char 
     if (status->without_since_ms != NULL && status->without_since_ms[first] != 0)
         cli_json_number(json, "without_primary_ms",
                         status->now_ms - status->without_since_ms[first]);
+    if (at_most_ms >= 0)
+        cli_json_number(json, "without_primary_at_most_ms", (uint64_t)at_most_ms);
     if (shard.most_advanced != CLI_NO_NODE) {
         cli_json_text(json, "most_advanced", nodes[shard.most_advanced].name);
         cli_json_text(json, "hint", cli_promotion_hint(&nodes[shard.most_advanced]));

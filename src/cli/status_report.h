@@ -23,6 +23,9 @@ void cli_status_print(const cli_status_t *status);
 /* The shard that begins at node `first`, as a member or an element. */
 void cli_status_shard_json(const cli_status_t *status, size_t first, const char *name,
                            cli_json_t *json);
+/* How long at most a shard has had no primary, in milliseconds: there was one when the last commit
+ * was made that its most advanced replica has. -1: not known. Pure. */
+int64_t cli_status_without_at_most(const cli_shard_standing_t *shard, const cli_sight_t *sights);
 /* One object. */
 void cli_status_json(const cli_status_t *status, cli_json_t *json);
 
