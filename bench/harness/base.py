@@ -8,7 +8,7 @@ import time
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
-PACKAGES = ("gcc cmake ninja-build pkg-config libpq-dev libyaml-dev libxxhash-dev postgresql-15 "
+PACKAGES = ("gcc cmake ninja-build pkg-config libpq-dev libyaml-dev libxxhash-dev libjansson-dev postgresql-15 "
             "postgresql-client-15 postgresql-15-plproxy pgbouncer valgrind iproute2 util-linux").split()
 JOBS = 2
 STALLED_S = 60  # a program of the bench is done in a few seconds

@@ -120,15 +120,46 @@ cli_answer_t cli_ask(const char *socket_path, const char *request)
     return why != NULL ? failed(socket_path, why) : understand(socket_path, &got);
 }
 
-const cli_json_value_t *cli_ask_dump(const char *socket_path, cli_answer_t *ret)
+/* Memory of the command is not given back: cli/text.h. */
+static void keep(void *memory)
 {
-    const cli_json_value_t *dump;
+    (void)memory;
+}
+
+/* A dump is lines. */
+static bool broke_off(const char *text, size_t len, const json_error_t *error)
+{
+    return len == 0 || text[len - 1] != '\n' ||
+           json_error_code(error) == json_error_premature_end_of_input;
+}
+
+const json_t *cli_read_dump(const char *text, size_t len, const char **ret_why)
+{
+    json_error_t error;
+    const json_t *dump;
+
+    json_set_alloc_funcs(cli_alloc, keep);
+    dump = json_loadb(text, len, 0, &error);
+    if (json_is_object(dump))
+        return dump;
+    if (dump == NULL && broke_off(text, len, &error))
+        *ret_why = "its answer broke off: is it ending?";
+    else
+        *ret_why = cli_format("its answer is not understood: %s",
+                              dump == NULL ? error.text : "it is no object");
+    return NULL;
+}
+
+const json_t *cli_ask_dump(const char *socket_path, cli_answer_t *ret)
+{
+    const json_t *dump;
+    const char *why;
 
     *ret = cli_ask(socket_path, "dump");
     if (!ret->ok)
         return NULL;
-    dump = cli_json_read(ret->text, ret->len);
+    dump = cli_read_dump(ret->text, ret->len, &why);
     if (dump == NULL)
-        *ret = failed(socket_path, "its answer broke off: is it ending?");
+        *ret = failed(socket_path, why);
     return dump;
 }

@@ -2,7 +2,7 @@
 #ifndef AGDB_CLI_CONTROL_H
 #define AGDB_CLI_CONTROL_H
 
-#include "cli/json_read.h"
+#include "cli/json_member.h"
 
 /* What was answered. */
 typedef struct cli_answer {
@@ -14,7 +14,9 @@ typedef struct cli_answer {
 /* Says one line to the process behind that socket and takes its answer. */
 cli_answer_t cli_ask(const char *socket_path, const char *request);
 
+/* What a process shows of itself: an object. NULL: `*ret_why` says why the text is none. */
+const json_t *cli_read_dump(const char *text, size_t len, const char **ret_why);
 /* What the process shows of itself; its text is `ret_answer`'s. NULL: that says why not. */
-const cli_json_value_t *cli_ask_dump(const char *socket_path, cli_answer_t *ret_answer);
+const json_t *cli_ask_dump(const char *socket_path, cli_answer_t *ret_answer);
 
 #endif

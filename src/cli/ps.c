@@ -32,8 +32,8 @@ static const cli_usage_t k_usage = {
 
 typedef struct found {
     const char *path;
-    const cli_json_value_t *dump; /* NULL: */
-    cli_answer_t answer;          /* says why not */
+    const json_t *dump;  /* NULL: */
+    cli_answer_t answer; /* says why not */
 } found_t;
 
 typedef struct finds {
@@ -88,24 +88,24 @@ typedef struct pools {
     uint64_t max;
 } pools_t;
 
-static pools_t sum_pools(const cli_json_value_t *dump)
+static pools_t sum_pools(const json_t *dump)
 {
-    const cli_json_value_t *all = cli_json_get(dump, "pools");
+    const json_t *pool;
     pools_t sum = {0};
     size_t i;
 
-    for (i = 0; i < all->count; i++) {
-        sum.waiting += cli_json_whole(&all->items[i], "waiting");
-        sum.in_use += cli_json_whole(&all->items[i], "in_use");
-        sum.max += cli_json_whole(&all->items[i], "max");
+    json_array_foreach (json_object_get(dump, "pools"), i, pool) {
+        sum.waiting += cli_json_whole(pool, "waiting");
+        sum.in_use += cli_json_whole(pool, "in_use");
+        sum.max += cli_json_whole(pool, "max");
     }
     return sum;
 }
 
 static void add_process(cli_table_t *table, const found_t *found)
 {
-    const cli_json_value_t *process = cli_json_get(found->dump, "process");
-    const cli_json_value_t *map = cli_json_get(found->dump, "map");
+    const json_t *process = json_object_get(found->dump, "process");
+    const json_t *map = json_object_get(found->dump, "map");
     const cli_shards_t shards = cli_dump_shards(found->dump);
     const pools_t pools = sum_pools(found->dump);
     const char *const cells[] = {
@@ -145,27 +145,29 @@ static void print_processes(const finds_t *finds)
  */
 
 /* A table of objects with the same members; nothing when there is none. */
-static void print_members(const cli_json_value_t *array, const char *const *head,
-                          const char *const *names, size_t columns)
+static void print_members(const json_t *array, const char *const *head, const char *const *names,
+                          size_t columns)
 {
+    const json_t *first = json_array_get(array, 0);
+    const json_t *object;
     cli_table_t table;
     size_t i;
     size_t c;
 
-    if (array->count == 0)
+    if (first == NULL)
         return;
     printf("\n");
     cli_table_init(&table, columns);
     for (c = 0; c < columns; c++)
-        table.right[c] = c > 0 && cli_json_get(&array->items[0], names[c])->kind == CLI_JSON_NUMBER;
+        table.right[c] = c > 0 && json_is_number(json_object_get(first, names[c]));
     cli_table_row(&table, head);
-    for (i = 0; i < array->count; i++)
+    json_array_foreach (array, i, object)
         for (c = 0; c < columns; c++)
-            cli_table_text(&table, cli_json_string(&array->items[i], names[c]));
+            cli_table_text(&table, cli_json_string(object, names[c]));
     cli_table_print(&table, true);
 }
 
-static void print_pools(const cli_json_value_t *dump)
+static void print_pools(const json_t *dump)
 {
     static const char *const names[] = {"node",       "database",  "login",   "in_use",
                                         "idle",       "max",       "waiting", "connecting",
@@ -174,23 +176,23 @@ static void print_pools(const cli_json_value_t *dump)
                                        "IDLE",       "MAX",       "WAITING", "OPENING",
                                        "READ WIDTH", "ABANDONED", "OPENED",  "FAILED"};
 
-    print_members(cli_json_get(dump, "pools"), head, names, sizeof names / sizeof names[0]);
+    print_members(json_object_get(dump, "pools"), head, names, sizeof names / sizeof names[0]);
 }
 
-static void print_ranks(const cli_json_value_t *dump, const char *member, const char *title)
+static void print_ranks(const json_t *dump, const char *member, const char *title)
 {
     static const char *const names[] = {"name", "calls", "seconds"};
     const char *const head[] = {title, "CALLS", "SECONDS"};
 
-    print_members(cli_json_get(dump, member), head, names, sizeof names / sizeof names[0]);
+    print_members(json_object_get(dump, member), head, names, sizeof names / sizeof names[0]);
 }
 
-static void print_old_maps(const cli_json_value_t *dump)
+static void print_old_maps(const json_t *dump)
 {
     static const char *const names[] = {"epoch", "calls", "replaced_s"};
     static const char *const head[] = {"OLD EPOCH", "CALLS", "SECONDS SINCE"};
 
-    print_members(cli_json_get(dump, "old_maps"), head, names, sizeof names / sizeof names[0]);
+    print_members(json_object_get(dump, "old_maps"), head, names, sizeof names / sizeof names[0]);
 }
 
 static void print_details(const finds_t *finds)
@@ -198,7 +200,7 @@ static void print_details(const finds_t *finds)
     size_t i;
 
     for (i = 0; i < finds->count; i++) {
-        const cli_json_value_t *dump = finds->items[i].dump;
+        const json_t *dump = finds->items[i].dump;
 
         if (dump == NULL)
             continue;

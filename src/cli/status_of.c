@@ -37,17 +37,17 @@ static const char *with_unit(const char *number)
 }
 
 /* Of reads lately, where replicas are compared; else of all calls so far. */
-static const char *latency(const cli_json_value_t *node)
+static const char *latency(const json_t *node)
 {
     const char *lately = cli_json_string(node, "read_latency_ms");
 
     return lately[0] != '\0' ? lately : cli_json_string(node, "mean_ms");
 }
 
-static void add_node(cli_table_t *table, const char *keyspace, const cli_json_value_t *shard,
-                     const cli_json_value_t *node)
+static void add_node(cli_table_t *table, const char *keyspace, const json_t *shard,
+                     const json_t *node)
 {
-    const bool first = node == cli_json_get(shard, "nodes")->items;
+    const bool first = node == json_array_get(json_object_get(shard, "nodes"), 0);
     const char *const cells[COLUMNS] = {
         first ? keyspace : "",
         first ? cli_json_string(shard, "name") : "",
@@ -65,24 +65,23 @@ static void add_node(cli_table_t *table, const char *keyspace, const cli_json_va
     cli_table_row(table, cells);
 }
 
-static void add_keyspace(cli_table_t *table, const cli_json_value_t *keyspace)
+static void add_keyspace(cli_table_t *table, const json_t *keyspace)
 {
-    const cli_json_value_t *shards = cli_json_get(keyspace, "shards");
+    const json_t *shards = json_object_get(keyspace, "shards");
+    const json_t *shard;
+    const json_t *node;
     size_t s;
     size_t n;
 
-    for (s = 0; s < shards->count; s++) {
-        const cli_json_value_t *nodes = cli_json_get(&shards->items[s], "nodes");
-
-        for (n = 0; n < nodes->count; n++)
-            add_node(table, cli_json_string(keyspace, "name"), &shards->items[s], &nodes->items[n]);
-    }
+    json_array_foreach (shards, s, shard)
+        json_array_foreach (json_object_get(shard, "nodes"), n, node)
+            add_node(table, cli_json_string(keyspace, "name"), shard, node);
 }
 
-static void print_head(const cli_json_value_t *dump)
+static void print_head(const json_t *dump)
 {
-    const cli_json_value_t *process = cli_json_get(dump, "process");
-    const cli_json_value_t *map = cli_json_get(dump, "map");
+    const json_t *process = json_object_get(dump, "process");
+    const json_t *map = json_object_get(dump, "map");
 
     printf("%s, process %s: epoch %s for %s, %s\n\n", cli_json_string(process, "service"),
            cli_json_string(process, "pid"), cli_json_string(map, "epoch"),
@@ -91,7 +90,7 @@ static void print_head(const cli_json_value_t *dump)
                                                    : "a map given as a text");
 }
 
-const char *cli_shard_trouble(const cli_json_value_t *shard)
+const char *cli_shard_trouble(const json_t *shard)
 {
     const uint64_t parked = cli_json_whole(shard, "parked");
     const bool split = strcmp(cli_json_string(shard, "state"), "split") == 0;
@@ -104,24 +103,25 @@ const char *cli_shard_trouble(const cli_json_value_t *shard)
                       (unsigned long long)parked, parked == 1 ? " waits" : "s wait");
 }
 
-static void print_trouble(const cli_json_value_t *keyspace)
+static void print_trouble(const json_t *keyspace)
 {
-    const cli_json_value_t *shards = cli_json_get(keyspace, "shards");
+    const json_t *shard;
     size_t s;
 
-    for (s = 0; s < shards->count; s++) {
-        const char *trouble = cli_shard_trouble(&shards->items[s]);
+    json_array_foreach (json_object_get(keyspace, "shards"), s, shard) {
+        const char *trouble = cli_shard_trouble(shard);
 
         if (trouble != NULL)
             printf("\n%s / %s %s\n", cli_json_string(keyspace, "name"),
-                   cli_json_string(&shards->items[s], "name"), trouble);
+                   cli_json_string(shard, "name"), trouble);
     }
 }
 
-static void print_table(const cli_json_value_t *dump)
+static void print_table(const json_t *dump)
 {
     static const size_t numbers[] = {3, 7, 8, 9, 10};
-    const cli_json_value_t *keyspaces = cli_json_get(dump, "keyspaces");
+    const json_t *keyspaces = json_object_get(dump, "keyspaces");
+    const json_t *keyspace;
     cli_table_t table;
     size_t i;
 
@@ -130,36 +130,34 @@ static void print_table(const cli_json_value_t *dump)
     for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         table.right[numbers[i]] = true;
     cli_table_row(&table, k_head);
-    for (i = 0; i < keyspaces->count; i++)
-        add_keyspace(&table, &keyspaces->items[i]);
+    json_array_foreach (keyspaces, i, keyspace)
+        add_keyspace(&table, keyspace);
     cli_table_print(&table, true);
-    for (i = 0; i < keyspaces->count; i++)
-        print_trouble(&keyspaces->items[i]);
+    json_array_foreach (keyspaces, i, keyspace)
+        print_trouble(keyspace);
 }
 
-cli_shards_t cli_dump_shards(const cli_json_value_t *dump)
+cli_shards_t cli_dump_shards(const json_t *dump)
 {
-    const cli_json_value_t *keyspaces = cli_json_get(dump, "keyspaces");
+    const json_t *keyspace;
+    const json_t *shard;
     cli_shards_t sum = {0};
     size_t k;
     size_t s;
 
-    for (k = 0; k < keyspaces->count; k++) {
-        const cli_json_value_t *shards = cli_json_get(&keyspaces->items[k], "shards");
-
-        for (s = 0; s < shards->count; s++) {
+    json_array_foreach (json_object_get(dump, "keyspaces"), k, keyspace)
+        json_array_foreach (json_object_get(keyspace, "shards"), s, shard) {
             sum.all++;
-            sum.writable += cli_json_truth(&shards->items[s], "writable");
-            sum.parked += cli_json_whole(&shards->items[s], "parked");
+            sum.writable += cli_json_truth(shard, "writable");
+            sum.parked += cli_json_whole(shard, "parked");
         }
-    }
     return sum;
 }
 
 int cli_status_of(const char *socket_path, bool json)
 {
     cli_answer_t answer;
-    const cli_json_value_t *dump = cli_ask_dump(socket_path, &answer);
+    const json_t *dump = cli_ask_dump(socket_path, &answer);
     cli_shards_t shards;
 
     if (dump == NULL) {

@@ -2,7 +2,7 @@
 #ifndef AGDB_CLI_STATUS_OF_H
 #define AGDB_CLI_STATUS_OF_H
 
-#include "cli/json_read.h"
+#include "cli/json_member.h"
 
 /* Of all keyspaces. */
 typedef struct cli_shards {
@@ -11,10 +11,10 @@ typedef struct cli_shards {
     uint64_t parked; /* calls that wait for a shard to have a usable node */
 } cli_shards_t;
 
-cli_shards_t cli_dump_shards(const cli_json_value_t *dump);
+cli_shards_t cli_dump_shards(const json_t *dump);
 
 /* "has had no primary for 42 s; 3 calls wait for it"; NULL: it can be written to. */
-const char *cli_shard_trouble(const cli_json_value_t *shard);
+const char *cli_shard_trouble(const json_t *shard);
 
 /* Of a number of seconds, as people say it: "90 s", "5 min", "3 h", "12 d". */
 const char *cli_age(const char *seconds);

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 from harness import base  # noqa: E402
 
-BUILD_PACKAGES = ("gcc cmake ninja-build pkg-config libpq-dev libyaml-dev libxxhash-dev libcmocka-dev "
+BUILD_PACKAGES = ("gcc cmake ninja-build pkg-config libpq-dev libyaml-dev libxxhash-dev libjansson-dev libcmocka-dev "
                   "postgresql-15 postgresql-client-15 util-linux").split()
 PATIENCE_S = 60
 

@@ -1,10 +1,22 @@
 /* What is made of a dump. */
 #include "cli/status_of.h"
 
+#include "cli/control.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+static const json_t *parsed(const char *text)
+{
+    const char *why = NULL;
+    const json_t *dump = cli_read_dump(text, strlen(text), &why);
+
+    if (dump == NULL)
+        fail_msg("%s", why);
+    return dump;
+}
 
 static void age_as_people_say_it(void **state)
 {
@@ -26,22 +38,20 @@ static void shards_of_all_keyspaces_are_counted(void **state)
         "{\"keyspaces\": [{\"shards\": [{\"writable\": true, \"parked\": 0},"
         "                               {\"writable\": false, \"parked\": 5}]},"
         "                 {\"shards\": [{\"writable\": true, \"parked\": 2}]}]}";
-    const cli_json_value_t *dump = cli_json_read(text, sizeof text - 1);
     cli_shards_t sum;
 
     (void)state;
-    assert_non_null(dump);
-    sum = cli_dump_shards(dump);
+    sum = cli_dump_shards(parsed(text));
     assert_int_equal(sum.all, 3);
     assert_int_equal(sum.writable, 2);
     assert_int_equal(sum.parked, 7);
-    sum = cli_dump_shards(cli_json_read("{}", 2));
+    sum = cli_dump_shards(parsed("{}"));
     assert_int_equal(sum.all, 0);
 }
 
 static const char *trouble(const char *text)
 {
-    return cli_shard_trouble(cli_json_read(text, strlen(text)));
+    return cli_shard_trouble(parsed(text));
 }
 
 static void shards_without_a_primary_say_how_long_and_who_waits(void **state)
