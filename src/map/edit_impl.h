@@ -7,6 +7,7 @@
 #include "map/edit.h"
 #include "map/entry.h"
 #include "map/layout.h"
+#include "map/quote.h"
 
 typedef struct agdb__edit {
     const agdb_map_edit_t *ask;
@@ -40,6 +41,26 @@ agdb_status_t agdb__edit_set_text(agdb__edit_t *e, const agdb__tree_t *scalar, c
 agdb_status_t agdb__edit_set_word(agdb__edit_t *e, const agdb__tree_t *scalar, const char *word);
 /* Takes out the marked children of what stands behind `key`. */
 agdb_status_t agdb__edit_drop(agdb__edit_t *e, const agdb__tree_t *key);
+
+/* --- edit_agencies.c: the section `agencies:` ------------------------------------------------- */
+
+agdb_status_t agdb__edit_check_key(agdb__edit_t *e, agdb_bytes_t key);
+/* A key as a map writes it. */
+const char *agdb__edit_key_text(agdb_bytes_t key, char buf[AGDB__KEY_TEXT]);
+/* The agency's key in the map; NULL: the map does not speak of it. */
+agdb__tree_t *agdb__edit_agency(const agdb__edit_t *e, agdb_bytes_t key);
+
+/* Agencies of which the map does not speak yet. */
+typedef struct agdb__agencies {
+    const agdb_bytes_t *key;
+    size_t count;
+    const char *says; /* of each: "shard: west-1". Lives as long as the edit */
+} agdb__agencies_t;
+
+/* In the form of those beside them; with the section when it is not there. */
+void agdb__edit_add_agencies(agdb__edit_t *e, const agdb__agencies_t *add);
+/* Takes out the marked ones, and a section that nothing is left in. */
+agdb_status_t agdb__edit_drop_agencies(agdb__edit_t *e);
 
 /* --- the kinds ---------------------------------------------------------------------------------
  */

@@ -351,14 +351,16 @@ void agdb__layout_add_before(agdb__layout_t *l, const agdb__tree_t *key, const a
 /* --- taking out --------------------------------------------------------------------------------
  */
 
-static bool drops_all(const agdb__tree_t *coll)
+/* NULL: none does. */
+static const agdb__tree_t *last_that_stays(const agdb__tree_t *coll)
 {
     const agdb__tree_t *child;
+    const agdb__tree_t *stays = NULL;
 
     for (child = coll->first; child != NULL; child = child->next)
         if (!child->is_dropped)
-            return false;
-    return true;
+            stays = child;
+    return stays;
 }
 
 /* Where an entry of a block begins; its dash may stand on a line before it. SIZE_MAX: not found. */
@@ -400,7 +402,7 @@ static bool drop_from_block(agdb__layout_t *l, const agdb__tree_t *key)
         if (child->is_dropped)
             cut_lines(l, begin, before);
     }
-    if (!drops_all(block))
+    if (last_that_stays(block) != NULL)
         return true;
     if (colon >= l->len || l->text[colon] != ':')
         return false;
@@ -408,7 +410,9 @@ static bool drop_from_block(agdb__layout_t *l, const agdb__tree_t *key)
     return true;
 }
 
-static void drop_one(agdb__layout_t *l, const agdb__tree_t *flow, const agdb__tree_t *child)
+/* `before` is the child before one that stands behind all that stay; else it is NULL. */
+static void drop_one(agdb__layout_t *l, const agdb__tree_t *flow, const agdb__tree_t *before,
+                     const agdb__tree_t *child)
 {
     const size_t comma = comma_of(l, child);
     size_t begin = child->begin;
@@ -418,7 +422,9 @@ static void drop_one(agdb__layout_t *l, const agdb__tree_t *flow, const agdb__tr
         cut_lines(l, line_begin(l, begin), end);
         return;
     }
-    if (comma != SIZE_MAX && !ends_line(l, end))
+    if (comma != SIZE_MAX && before != NULL && !has_comment(l, comma_of(l, before), begin))
+        begin = comma_of(l, before) + 1; /* what stands before the bracket stays there */
+    else if (comma != SIZE_MAX && !ends_line(l, end))
         end = skip_blanks(l, end);
     else
         while (is_blank(l->text[begin - 1]))
@@ -445,14 +451,15 @@ static void drop_comma(agdb__layout_t *l, const agdb__tree_t *flow, const agdb__
 
 static void drop_from_flow(agdb__layout_t *l, const agdb__tree_t *flow)
 {
+    const agdb__tree_t *stays = last_that_stays(flow);
+    const agdb__tree_t *before = NULL;
     const agdb__tree_t *child;
-    const agdb__tree_t *stays = NULL;
 
     for (child = flow->first; child != NULL; child = child->next) {
         if (child->is_dropped)
-            drop_one(l, flow, child);
-        else
-            stays = child;
+            drop_one(l, flow, before, child);
+        if (child == stays || before != NULL)
+            before = child;
     }
     if (flow->last->is_dropped && stays != NULL && comma_of(l, flow->last) == SIZE_MAX)
         drop_comma(l, flow, stays);
@@ -466,6 +473,50 @@ bool agdb__layout_drop(agdb__layout_t *l, const agdb__tree_t *key)
         return false;
     drop_from_flow(l, key->of);
     return true;
+}
+
+static bool is_empty_line(const agdb__layout_t *l, size_t begin)
+{
+    begin = skip_blanks(l, begin);
+    return begin == l->len || is_break(l->text[begin]);
+}
+
+/* From the line before, when that is empty and an empty one, or none, follows. */
+static size_t section_begin(const agdb__layout_t *l, size_t begin, size_t end)
+{
+    const size_t before = line_begin(l, before_break(l, begin));
+
+    if (begin == 0 || !is_empty_line(l, before) ||
+        !is_empty_line(l, after_break(l, line_end(l, end))))
+        return begin;
+    return before;
+}
+
+bool agdb__layout_drop_section(agdb__layout_t *l, const agdb__tree_t *root, agdb__tree_t *key)
+{
+    const size_t end = agdb__tree_end(key);
+
+    if (!root->is_flow && !begins_line(l, key->begin))
+        return false;
+    key->is_dropped = true;
+    if (root->is_flow)
+        drop_from_flow(l, root);
+    else
+        cut_lines(l, section_begin(l, line_begin(l, key->begin), end), end);
+    return true;
+}
+
+bool agdb__layout_has_remarks(const agdb__layout_t *l, const agdb__tree_t *key)
+{
+    const agdb__tree_t *child;
+    size_t at = key->end;
+
+    for (child = key->of->first; child != NULL; child = child->next) {
+        if (has_comment(l, at, child->begin))
+            return true;
+        at = line_end(l, agdb__tree_end(child));
+    }
+    return has_comment(l, at, key->of->end);
 }
 
 /* --- the rest ----------------------------------------------------------------------------------

@@ -29,6 +29,12 @@ void agdb__layout_add_before(agdb__layout_t *l, const agdb__tree_t *key, const a
  * themselves. A collection that is empty then becomes `[]` or `{}`. False: `key`, or a child, is
  * written in a form that this does not know. */
 bool agdb__layout_drop(agdb__layout_t *l, const agdb__tree_t *key);
+/* Takes a key of the whole document out, and in a block the empty line over it when there is
+ * nothing any more that it would part. False: it is written in a form that this does not know. */
+bool agdb__layout_drop_section(agdb__layout_t *l, const agdb__tree_t *root, agdb__tree_t *key);
+/* Whether comments stand before or between the entries behind a key that are no entry's own: on
+ * their lines. */
+bool agdb__layout_has_remarks(const agdb__layout_t *l, const agdb__tree_t *key);
 /* Another value for a scalar: `quoted` within its quotes, or `plain` when it has none. */
 void agdb__layout_replace(agdb__layout_t *l, const agdb__tree_t *scalar, const char *quoted,
                           const char *plain);

@@ -170,6 +170,9 @@ static void drop_takes_lines_and_commas_along(void **state)
         {"c: [ a, b, d ]\n", "bd", NULL, "c: [ a ]\n"},
         {"c: [a, b, d]\n", "ab", NULL, "c: [d]\n"},
         {"c: [ a, b, ]\n", "b", NULL, "c: [ a, ]\n"},
+        {"c: [a, b, d,]\n", "bd", NULL, "c: [a,]\n"},
+        {"c: [\n  a,\n  b, ]\n", "b", NULL, "c: [\n  a, ]\n"},
+        {"c: [ a, # of a\n  b, ]\n", "b", NULL, "c: [ a, # of a\n  ]\n"},
         {"c: [a]\n", "a", NULL, "c: []\n"},
         {"c: [ a, ] # none\n", "a", NULL, "c: [ ] # none\n"},
         {"c: { a: [ 1, 2 ], b: 2 }\n", "a", NULL, "c: { b: 2 }\n"},
@@ -201,6 +204,60 @@ static void drop_takes_lines_and_commas_along(void **state)
     }
 }
 
+/* The keys are the document's own. */
+static void drop_of_a_section_takes_the_line_that_parts_it_along(void **state)
+{
+    static const char *const k_texts[][2] = {
+        {"a: 1\n\nc:\n  d: 1 # of d\n", "a: 1\n"},
+        {"a: 1\n  \nc: { d: 1 } # of c\n\nb: 2", "a: 1\n\nb: 2"},
+        {"a: 1\r\n\r\nc:\r\n  d: 1", "a: 1"},
+        {"a: 1\n\nc:\n  d: 1\nb: 2\n", "a: 1\n\nb: 2\n"},
+        {"a: 1\nc:\n  d: 1\n\nb: 2\n", "a: 1\n\nb: 2\n"},
+        {"a: 1\n\n# of c\nc:\n  d: 1\n", "a: 1\n\n# of c\n"},
+        {"a: 1\n\nc:\n  d: 1\n# behind\n", "a: 1\n\n# behind\n"},
+        {"c:\n  d: 1\nb: 2\n", "b: 2\n"},
+        {"{ a: 1, c: { d: 1 } }\n", "{ a: 1 }\n"},
+        {"{\n  a: 1, # of a\n  c: {\n    d: 1\n  }\n}\n", "{\n  a: 1 # of a\n}\n"},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_texts); i++) {
+        page_t page;
+        open_page(&page, k_texts[i][0]);
+        assert_true(
+            agdb__layout_drop_section(&page.layout, page.root, agdb__tree_key(page.root, "c")));
+        check_page(&page, k_texts[i][1]);
+    }
+}
+
+static void has_remarks_sees_comments_of_no_entry(void **state)
+{
+    static const struct {
+        const char *text;
+        bool has;
+    } k_rows[] = {
+        {"# over\nc:\n  a: 1 # of a\n  b: 2 # of b\n# under\n", false},
+        {"c: # of c\n  a: 1\n", true},
+        {"c:\n  # of a\n  a: 1\n", true},
+        {"c:\n  a: 1 # of a\n  # of b\n  b: 2\n", true},
+        {"c: { a: 1, b: 2 } # of c\n", false},
+        {"c: {\n  a: 1, # of a\n  b: 2\n  # the end\n}\n", true},
+        {"c: {\n  a: 1, # of a\n  b: 2\n}\n", false},
+        {"c: {} # none\n", false},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_rows); i++) {
+        page_t page;
+        open_page(&page, k_rows[i].text);
+        assert_int_equal(agdb__layout_has_remarks(&page.layout, agdb__tree_key(page.root, "c")),
+                         k_rows[i].has);
+        check_page(&page, k_rows[i].text);
+    }
+}
+
 static void drop_from_an_unknown_form_is_refused(void **state)
 {
     static const char *const k_texts[] = {
@@ -217,6 +274,9 @@ static void drop_from_an_unknown_form_is_refused(void **state)
         key = agdb__tree_key(page.root, "c");
         key->of->first->is_dropped = true;
         assert_false(agdb__layout_drop(&page.layout, key));
+        assert_true(
+            strchr(k_texts[i], '?') != k_texts[i] ||
+            !agdb__layout_drop_section(&page.layout, page.root, agdb__tree_key(page.root, "c")));
         agdb__diag_free(page.diag);
         agdb__arena_free(page.arena);
     }
@@ -304,6 +364,8 @@ int main(void)
         cmocka_unit_test(add_goes_behind_what_it_follows),
         cmocka_unit_test(add_before_keeps_the_lines_around),
         cmocka_unit_test(drop_takes_lines_and_commas_along),
+        cmocka_unit_test(drop_of_a_section_takes_the_line_that_parts_it_along),
+        cmocka_unit_test(has_remarks_sees_comments_of_no_entry),
         cmocka_unit_test(drop_from_an_unknown_form_is_refused),
         cmocka_unit_test(add_to_a_pair_without_braces_gives_it_some),
         cmocka_unit_test(add_two_entries_at_one_place_keeps_one_comma_each),
