@@ -250,17 +250,19 @@ AGDB_API AGDB_CHECKED agdb_status_t agdb_map_diff(const agdb_map_t *current, con
                                                   agdb_error_t **reterr);
 
 /* What agdb_map_edit can do to a map, and which members of agdb_map_edit_t say how. Every edit
- * reads `keyspace`, except for BUMP. Texts go into the map as they are, so that a host may be
- * `${NAME}`. */
+ * reads `keyspace`, except for BUMP, FREEZE and THAW: all of an agency is frozen. Texts go into the
+ * map as they are, so that a host may be `${NAME}`. */
 typedef enum agdb_map_edit_kind {
     AGDB_EDIT_BUMP = 1,       /* raises the epoch, as all the others do, too */
     AGDB_EDIT_ADD_SHARD = 2,  /* `shard`, `nodes`; maybe `region`, `slots` (default: none) */
     AGDB_EDIT_ADD_NODE = 3,   /* one of `nodes` to `shard`; maybe `name`, `zone`, `state` */
-    AGDB_EDIT_PIN = 4,        /* `key` to `shard` */
+    AGDB_EDIT_PIN = 4,        /* `key` to `shard`; maybe `thaw` */
     AGDB_EDIT_UNPIN = 5,      /* `key` */
     AGDB_EDIT_NODE_STATE = 6, /* `node` gets `state`; `keyspace` and `shard` narrow the search */
-    AGDB_EDIT_SPLIT = 7       /* a part of the slots of `shard` go to `into`: `share` of `share_of`.
+    AGDB_EDIT_SPLIT = 7,      /* a part of the slots of `shard` go to `into`: `share` of `share_of`.
                                * With `nodes` that shard is added, maybe in a `region` */
+    AGDB_EDIT_FREEZE = 8,     /* writes of `key`, or of all `keys`, are refused */
+    AGDB_EDIT_THAW = 9        /* writes of `key`, or of all `keys`, are refused no more */
 } agdb_map_edit_kind_t;
 
 /* One edit. Members that its kind does not name are ignored. */
@@ -283,12 +285,16 @@ typedef struct agdb_map_edit {
     agdb_bytes_t key;
     uint32_t share; /* of share_of parts; both 0: the half */
     uint32_t share_of;
+    const agdb_bytes_t *keys; /* FREEZE, THAW: several agencies in one edit, in place of `key` */
+    size_t nkeys;
+    bool thaw; /* PIN: ends the hold of the agency's writes in the same edit */
 } agdb_map_edit_t;
 
 /* Edits the text of a map where it stands: what the edit does not concern stays as it is, byte for
  * byte, with its comments, order, quotes and line ends. What is added takes its form, block or
- * flow, from what stands beside it. A line that is removed takes the comment behind it along. The
- * epoch is raised, and a text without one gets the line.
+ * flow, from what stands beside it. A line that is removed takes the comment behind it along. An
+ * agency of which nothing is said any more goes, and with the last one their section, unless it has
+ * comments. The epoch is raised, and a text without one gets the line.
  *
  * The result is not checked: load it to know that it is valid (a shard may be on one server twice),
  * and ask agdb_map_may_replace, which refuses moves of slots and agencies without `moved`.

@@ -257,6 +257,8 @@ agdb_status_t agdb_map_edit(const char *text, size_t len, const char *name,
         return agdb__fail(reterr, AGDB_E_INVAL,
                           "struct_size of agdb_map_edit_t is not set, or its nodes are NULL");
     st = agdb__border_copy(&ours, sizeof ours, edit, edit->struct_size, "map edit", reterr);
+    if (st == AGDB_OK && ours.keys == NULL && ours.nkeys > 0)
+        st = agdb__fail(reterr, AGDB_E_INVAL, "the keys of agdb_map_edit_t are NULL");
     if (st != AGDB_OK)
         return st;
     agdb__buf_init(&out, AGDB__WRITE_CEILING);

@@ -200,6 +200,10 @@ static agdb_status_t dispatch(agdb__edit_t *e)
         return agdb__edit_node_state(e);
     case AGDB_EDIT_SPLIT:
         return agdb__edit_split(e);
+    case AGDB_EDIT_FREEZE:
+        return agdb__edit_freeze(e);
+    case AGDB_EDIT_THAW:
+        return agdb__edit_thaw(e);
     }
     return agdb__fail(e->reterr, AGDB_E_INVAL, "there is no edit of kind %d", (int)e->ask->kind);
 }
@@ -208,7 +212,8 @@ static agdb_status_t edit(agdb__edit_t *e, agdb__buf_t *out)
 {
     agdb_status_t st = dispatch(e);
 
-    if (st == AGDB_OK && (e->layout.splices.count > 0 || e->ask->kind == AGDB_EDIT_BUMP))
+    if (st == AGDB_OK && !e->is_raised &&
+        (e->layout.splices.count > 0 || e->ask->kind == AGDB_EDIT_BUMP))
         st = raise_epoch(e);
     if (agdb__arena_failed(e->arena))
         return agdb__fail_nomem(e->reterr);
@@ -244,10 +249,11 @@ static agdb_status_t edit_valid(const agdb__edit_text_t *old, agdb__edit_t *e, a
     return st;
 }
 
-agdb_status_t agdb__map_edit(const agdb__edit_text_t *old, const agdb_map_edit_t *ask,
-                             agdb__buf_t *out, agdb_diagnostics_t **ret_diag, agdb_error_t **reterr)
+static agdb_status_t edit_once(const agdb__edit_text_t *old, const agdb_map_edit_t *ask,
+                               bool is_raised, agdb__buf_t *out, agdb_diagnostics_t **ret_diag,
+                               agdb_error_t **reterr)
 {
-    agdb__edit_t e = {.ask = ask, .reterr = reterr};
+    agdb__edit_t e = {.ask = ask, .is_raised = is_raised, .reterr = reterr};
     agdb_map_t *map = NULL;
     agdb_status_t st = agdb__map_load_text(old->text, old->len, old->name, &map, ret_diag, reterr);
 
@@ -257,4 +263,31 @@ agdb_status_t agdb__map_edit(const agdb__edit_text_t *old, const agdb_map_edit_t
     st = edit_valid(old, &e, out);
     agdb__map_unref(map);
     return st;
+}
+
+/* One after the other, so that neither has to know what becomes of the lines beside its own. The
+ * agency says where it is by then, and does not disappear. */
+static agdb_status_t pin_and_thaw(const agdb__edit_text_t *old, const agdb_map_edit_t *pin,
+                                  agdb__buf_t *out, agdb_diagnostics_t **ret_diag,
+                                  agdb_error_t **reterr)
+{
+    const agdb_map_edit_t thaw = {.kind = AGDB_EDIT_THAW, .key = pin->key, .moved = pin->moved};
+    agdb__buf_t pinned = agdb__edit_piece();
+    agdb_status_t st = edit_once(old, pin, false, &pinned, ret_diag, reterr);
+
+    if (st == AGDB_OK) {
+        const agdb__edit_text_t between = {pinned.data, pinned.len, old->name};
+        const bool same = pinned.len == old->len && memcmp(pinned.data, old->text, old->len) == 0;
+        st = edit_once(&between, &thaw, !same, out, NULL, reterr);
+    }
+    agdb__buf_fini(&pinned);
+    return st;
+}
+
+agdb_status_t agdb__map_edit(const agdb__edit_text_t *old, const agdb_map_edit_t *ask,
+                             agdb__buf_t *out, agdb_diagnostics_t **ret_diag, agdb_error_t **reterr)
+{
+    if (ask->kind == AGDB_EDIT_PIN && ask->thaw)
+        return pin_and_thaw(old, ask, out, ret_diag, reterr);
+    return edit_once(old, ask, false, out, ret_diag, reterr);
 }

@@ -16,6 +16,7 @@ typedef struct agdb__edit {
     const agdb__tree_t *root;
     agdb__layout_t layout;
     bool json;                      /* the file is JSON, and is to stay so */
+    bool is_raised;                 /* the text has the new epoch already */
     size_t keyspace;                /* see agdb__edit_keyspace */
     const agdb__tree_t *shards_key; /* of the keyspace */
     agdb_error_t **reterr;
@@ -71,6 +72,8 @@ agdb_status_t agdb__edit_node_state(agdb__edit_t *e);
 agdb_status_t agdb__edit_pin(agdb__edit_t *e);
 agdb_status_t agdb__edit_unpin(agdb__edit_t *e);
 agdb_status_t agdb__edit_split(agdb__edit_t *e);
+agdb_status_t agdb__edit_freeze(agdb__edit_t *e);
+agdb_status_t agdb__edit_thaw(agdb__edit_t *e);
 
 /* Adds a shard that owns these slots to the keyspace (edit_shards.c). */
 agdb_status_t agdb__edit_new_shard(agdb__edit_t *e, const char *name, const bool *owned);

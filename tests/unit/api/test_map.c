@@ -214,6 +214,11 @@ static void map_edit_checks_its_struct_and_writes_once(void **state)
     old.struct_size = 8;
     assert_int_equal(agdb_map_edit(k_text, 9, NULL, &old, collect, &text, NULL, &error),
                      AGDB_E_INVAL);
+    ask.nkeys = 1;
+    assert_int_equal(agdb_map_edit(k_text, 9, NULL, &ask, collect, &text, NULL, &error),
+                     AGDB_E_INVAL);
+    assert_string_equal(agdb_error_message(error), "the keys of agdb_map_edit_t are NULL");
+    ask.nkeys = 0;
     ask.nnodes = 1;
     assert_int_equal(agdb_map_edit(k_text, 9, NULL, &ask, collect, &text, NULL, &error),
                      AGDB_E_INVAL);

@@ -73,6 +73,11 @@ typedef struct edit_row {
 static const char *const k_one_node[] = {"127.0.0.2"};
 static const char *const k_two_nodes[] = {"127.0.0.3:7001", "${AGDB_TEST_UNSET:-127.0.0.4}:7002"};
 
+static const agdb_bytes_t k_keys[] = {
+    {"usda", 4}, {"fema", 4}, {"\xFF", 1}, {"usda", 4}, {"epa", 3}};
+
+#define KEYS .keys = k_keys, .nkeys = AGDB_COUNT(k_keys)
+
 #define PIN(k, s, ...)                                                                             \
     {                                                                                              \
         .kind = AGDB_EDIT_PIN, .key = {(k), sizeof(k) - 1}, .shard = (s), __VA_ARGS__              \
@@ -80,6 +85,14 @@ static const char *const k_two_nodes[] = {"127.0.0.3:7001", "${AGDB_TEST_UNSET:-
 #define UNPIN(k, ...)                                                                              \
     {                                                                                              \
         .kind = AGDB_EDIT_UNPIN, .key = {(k), sizeof(k) - 1}, __VA_ARGS__                          \
+    }
+#define FREEZE(k, ...)                                                                             \
+    {                                                                                              \
+        .kind = AGDB_EDIT_FREEZE, .key = {(k), sizeof(k) - 1}, __VA_ARGS__                         \
+    }
+#define THAW(k, ...)                                                                               \
+    {                                                                                              \
+        .kind = AGDB_EDIT_THAW, .key = {(k), sizeof(k) - 1}, __VA_ARGS__                           \
     }
 #define EPOCH "epoch: 7", "epoch: 8"
 #define MOVED "epoch: 7 # raise me\n", "epoch: 8 # raise me\nmoved_since: 7\n"
@@ -218,11 +231,134 @@ static const edit_row_t k_rows[] = {
      UNPIN("epa", 0),
      {"1\n", "1\nepoch: 2\n", "agencies: #", "agencies: {} #",
       "\n  epa:\n    shards:\n      core: a", ""}},
+    {"unpin the last agency of a section without comments",
+     ONE "\nagencies:\n  epa:\n    shards:\n      core: a\n",
+     UNPIN("epa", 0),
+     {"1\n", "1\nepoch: 2\n", "\nagencies:\n  epa:\n    shards:\n      core: a\n", ""}},
     {"pin the first agency of a block",
      ONE "\n# the end\n",
      PIN("epa", "a", 0),
      {"1\n", "1\nepoch: 2\n", "localhost ] } } } }\n",
       "localhost ] } } } }\nagencies:\n  epa: { shard: a }\n"}},
+    {"freeze a new agency",
+     BLOCK,
+     FREEZE("usda", 0),
+     {EPOCH, "epa: { writes: refuse }\n", "epa: { writes: refuse }\n  usda: { writes: refuse }\n"}},
+    {"freeze a pinned agency",
+     BLOCK,
+     FREEZE("fema", 0),
+     {EPOCH, "{ shard: a }", "{ shard: a, writes: refuse }"}},
+    {"freeze an agency with lines of its own",
+     BLOCK,
+     FREEZE("cdc", 0),
+     {EPOCH, "notes: n # too\n", "notes: n # too\n    writes: refuse\n"}},
+    {"freeze like an agency with lines of its own",
+     ONE "agencies:\n    epa:\n       shard: a # here\n    # so far\n",
+     FREEZE("usda", 0),
+     {"1\n", "1\nepoch: 2\n", "    # so far\n",
+      "    # so far\n    usda:\n       writes: refuse\n"}},
+    {"freeze a frozen agency", BLOCK, FREEZE("epa", 0), {NULL}},
+    {"freeze several, one of them twice and one of them frozen",
+     BLOCK,
+     FREEZE("ignored", KEYS),
+     {EPOCH, "{ shard: a }", "{ shard: a, writes: refuse }", "epa: { writes: refuse }\n",
+      "epa: { writes: refuse }\n  usda: { writes: refuse }\n  \"hex:ff\": { writes: refuse "
+      "}\n"}},
+    {"freeze the first agencies of a block",
+     ONE "\n# the end\n",
+     FREEZE("", KEYS),
+     {"1\n", "1\nepoch: 2\n", "localhost ] } } } }\n",
+      "localhost ] } } } }\nagencies:\n  usda: { writes: refuse }\n  fema: { writes: refuse }\n  "
+      "\"hex:ff\": { writes: refuse }\n  epa: { writes: refuse }\n"}},
+    {"freeze the first agencies of an empty section",
+     ONE "agencies: {}\n",
+     FREEZE("", KEYS),
+     {"1\n", "1\nepoch: 2\n", "{}",
+      "{ usda: { writes: refuse }, fema: { writes: refuse }, \"hex:ff\": { writes: refuse }, epa: "
+      "{ "
+      "writes: refuse } }"}},
+    {"freeze the first agencies of a flow",
+     FLOW,
+     FREEZE("", KEYS),
+     {"1, hash", "1, epoch: 2, hash", "] } } } } }",
+      "] } } } }, agencies: { usda: { writes: refuse }, fema: { writes: refuse }, \"hex:ff\": { "
+      "writes: refuse }, epa: { writes: refuse } } }"}},
+    {"freeze the first agency of JSON",
+     JSON,
+     FREEZE("epa", 0),
+     {"1,\n  \"hash\"", "1,\n  \"epoch\": 2,\n  \"hash\"", "  }\n}\n",
+      "  },\n  \"agencies\": { \"epa\": { \"writes\": \"refuse\" } }\n}\n"}},
+    {"freeze several in lines of a flow",
+     ONE "agencies: {\n  cdc: { shard: a }, # no\n  va: { shard: a }  # more\n}\n",
+     FREEZE("", KEYS),
+     {"1\n", "1\nepoch: 2\n", "va: { shard: a }  # more\n",
+      "va: { shard: a },  # more\n  usda: { writes: refuse },\n  fema: { writes: refuse },\n  "
+      "\"hex:ff\": { writes: refuse },\n  epa: { writes: refuse }\n"}},
+    {"thaw an agency of which nothing else is said",
+     BLOCK,
+     THAW("epa", 0),
+     {EPOCH, "  epa: { writes: refuse }\n", ""}},
+    {"thaw a pinned agency",
+     ONE "agencies:\n  epa:\n    writes: refuse # for a day\n    shard: a # here\n",
+     THAW("epa", 0),
+     {"1\n", "1\nepoch: 2\n", "    writes: refuse # for a day\n", ""}},
+    {"thaw one that is not frozen", BLOCK, THAW("fema", 0), {NULL}},
+    {"thaw one that is not there", BLOCK, THAW("usda", 0), {NULL}},
+    {"thaw several, of which one is frozen",
+     BLOCK,
+     THAW("", KEYS),
+     {EPOCH, "  epa: { writes: refuse }\n", ""}},
+    {"thaw several of a flow",
+     ONE "agencies: { usda: { shard: a, writes: refuse }, epa: { writes: refuse }, fema: { writes: "
+         "refuse } }\n",
+     THAW("", KEYS),
+     {"1\n", "1\nepoch: 2\n",
+      ", writes: refuse }, epa: { writes: refuse }, fema: { writes: refuse }", " }"}},
+    {"thaw all, in the middle of a block",
+     "agencydb: 1\n\nagencies:\n  epa: { writes: refuse }\n  usda:\n    writes: refuse # two\n"
+     "\nkeyspaces: { core: { shards: { a: { nodes: [ localhost ] } } } }\n",
+     THAW("", KEYS),
+     {"1\n", "1\nepoch: 2\n",
+      "\nagencies:\n  epa: { writes: refuse }\n  usda:\n    writes: refuse # two\n", ""}},
+    {"thaw all, and keep lines apart",
+     "agencydb: 1\n\nagencies:\n  epa: { writes: refuse }\n"
+     "keyspaces: { core: { shards: { a: { nodes: [ localhost ] } } } }\n",
+     THAW("", KEYS),
+     {"1\n", "1\nepoch: 2\n", "agencies:\n  epa: { writes: refuse }\n", ""}},
+    {"thaw all of a section with a comment",
+     ONE "agencies:\n  epa: { writes: refuse } # why\n  # held, too\n  usda: { writes: refuse }\n",
+     THAW("", KEYS),
+     {"1\n", "1\nepoch: 2\n", "agencies:", "agencies: {}", "\n  epa: { writes: refuse } # why", "",
+      "\n  usda: { writes: refuse }", ""}},
+    {"thaw all of JSON",
+     "{\"agencydb\": 1,\n  \"keyspaces\": {\"core\": {\"shards\": {\"a\": {\"nodes\": "
+     "[\"localhost\"]}}}},\n  \"agencies\": {\"epa\": {\"writes\": \"refuse\"}}\n}\n",
+     THAW("epa", 0),
+     {"1,\n", "1, \"epoch\": 2,\n", "}}},\n  \"agencies\": {\"epa\": {\"writes\": \"refuse\"}}",
+      "}}}"}},
+    {"pin a frozen agency and thaw it",
+     BLOCK,
+     PIN("epa", "b", .moved = true, .thaw = true),
+     {MOVED, "{ writes: refuse }", "{ shard: b }"}},
+    {"pin and thaw in lines of a block",
+     ONE
+     "agencies:\n  epa:\n    # since May\n    writes: refuse # for a day\n  usda: { shard: a }\n",
+     PIN("epa", "a", .thaw = true),
+     {"1\n", "1\nepoch: 2\n", "    writes: refuse # for a day\n", "    shard: a\n"}},
+    {"thaw with a pin that is there",
+     ONE "agencies: { epa: { writes: refuse, shard: a } }\n",
+     PIN("epa", "a", .thaw = true),
+     {"1\n", "1\nepoch: 2\n", "writes: refuse, ", ""}},
+    {"pin and thaw what is not frozen",
+     BLOCK,
+     PIN("fema", "b", .moved = true, .thaw = true),
+     {MOVED, "{ shard: a } # big", "{ shard: b } # big"}},
+    {"pin and thaw where nothing is to do", BLOCK, PIN("fema", "a", .thaw = true), {NULL}},
+    {"pin a frozen agency of JSON and thaw it",
+     "{\"agencydb\": 1,\n  \"epoch\": 4,\n  \"keyspaces\": {\"core\": {\"shards\": {\"a\": "
+     "{\"nodes\": [\"localhost\"]}}}},\n  \"agencies\": {\"epa\": {\"writes\": \"refuse\"}}}\n",
+     PIN("epa", "a", .thaw = true),
+     {"4,", "5,", "\"writes\": \"refuse\"", "\"shard\": \"a\""}},
     {"node out, in short",
      BLOCK,
      {.kind = AGDB_EDIT_NODE_STATE, .node = "127.0.0.1:6001", .state = "out"},
@@ -345,6 +481,46 @@ static void edit_changes_what_it_has_to_and_no_other_byte(void **state)
     }
 }
 
+/* What freezing adds is taken out again: only the epoch and its line differ. */
+static void thaw_takes_back_what_freezing_added(void **state)
+{
+    static const char *const k_texts[] = {
+        BLOCK,
+        FLOW,
+        JSON,
+        ONE,
+        ONE "\n# the end\n\n# really\n",
+        "# apart\n\n# one\n" ONE "# the end",
+        ONE "agencies:\n  va:\n    shard: a # here\n\n# the end\n",
+        ONE "agencies: {va: {shard: a,}, fema: { shard: a },}\n",
+        ONE "agencies: {\n  va: {shard: a},\n  fema: { shard: a }, }\n",
+        ONE "agencies: {\n  va: {shard: a}, fema: {\n    shard: a }, # two\n}\n",
+    };
+    const agdb_bytes_t keys[] = {{"usda", 4}, {"fema", 4}, {"va", 2}, {"x y", 3}};
+    const agdb_map_edit_t freeze = {
+        .kind = AGDB_EDIT_FREEZE, .keys = keys, .nkeys = AGDB_COUNT(keys)};
+    const agdb_map_edit_t thaw = {.kind = AGDB_EDIT_THAW, .keys = keys, .nkeys = AGDB_COUNT(keys)};
+    const agdb_map_edit_t bump = {.kind = AGDB_EDIT_BUMP};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AGDB_COUNT(k_texts); i++) {
+        agdb__buf_t once;
+        agdb__buf_t twice;
+        agdb__buf_t frozen;
+        agdb__buf_t thawed;
+        assert_int_equal(edit(k_texts[i], &bump, &once, NULL), AGDB_OK);
+        assert_int_equal(edit(once.data, &bump, &twice, NULL), AGDB_OK);
+        assert_int_equal(edit(k_texts[i], &freeze, &frozen, NULL), AGDB_OK);
+        assert_int_equal(edit(frozen.data, &thaw, &thawed, NULL), AGDB_OK);
+        assert_string_equal(thawed.data, twice.data);
+        agdb__buf_fini(&once);
+        agdb__buf_fini(&twice);
+        agdb__buf_fini(&frozen);
+        agdb__buf_fini(&thawed);
+    }
+}
+
 static char *with_crlf(const char *text)
 {
     char *copy = malloc(2 * strlen(text) + 1);
@@ -421,6 +597,9 @@ static void edit_that_is_not_possible_says_why(void **state)
         {UNPIN("epa", 0), "agency 'epa' is not pinned in keyspace 'core'"},
         {UNPIN("\xFF", 0), "agency 'hex:ff' is not pinned in keyspace 'core'"},
         {UNPIN("fema", .keyspace = "notes"), "agency 'fema' is not pinned in keyspace 'notes'"},
+        {FREEZE("", 0), "an agency key has 1 to 255 bytes, and not 0"},
+        {THAW("", 0), "an agency key has 1 to 255 bytes, and not 0"},
+        {PIN("epa", "x", .thaw = true), "keyspace 'core' has no shard 'x'"},
         {{.kind = AGDB_EDIT_NODE_STATE, .node = "127.0.0.9", .state = "out"},
          "the map has no node '127.0.0.9' there: a node is named by its name, its host:port or its "
          "host"},
@@ -504,6 +683,10 @@ static void edit_of_a_mutated_map_gives_a_map(void **state)
         PIN("new", "a", .moved = true),
         UNPIN("fema", .moved = true),
         UNPIN("cdc", .moved = true),
+        FREEZE("", KEYS),
+        FREEZE("cdc", 0),
+        THAW("", KEYS),
+        PIN("epa", "b", .moved = true, .thaw = true),
         {.kind = AGDB_EDIT_NODE_STATE, .node = "127.0.0.1:6001", .state = "out"},
         {.kind = AGDB_EDIT_NODE_STATE, .node = "127.0.0.1:6002", .state = "out"},
         {.kind = AGDB_EDIT_SPLIT,
@@ -576,6 +759,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edit_changes_what_it_has_to_and_no_other_byte),
+        cmocka_unit_test(thaw_takes_back_what_freezing_added),
         cmocka_unit_test(edit_keeps_the_ends_of_lines),
         cmocka_unit_test(edit_that_is_not_possible_says_why),
         cmocka_unit_test(edit_of_what_comes_from_the_environment_is_refused),
