@@ -5,8 +5,17 @@
 #include <stdio.h>
 
 static const cli_command_t *const k_edits[] = {
-    &cli_map_new,        &cli_map_add_shard, &cli_map_add_node, &cli_map_pin, &cli_map_unpin,
-    &cli_map_node_state, &cli_map_split,     &cli_map_bump,     NULL,
+    &cli_map_new,
+    &cli_map_add_shard,
+    &cli_map_add_node,
+    &cli_map_pin,
+    &cli_map_unpin,
+    &cli_map_freeze,
+    &cli_map_thaw,
+    &cli_map_node_state,
+    &cli_map_split,
+    &cli_map_bump,
+    NULL,
 };
 enum { EDITS = sizeof k_edits / sizeof k_edits[0] - 1, PREFIX = sizeof "map " - 1 };
 
@@ -21,6 +30,8 @@ static const cli_usage_t k_usage = {
              "  add-node    Adds a server to a shard\n"
              "  pin         Puts an agency on a shard, whatever its slot\n"
              "  unpin       Takes that back\n"
+             "  freeze      Holds the writes of agencies, so that their rows can be moved\n"
+             "  thaw        Ends the hold\n"
              "  node-state  Takes a node out, or from reads, or back\n"
              "  split       Gives a part of a shard's slots to another shard\n"
              "  bump        Raises the epoch only\n"

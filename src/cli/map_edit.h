@@ -49,6 +49,8 @@ extern const cli_command_t cli_map_add_shard;
 extern const cli_command_t cli_map_add_node;
 extern const cli_command_t cli_map_pin;
 extern const cli_command_t cli_map_unpin;
+extern const cli_command_t cli_map_freeze;
+extern const cli_command_t cli_map_thaw;
 extern const cli_command_t cli_map_node_state;
 extern const cli_command_t cli_map_split;
 extern const cli_command_t cli_map_bump;
