@@ -43,13 +43,13 @@ static void drive(hedge_t *h, uint64_t until_us)
  * back. */
 static void add_second(hedge_t *h)
 {
-    const uint32_t first = (uint32_t)1 << h->task[0].call.node;
+    const agdb__call_t *first = &h->task[0].call;
     const agdb__task_state_t state = h->task[0].state;
 
     if (state != AGDB__TASK_IN_FLIGHT && state != AGDB__TASK_QUEUED)
         return;
-    agdb__driver_add_beside(&h->driver, &h->task[1], h->task[0].call.shard, h->request, h->start_us,
-                            agdb__now_us(), first);
+    agdb__driver_add_beside(&h->driver, &h->task[1], first->shard, h->request, h->start_us,
+                            agdb__now_us(), (uint32_t)1 << first->node);
     h->count = 2;
     if (h->task[1].state != AGDB__TASK_QUEUED || !agdb__budget_spend(&h->shard->budget))
         (void)agdb__driver_drop(&h->driver, &h->task[1]);
