@@ -87,8 +87,8 @@ static const cli_usage_t k_freeze = {
     .summary = "Holds the writes of agencies, so that their rows can be moved",
     .about = "Adds 'writes: refuse' to each agency: reads go on, in all keyspaces. A program\n"
              "refuses writes once it has taken this map, and not before: copy the rows when all\n"
-             "of them have ('agencydb ps' shows the epoch of each). Then 'agencydb map pin\n"
-             "--moved --thaw', or 'agencydb map split --moved' and 'agencydb map thaw'.",
+             "of them have ('agencydb clients --wait-epoch'). Then 'agencydb map pin --moved\n"
+             "--thaw', or 'agencydb map split --moved' and 'agencydb map thaw'.",
     .examples = "  agencydb map freeze shardmap.yaml us/ca/dph hex:00ff10\n"
                 "  xargs -d '\\n' agencydb map freeze shardmap.yaml < agencies.txt",
     .exits = CLI_MAP_EXITS,
@@ -124,8 +124,8 @@ static int run_hold(const cli_usage_t *usage, agdb_map_edit_kind_t kind, int arg
         if (!read_key(&args, args.items[1 + i], &keys[i]))
             return CLI_USAGE;
     if (kind == AGDB_EDIT_FREEZE)
-        job.note = "Copy rows when every program has taken this map ('agencydb ps'): until then "
-                   "some still write.";
+        job.note = "Copy rows when every program has taken this map ('agencydb clients "
+                   "--wait-epoch'):\nuntil then some still write.";
     return cli_map_edit(&job);
 }
 
