@@ -138,7 +138,7 @@ static void print_processes(const finds_t *finds)
         if (finds->items[i].dump != NULL)
             add_process(&table, &finds->items[i]);
     if (table.count > COLUMNS)
-        cli_table_print(&table, true);
+        cli_table_print(&table, false);
 }
 
 /* --- more of one -------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ static void print_members(const json_t *array, const char *const *head, const ch
     json_array_foreach (array, i, object)
         for (c = 0; c < columns; c++)
             cli_table_text(&table, cli_json_string(object, names[c]));
-    cli_table_print(&table, true);
+    cli_table_print(&table, false);
 }
 
 static void print_pools(const json_t *dump)

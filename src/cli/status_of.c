@@ -132,7 +132,7 @@ static void print_table(const json_t *dump)
     cli_table_row(&table, k_head);
     json_array_foreach (keyspaces, i, keyspace)
         add_keyspace(&table, keyspace);
-    cli_table_print(&table, true);
+    cli_table_print(&table, false);
     json_array_foreach (keyspaces, i, keyspace)
         print_trouble(keyspace);
 }

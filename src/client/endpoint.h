@@ -60,6 +60,7 @@ typedef struct agdb__endpoint {
     agdb__pool_t *pool;
     agdb__ear_t ear;
     agdb__server_t *server;
+    uint64_t answers;    /* of its server's probe, that its pool has heard of */
     uint64_t doubted_us; /* a connection was lost: its server is to be asked from then on; 0: no */
     bool changed;
     unsigned refs; /* places in shards; 0: it is to go */

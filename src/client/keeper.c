@@ -83,6 +83,14 @@ static void settle_loss(agdb__endpoint_t *endpoint, const agdb__probe_t *probe)
     endpoint->doubted_us = 0;
 }
 
+static void hear_answer(agdb__endpoint_t *endpoint, const agdb__probe_t *probe, uint64_t now_us)
+{
+    if (probe->answers == endpoint->answers)
+        return;
+    endpoint->answers = probe->answers;
+    agdb__pool_heard(endpoint->pool, probe->asked_us, now_us);
+}
+
 static void step_servers(agdb__topology_t *t, uint64_t now_us)
 {
     size_t i;
@@ -97,8 +105,10 @@ static void step_servers(agdb__topology_t *t, uint64_t now_us)
         if (agdb__probe_take_move(&server->probe))
             drop_connections(t, server, now_us);
     }
-    for (i = 0; i < t->nendpoints; i++)
+    for (i = 0; i < t->nendpoints; i++) {
         settle_loss(t->endpoints[i], &t->endpoints[i]->server->probe);
+        hear_answer(t->endpoints[i], &t->endpoints[i]->server->probe, now_us);
+    }
 }
 
 /* While calls wait for a primary, those that may become one are asked more often. */

@@ -240,6 +240,7 @@ static bool send_group(agdb__carrier_t *c, agdb__task_t *first, size_t share, ui
     if (agdb__conn_group_end(c->lease.conn) == 0)
         return false;
     set_kind(c, AGDB__CARRIER_GROUP);
+    c->is_of_writes = !read_only;
     tell_group(c);
     agdb__pool_note_group(c->feed->pool, read_only, c->count);
     c->feed->riding += c->count;
@@ -478,6 +479,22 @@ void agdb__carrier_given_up(agdb__carrier_t *c, uint64_t now_us)
         agdb__carrier_drop(c, now_us);
 }
 
+static bool is_waited_for(const agdb__carrier_t *c)
+{
+    size_t i = 0;
+
+    while (i < c->count && c->member[i] == NULL)
+        i++;
+    return i < c->count;
+}
+
+/* A group of writes that has had no answer for long, while the server may only stand still. */
+static bool goes_on_waiting(const agdb__carrier_t *c, uint64_t now_us)
+{
+    return now_us >= c->until_us && c->kind == AGDB__CARRIER_GROUP && is_waited_for(c) &&
+           c->is_of_writes && !agdb__pool_has_passed_over(c->feed->pool, c->sent_us);
+}
+
 static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
 {
     agdb__carrier_t *c =
@@ -490,6 +507,8 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
         end_timing(c); /* it is not short: the others need not wait for it */
         c->feed->dirty = true;
     }
+    if (goes_on_waiting(c, now_us))
+        c->until_us = now_us + AGDB__GROUP_LOOK_AGAIN_US;
     if (now_us < c->until_us) {
         watch_the_time(c);
         return;

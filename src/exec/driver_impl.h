@@ -50,7 +50,8 @@ typedef struct agdb__carrier {
     agdb__timer_t timer;
     agdb__task_t *member[AGDB__GROUP_MAX]; /* NULL: given up meanwhile */
     size_t count;
-    bool timing; /* a loner that is being timed, and may be short still */
+    bool is_of_writes; /* a group */
+    bool timing;       /* a loner that is being timed, and may be short still */
     uint64_t sent_us;
     uint64_t work_us;    /* of the group's members, in sum */
     uint64_t longest_us; /* what the longest of them takes alone */

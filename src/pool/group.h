@@ -23,7 +23,10 @@ typedef enum agdb__group_fault {
 agdb__group_fault_t agdb__group_fault(const agdb_error_t *error);
 /* Whether a member's failure says nothing about its statement. */
 bool agdb__group_spares(agdb_status_t status);
-/* When a group that was sent at `sent_us` is on a connection of no use. */
+/* When a group that was sent at `sent_us` may be on a connection of no use. One of reads is asked
+ * again elsewhere then; the writers of another could only be told that nobody knows, so it goes on
+ * unless the server has passed it over (pool.h), and is looked at again after LOOK_AGAIN. */
+enum { AGDB__GROUP_LOOK_AGAIN_US = 100000 };
 uint64_t agdb__group_stuck_us(uint64_t sent_us, uint64_t expected_us);
 /* Whether its members have to be timed again. */
 bool agdb__group_is_slow(uint64_t took_us, uint64_t expected_us);

@@ -292,10 +292,16 @@ static void collect(leader_t *l)
 
 typedef enum drive_end { DRIVE_ANSWERED, DRIVE_OUT_OF_TIME, DRIVE_STUCK } drive_end_t;
 
+/* Whether a group that has had no answer for long is given up. */
+static bool is_hopeless(const leader_t *l)
+{
+    return l->traffic->kind == AGDB__TRAFFIC_READS ||
+           agdb__pool_has_passed_over(l->pool, l->lane->sent_us);
+}
+
 static drive_end_t drive(leader_t *l)
 {
     uint64_t stuck_us = agdb__group_stuck_us(l->lane->sent_us, expected_us(l->lane));
-    uint64_t until_us = agdb__min_us(l->deadline_us, stuck_us);
     uint64_t now_us = agdb__now_us();
 
     for (;;) {
@@ -303,14 +309,16 @@ static drive_end_t drive(leader_t *l)
 
         if (agdb__conn_state(l->conn) != AGDB__CONN_IN_FLIGHT)
             return DRIVE_ANSWERED;
-        if (poll(&p, 1, agdb__poll_ms(now_us, until_us)) > 0 &&
+        if (poll(&p, 1, agdb__poll_ms(now_us, agdb__min_us(l->deadline_us, stuck_us))) > 0 &&
             agdb__conn_step(l->conn, now_us) != AGDB__CONN_IN_FLIGHT)
             return DRIVE_ANSWERED;
         now_us = agdb__now_us();
-        if (now_us >= stuck_us)
+        if (now_us >= stuck_us && is_hopeless(l))
             return DRIVE_STUCK;
-        if (now_us >= until_us)
+        if (now_us >= l->deadline_us)
             return DRIVE_OUT_OF_TIME;
+        if (now_us >= stuck_us)
+            stuck_us = now_us + AGDB__GROUP_LOOK_AGAIN_US;
     }
 }
 

@@ -108,6 +108,10 @@ agdb__pool_health_t agdb__pool_health(const agdb__pool_t *pool);
  * connections are made anew: each knows of its own session only what it was told at first. */
 void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
 
+/* The server has answered what it was asked at `asked_us`, on a connection that is not the pool's.
+ */
+void agdb__pool_heard(agdb__pool_t *pool, uint64_t asked_us, uint64_t now_us);
+
 /* Statements whose callers have left are cancelled: gives at most `max` processes of the server
  * that `by` was said by to cancel, and none again before agdb__pool_cancelled has told that the
  * server has sent all of that (or, false, that this cannot be known). A process number means
@@ -116,6 +120,11 @@ void agdb__pool_see_commits(agdb__pool_t *pool, bool wait);
 size_t agdb__pool_take_cancels(agdb__pool_t *pool, const agdb__hello_t *by, int *ret_pids,
                                size_t max, uint64_t now_us);
 void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us);
+
+/* Whether the server has answered something else that it was asked after `sent_us`, some time ago:
+ * what was sent then, and is short, has no answer because of its connection, and not because the
+ * server stands still. @threads any */
+bool agdb__pool_has_passed_over(const agdb__pool_t *pool, uint64_t sent_us);
 
 /* How many calls wait for a connection, alone or to share one. @threads any */
 unsigned agdb__pool_waiting(agdb__pool_t *pool);

@@ -37,10 +37,11 @@ struct agdb__pool {
     atomic_bool shut;         /* set under the lock */
     atomic_bool retired;      /* written by the keeper */
     atomic_uint holders;
-    atomic_uint open;       /* slots FREE or BUSY */
-    atomic_uint connecting; /* slots MAKING; written by the keeper */
-    atomic_int stage;       /* of the oldest attempt; written by the keeper */
-    atomic_uint left;       /* slots LEFT */
+    atomic_uint open;        /* slots FREE or BUSY */
+    atomic_uint connecting;  /* slots MAKING; written by the keeper */
+    atomic_int stage;        /* of the oldest attempt; written by the keeper */
+    atomic_uint left;        /* slots LEFT */
+    atomic_ullong passed_us; /* agdb__pool_has_passed_over what was sent before; by the keeper */
     atomic_ullong opened;
     atomic_ullong closed;
 
@@ -59,7 +60,9 @@ struct agdb__pool {
     /* the keeper's */
     agdb__rng_t rng;
     unsigned failures;
-    uint64_t shorts_us; /* when they were seen last */
+    uint64_t shorts_us;      /* when they were seen last */
+    uint64_t heard_asked_us; /* of the answer that was heard */
+    uint64_t heard_us;       /* at this time; 0: none */
     bool commits_seen;
     bool commits_wait; /* what agdb__pool_see_commits was told */
     bool verified;

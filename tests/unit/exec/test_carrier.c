@@ -1,4 +1,5 @@
 /* What connections of a driver have under way: groups, statements alone, and their ends. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/sync.h"
 #include "driver_fixture.h"
@@ -318,6 +319,65 @@ static void a_deadline_in_a_group_leaves_the_others_alone(void **state)
     assert_int_equal(g_fake.closed, 0);
 }
 
+/* Their time goes by, but not the machine's. */
+static void let_timers_ring_in(uint64_t ms)
+{
+    agdb__timers_run(&g_driver.timers, agdb__now_us() + ms * 1000, &g_driver);
+}
+
+static void writes_wait_for_a_server_that_stands_still(void **state)
+{
+    size_t i;
+
+    (void)state;
+    make_short_write("w");
+    g_fake.never_answers = true;
+    for (i = 0; i < 8; i++)
+        add(i, "w");
+    step();
+    assert_int_equal(g_fake.members, 8);
+    let_timers_ring_in(2000);
+    let_timers_ring_in(4000);
+    fake_answer_held();
+    run();
+    for (i = 0; i < 8; i++)
+        assert_int_equal(g_task[i].status, AGDB_OK);
+    assert_int_equal(g_fake.closed, 0);
+}
+
+static void writes_that_the_server_has_passed_over_are_not_known(void **state)
+{
+    (void)state;
+    make_short_write("w");
+    g_fake.never_answers = true;
+    add(0, "w");
+    add(1, "w");
+    step();
+    let_timers_ring_in(2000);
+    assert_int_equal(g_fake.closed, 0);
+    atomic_store(&g_nodes[0].pool->passed_us, agdb__now_us());
+    let_timers_ring_in(2200);
+    run();
+    assert_int_equal(g_task[0].status, AGDB_E_LOST);
+    assert_int_equal(g_task[1].error->outcome, AGDB_OUTCOME_UNKNOWN);
+    assert_int_equal(g_fake.closed, 1);
+}
+
+static void reads_do_not_wait_for_a_server_that_stands_still(void **state)
+{
+    (void)state;
+    g_fake.never_answers = true;
+    add(0, "R");
+    add(1, "R");
+    step();
+    g_fake.never_answers = false;
+    let_timers_ring_in(2000);
+    run();
+    assert_int_equal(g_task[0].status, AGDB_OK);
+    assert_int_equal(g_task[1].status, AGDB_OK);
+    assert_int_equal(g_fake.closed, 1);
+}
+
 static void a_deadline_alone_closes_the_connection(void **state)
 {
     uint64_t start = agdb__now_us();
@@ -436,6 +496,9 @@ int main(void)
         ONE(a_deadline_in_the_queue_is_not_sent),
         CASE(what_is_late_before_it_is_sent_is_not_sent),
         ONE(a_deadline_in_a_group_leaves_the_others_alone),
+        CHEAP(writes_wait_for_a_server_that_stands_still),
+        CHEAP(writes_that_the_server_has_passed_over_are_not_known),
+        ONE(reads_do_not_wait_for_a_server_that_stands_still),
         ONE(a_deadline_alone_closes_the_connection),
         ONE(a_deadline_alone_leaves_the_connection_to_the_keeper),
         ONE(who_gives_up_leaves_the_connection_to_the_keeper),
