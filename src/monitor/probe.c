@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* An answer on a standing connection is due within ANSWER_MS. */
 enum {
@@ -121,10 +122,18 @@ static void drop(agdb__probe_t *probe, uint64_t next_us)
     probe->next_us = next_us;
 }
 
+/* Another reason for the same trouble is one, too: people read it. */
+static bool is_news(const agdb_error_t *before, const agdb_error_t *now)
+{
+    if (before == NULL || now == NULL)
+        return now != NULL;
+    return before->status != now->status || (before->message != NULL && now->message != NULL &&
+                                             strcmp(before->message, now->message) != 0);
+}
+
 static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
 {
     const agdb_error_t *error = agdb__conn_error(probe->conn);
-    agdb_status_t before = probe->error != NULL ? probe->error->status : AGDB_OK;
     agdb__health_t health = agdb__probe_judge(error != NULL ? error->status : AGDB_E_NOMEM);
     uint64_t wait_ms;
     bool changed;
@@ -133,7 +142,7 @@ static bool observe_dead(agdb__probe_t *probe, bool stood, uint64_t now_us)
         drop(probe, now_us); /* a connection may end for its own reasons: the next one tells */
         return false;
     }
-    changed = health != probe->health || (error != NULL && error->status != before);
+    changed = health != probe->health || is_news(probe->error, error);
     agdb__error_free(probe->error);
     probe->error = agdb__error_dup(error);
     probe->health = health;

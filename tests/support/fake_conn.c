@@ -128,7 +128,8 @@ short agdb__conn_events(const agdb__conn_t *conn)
 
 static void die(agdb__conn_t *conn, agdb_status_t status, const char *sqlstate)
 {
-    (void)agdb__fail(&conn->error, status, "scripted failure");
+    (void)agdb__fail(&conn->error, status, "%s",
+                     g_fake.refuse_message != NULL ? g_fake.refuse_message : "scripted failure");
     agdb__error_sqlstate(&conn->error, sqlstate);
     agdb__error_stage(&conn->error, AGDB_STAGE_CONNECT);
     conn->state = AGDB__CONN_DEAD;

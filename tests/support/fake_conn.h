@@ -31,6 +31,7 @@ typedef struct fake_script {
     bool stall;           /* new connections stay in CONNECTING */
     agdb_status_t refuse; /* not OK: new connections die with it */
     const char *refuse_sqlstate;
+    const char *refuse_message;   /* NULL: some text */
     agdb__hello_t hello;          /* what servers say */
     uint64_t way_us;              /* how far they are */
     bool replayed;                /* a write had happened before */

@@ -147,6 +147,19 @@ static void a_refused_connection_is_down_and_comes_back(void **state)
     assert_null(g_probe.error);
 }
 
+static void another_reason_of_the_same_trouble_is_told(void **state)
+{
+    (void)state;
+    g_fake.refuse = AGDB_E_CONNECT;
+    g_fake.refuse_message = "is shutting down";
+    assert_true(agdb__probe_step(&g_probe, 1000));
+    assert_false(agdb__probe_step(&g_probe, 1000000));
+    g_fake.refuse_message = "refuses connections";
+    assert_true(agdb__probe_step(&g_probe, 2000000));
+    assert_string_equal(g_probe.error->message, "refuses connections");
+    assert_false(agdb__probe_step(&g_probe, 3000000));
+}
+
 static void a_hung_server_is_down_after_the_answer_is_overdue(void **state)
 {
     (void)state;
@@ -398,6 +411,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_connection_alone_is_not_a_dead_server, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_refused_connection_is_down_and_comes_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(another_reason_of_the_same_trouble_is_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hung_server_is_down_after_the_answer_is_overdue, setup,
                                         teardown),
