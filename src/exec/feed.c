@@ -140,8 +140,8 @@ static void refuse(agdb__feed_t *feed, const agdb_error_t *error, uint64_t now_u
 /* --- those who wait too long -------------------------------------------------------------------
  */
 
-/* The limit is for a node that is up and whose connections others have. As long as the feed has one
- * itself, its queue moves on, and only deadlines count. */
+/* The limit is for connections that others have. As long as the feed has one itself, its queue
+ * moves on, and only deadlines count. */
 static uint64_t since_us(const agdb__feed_t *feed, const agdb__task_t *task)
 {
     return task->queued_us > feed->served_us ? task->queued_us : feed->served_us;
@@ -158,6 +158,12 @@ static void watch_the_time(agdb__feed_t *feed, uint64_t now_us)
                          agdb__after_ms(now_us, agdb__pool_queue_ms(feed->pool)));
 }
 
+static void look_again(agdb__feed_t *feed, uint64_t at_us)
+{
+    if (feed->timer.place == 0 || feed->timer.at_us > at_us)
+        agdb__timers_set(&feed->driver->timers, &feed->timer, at_us);
+}
+
 static void expire(agdb__feed_t *feed, agdb__tasks_t *list, uint64_t now_us)
 {
     uint64_t limit_ms = agdb__pool_queue_ms(feed->pool);
@@ -165,10 +171,14 @@ static void expire(agdb__feed_t *feed, agdb__tasks_t *list, uint64_t now_us)
 
     while (n-- > 0) {
         agdb__task_t *task = list->head;
+        const uint64_t until_us = agdb__pool_queue_until_us(
+            feed->pool, agdb__after_ms(since_us(feed, task), limit_ms), now_us);
         agdb_error_t *error = NULL;
 
-        if (now_us < agdb__after_ms(since_us(feed, task), limit_ms))
+        if (now_us < until_us) {
+            look_again(feed, until_us);
             return;
+        }
         (void)agdb__pool_fail_waited(feed->pool, now_us - task->queued_us, &error);
         agdb__tasks_remove(task);
         agdb__driver_failed(feed->driver, task, error, now_us);
@@ -180,7 +190,7 @@ static void ring(agdb__timer_t *timer, void *user, uint64_t now_us)
     agdb__feed_t *feed = (agdb__feed_t *)(void *)((char *)timer - offsetof(agdb__feed_t, timer));
 
     (void)user;
-    if (feed->ncarriers == feed->wanting && agdb__pool_has_open(feed->pool)) {
+    if (feed->ncarriers == feed->wanting) {
         expire(feed, &feed->shorts, now_us);
         expire(feed, &feed->alones, now_us);
     }

@@ -294,13 +294,15 @@ void agdb__rider_hear(agdb__rider_t *rider, uint64_t now_us)
 /* --- time --------------------------------------------------------------------------------------
  */
 
-/* The queue's limit is for a node that is up. */
 static void ring_queued(agdb__rider_t *rider, uint64_t now_us)
 {
     agdb__pool_t *pool = pool_of(rider);
+    const uint64_t end_us = agdb__after_ms(rider->task.queued_us, agdb__pool_queue_ms(pool));
+    const uint64_t until_us =
+        agdb__min_us(rider->flight.deadline_us, agdb__pool_queue_until_us(pool, end_us, now_us));
 
-    if (now_us < rider->flight.deadline_us && !agdb__pool_has_open(pool)) {
-        agdb__timers_set(&rider->driver->timers, &rider->task.timer, rider->flight.deadline_us);
+    if (now_us < until_us) {
+        agdb__timers_set(&rider->driver->timers, &rider->task.timer, until_us);
         return;
     }
     unqueue(rider);

@@ -113,11 +113,6 @@ unsigned agdb__pool_room(agdb__pool_t *pool)
     return pool->limits.max > 1 ? pool->limits.max - agdb__pool_reserved(pool) : 1;
 }
 
-bool agdb__pool_has_open(agdb__pool_t *pool)
-{
-    return atomic_load_explicit(&pool->open, memory_order_relaxed) > 0;
-}
-
 uint64_t agdb__pool_queue_ms(const agdb__pool_t *pool)
 {
     return pool->limits.queue_ms;

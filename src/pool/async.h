@@ -34,7 +34,6 @@ bool agdb__pool_wants_back(agdb__pool_t *pool, const agdb__lease_t *lease, unsig
 
 /* How many leases one holder can have at once. */
 unsigned agdb__pool_room(agdb__pool_t *pool);
-bool agdb__pool_has_open(agdb__pool_t *pool);
 uint64_t agdb__pool_queue_ms(const agdb__pool_t *pool);
 /* TIMEOUT of a statement that waited for a connection; NOT_SENT. */
 agdb_status_t agdb__pool_fail_waited(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr);

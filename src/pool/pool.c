@@ -295,18 +295,35 @@ agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_
     return st;
 }
 
-/* Waits under the lock until served, sent away, or out of time. While the node has connections the
- * queue limit counts as well; while it has none the attempt to make one has a limit of its own. */
+/* An answer of so short a time before shows that the server does not stand still: however many
+ * calls come to the end of their time, it is asked this often at most. Meanwhile they look again.
+ */
+enum { ANSWERED_LATELY_US = 300000, QUEUE_LOOK_US = 10000 };
+
+uint64_t agdb__pool_queue_until_us(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us)
+{
+    const uint64_t answered_us = atomic_load_explicit(&pool->answered_us, memory_order_relaxed);
+
+    if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0)
+        return AGDB__NEVER; /* the attempt to make one has a limit of its own */
+    if (now_us < end_us || answered_us == 0 || answered_us + ANSWERED_LATELY_US >= end_us)
+        return end_us;
+    agdb__pool_doubt(pool);
+    return now_us + QUEUE_LOOK_US;
+}
+
+/* Waits under the lock until served, sent away, or out of time. */
 static void wait_locked(agdb__pool_t *pool, agdb__waiter_t *w, uint64_t since_us,
                         uint64_t deadline_us)
 {
     uint64_t queue_end_us = agdb__after_ms(since_us, pool->limits.queue_ms);
 
     while (w->slot == AGDB__NO_SLOT && w->status == AGDB_OK) {
-        bool has_open = atomic_load_explicit(&pool->open, memory_order_relaxed) > 0;
-        uint64_t until_us = has_open ? agdb__min_us(deadline_us, queue_end_us) : deadline_us;
+        const uint64_t now_us = agdb__now_us();
+        const uint64_t until_us =
+            agdb__min_us(deadline_us, agdb__pool_queue_until_us(pool, queue_end_us, now_us));
 
-        if (agdb__now_us() >= until_us)
+        if (now_us >= until_us)
             break;
         (void)agdb__cond_wait(&w->served, &pool->lock, until_us);
     }

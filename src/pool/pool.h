@@ -121,6 +121,12 @@ size_t agdb__pool_take_cancels(agdb__pool_t *pool, const agdb__hello_t *by, int 
                                size_t max, uint64_t now_us);
 void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us);
 
+/* Until when a call waits for a connection, but for its deadline, whose time in the queue ends at
+ * `end_us`; then it asks again, or, if that is not after `now_us`, is to go. The limit is for a
+ * node that is up and answers others: while there is no connection it does not count, and at its
+ * end the keeper asks the server, which may only stand still. @threads any */
+uint64_t agdb__pool_queue_until_us(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us);
+
 /* Whether the server has answered something else that it was asked after `sent_us`, some time ago:
  * what was sent then, and is short, has no answer because of its connection, and not because the
  * server stands still. @threads any */

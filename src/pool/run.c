@@ -129,16 +129,17 @@ static bool leave(call_t *c, agdb__ride_t *ride, agdb_status_t *ret)
 }
 
 /* Until when a ride may stay in this state. */
-static uint64_t until(const call_t *c, agdb__ride_state_t state)
+static uint64_t until(const call_t *c, agdb__ride_state_t state, uint64_t now_us)
 {
-    uint64_t deadline_us = c->run->deadline_us;
+    const uint64_t deadline_us = c->run->deadline_us;
+    uint64_t end_us;
 
     if (state == AGDB__RIDE_SENDING)
-        return agdb__now_us() + SENDING_LOOK_US;
-    if (state == AGDB__RIDE_QUEUED &&
-        atomic_load_explicit(&c->pool->open, memory_order_relaxed) > 0)
-        return agdb__min_us(deadline_us, agdb__after_ms(c->now_us, c->pool->limits.queue_ms));
-    return deadline_us;
+        return now_us + SENDING_LOOK_US;
+    if (state != AGDB__RIDE_QUEUED)
+        return deadline_us;
+    end_us = agdb__after_ms(c->now_us, c->pool->limits.queue_ms);
+    return agdb__min_us(deadline_us, agdb__pool_queue_until_us(c->pool, end_us, now_us));
 }
 
 /* Told to lead or to drive on. True: the ride was left in flight. */
@@ -162,6 +163,7 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
         unsigned heard = agdb__gongs_heard(gongs, ride->place);
         agdb__ride_state_t state = agdb__ride_state(ride);
         uint64_t until_us;
+        uint64_t now_us;
 
         if (state == AGDB__RIDE_DONE) {
             *ret_alone = take_answer(c, ride, &st);
@@ -172,8 +174,9 @@ static agdb_status_t ride_along(call_t *c, agdb__ride_t *ride, bool *ret_alone)
                 return fail_late(c, ride);
             continue;
         }
-        until_us = until(c, state);
-        if (state != AGDB__RIDE_SENDING && agdb__now_us() >= until_us) {
+        now_us = agdb__now_us();
+        until_us = until(c, state, now_us);
+        if (state != AGDB__RIDE_SENDING && now_us >= until_us) {
             if (leave(c, ride, &st))
                 return st;
             continue;

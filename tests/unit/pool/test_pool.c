@@ -627,6 +627,28 @@ static void what_the_server_has_passed_over_is_older_than_an_answered_question(v
     agdb__pool_free(pool);
 }
 
+static void the_queue_ends_when_the_server_is_known_to_answer_others(void **state)
+{
+    agdb__pool_t *pool = new_pool(k_limits);
+    const uint64_t end = 1000000;
+
+    (void)state;
+    assert_true(agdb__pool_queue_until_us(pool, end, end + 5) == AGDB__NEVER); /* no connection */
+    (void)agdb__pool_tend(pool, 1000);
+    (void)agdb__pool_tend(pool, 1000);
+    assert_int_equal(agdb__pool_counts(pool).open, 1);
+    assert_int_equal(agdb__pool_queue_until_us(pool, end, end - 5), end);
+    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 5), end); /* nobody asks it */
+    agdb__pool_heard(pool, end - 300001, end);
+    assert_false(agdb__pool_take_suspicion(pool));
+    assert_true(agdb__pool_queue_until_us(pool, end, end + 5) > end + 5);
+    assert_true(agdb__pool_take_suspicion(pool)); /* it is asked */
+    agdb__pool_heard(pool, end - 300000, end + 7);
+    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 8), end);
+    assert_false(agdb__pool_take_suspicion(pool));
+    agdb__pool_free(pool);
+}
+
 static void one_connection_is_kept_while_short_statements_use_the_pool(void **state)
 {
     agdb__pool_limits_t limits = k_limits;
@@ -721,6 +743,7 @@ int main(void)
         cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
         cmocka_unit_test_setup(what_the_server_has_passed_over_is_older_than_an_answered_question,
                                reset),
+        cmocka_unit_test_setup(the_queue_ends_when_the_server_is_known_to_answer_others, reset),
         cmocka_unit_test(a_thread_keeps_to_its_connection_when_it_is_taken_once),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
         cmocka_unit_test_setup(a_connection_remembers_its_making_until_it_is_used, reset),
