@@ -295,21 +295,35 @@ agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_
     return st;
 }
 
-/* An answer of so short a time before shows that the server does not stand still: however many
- * calls come to the end of their time, it is asked this often at most. Meanwhile they look again.
- */
-enum { ANSWERED_LATELY_US = 300000, QUEUE_LOOK_US = 10000 };
+/* LATELY: an answer of so short a time before shows that the server does not stand still; however
+ * many calls come to the end of their time, it is asked this often at most. Meanwhile they LOOK
+ * again. SETTLED: after a standstill the keeper's answer is one of many, and the queue has to move
+ * before it can be said that it does not. */
+enum { QUEUE_LATELY_US = 300000, QUEUE_LOOK_US = 10000, QUEUE_SETTLED_US = 200000 };
+
+/* Whether the server has answered others around that time, and not only just now. False: asks it
+ * if need be. */
+static bool answers_others(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us)
+{
+    const uint64_t asked_us = atomic_load_explicit(&pool->asked_us, memory_order_acquire);
+    const uint64_t settled_us =
+        agdb__min_us(QUEUE_SETTLED_US, (uint64_t)pool->limits.queue_ms * 1000 / 5);
+
+    if (asked_us == 0)
+        return true; /* nobody asks it */
+    if (asked_us + QUEUE_LATELY_US >= end_us)
+        return now_us >=
+               atomic_load_explicit(&pool->answered_us, memory_order_relaxed) + settled_us;
+    agdb__pool_doubt(pool);
+    return false;
+}
 
 uint64_t agdb__pool_queue_until_us(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us)
 {
-    const uint64_t answered_us = atomic_load_explicit(&pool->answered_us, memory_order_relaxed);
-
     if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0)
         return AGDB__NEVER; /* the attempt to make one has a limit of its own */
-    if (now_us < end_us || answered_us == 0 || answered_us + ANSWERED_LATELY_US >= end_us)
-        return end_us;
-    agdb__pool_doubt(pool);
-    return now_us + QUEUE_LOOK_US;
+    return now_us < end_us || answers_others(pool, end_us, now_us) ? end_us
+                                                                   : now_us + QUEUE_LOOK_US;
 }
 
 /* Waits under the lock until served, sent away, or out of time. */

@@ -109,7 +109,8 @@ enum { PASSED_OVER_US = 500000 };
 
 void agdb__pool_heard(agdb__pool_t *pool, uint64_t asked_us, uint64_t now_us)
 {
-    atomic_store_explicit(&pool->answered_us, asked_us, memory_order_relaxed);
+    atomic_store_explicit(&pool->answered_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&pool->asked_us, asked_us, memory_order_release);
     if (pool->heard_us != 0 && now_us < pool->heard_us + PASSED_OVER_US)
         return;
     atomic_store_explicit(&pool->passed_us, pool->heard_asked_us, memory_order_relaxed);

@@ -87,6 +87,25 @@ static void write_on(crew_hand_t *hand)
     }
 }
 
+/* Groups of them are given up after a second, and asked again. */
+static void read_on(crew_hand_t *hand)
+{
+    while (!atomic_load(&g_over)) {
+        agdb_error_t *error = NULL;
+        agdb_result_t *res = NULL;
+        const agdb_status_t st =
+            agdb_query(g_db,
+                       AGDB_REQUEST(.shard = "east-1", .timeout_ms = CALL_MS, .access = AGDB_READ,
+                                    .sql = "SELECT n FROM hiccup WHERE id = $1",
+                                    AGDB_PARAMS(agdb_int4((int32_t)crew_random(hand, 1000)))),
+                       &res, &error);
+
+        note(hand, st, res, error);
+        agdb_result_free(res);
+        agdb_error_free(error);
+    }
+}
+
 static void write_many(crew_hand_t *hand)
 {
     agdb_value_t id[MANY];
@@ -119,8 +138,6 @@ static void write_many(crew_hand_t *hand)
 static void stand_still_meanwhile(unsigned threads, void (*work)(crew_hand_t *hand))
 {
     static crew_t crew;
-    long long calls;
-    char *sum;
     size_t i;
 
     atomic_store(&g_over, false);
@@ -138,27 +155,40 @@ static void stand_still_meanwhile(unsigned threads, void (*work)(crew_hand_t *ha
     (void)usleep(PAUSE_MS * 1000);
     atomic_store(&g_over, true);
     assert_int_equal(crew_join(&crew), 0);
-    sum = cluster_value(g_db,
-                        AGDB_REQUEST(.shard = "east-1", .sql = "SELECT sum(n)::text FROM hiccup"));
-    calls = (long long)atomic_load(&g_calls);
-    assert_int_equal(strtoll(sum, NULL, 10), calls);
-    free(sum);
-    print_message("%lld writes, %llu of them shared a connection; the longest took %llu ms\n",
-                  calls, atomic_load(&g_shared), atomic_load(&g_longest_us) / 1000);
+    print_message("%llu calls, %llu of them shared a connection; the longest took %llu ms\n",
+                  atomic_load(&g_calls), atomic_load(&g_shared), atomic_load(&g_longest_us) / 1000);
     assert_true(atomic_load(&g_shared) > 0);
     assert_true(atomic_load(&g_longest_us) > k_still_ms[0] * 1000);
+}
+
+/* Each call has written once. */
+static void expect_all_written(void)
+{
+    char *sum = cluster_value(
+        g_db, AGDB_REQUEST(.shard = "east-1", .sql = "SELECT sum(n)::text FROM hiccup"));
+
+    assert_int_equal(strtoll(sum, NULL, 10), (long long)atomic_load(&g_calls));
+    free(sum);
 }
 
 static void writes_of_many_threads_wait_until_it_goes_on(void **state)
 {
     (void)state;
     stand_still_meanwhile(THREADS, write_on);
+    expect_all_written();
 }
 
 static void writes_of_one_call_wait_until_it_goes_on(void **state)
 {
     (void)state;
     stand_still_meanwhile(2, write_many);
+    expect_all_written();
+}
+
+static void reads_are_answered_when_it_goes_on(void **state)
+{
+    (void)state;
+    stand_still_meanwhile(THREADS, read_on);
 }
 
 int main(void)
@@ -166,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_of_many_threads_wait_until_it_goes_on),
         cmocka_unit_test(writes_of_one_call_wait_until_it_goes_on),
+        cmocka_unit_test(reads_are_answered_when_it_goes_on),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -631,6 +631,7 @@ static void the_queue_ends_when_the_server_is_known_to_answer_others(void **stat
 {
     agdb__pool_t *pool = new_pool(k_limits);
     const uint64_t end = 1000000;
+    const uint64_t settled = (uint64_t)k_limits.queue_ms * 1000 / 5;
 
     (void)state;
     assert_true(agdb__pool_queue_until_us(pool, end, end + 5) == AGDB__NEVER); /* no connection */
@@ -644,7 +645,8 @@ static void the_queue_ends_when_the_server_is_known_to_answer_others(void **stat
     assert_true(agdb__pool_queue_until_us(pool, end, end + 5) > end + 5);
     assert_true(agdb__pool_take_suspicion(pool)); /* it is asked */
     agdb__pool_heard(pool, end - 300000, end + 7);
-    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 8), end);
+    assert_true(agdb__pool_queue_until_us(pool, end, end + 8) > end + 8); /* it may move now */
+    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 7 + settled), end);
     assert_false(agdb__pool_take_suspicion(pool));
     agdb__pool_free(pool);
 }
