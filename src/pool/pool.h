@@ -124,7 +124,8 @@ void agdb__pool_cancelled(agdb__pool_t *pool, bool sent, uint64_t now_us);
 /* Until when a call waits for a connection, but for its deadline, whose time in the queue ends at
  * `end_us`; then it asks again, or, if that is not after `now_us`, is to go. The limit is for a
  * node that is up and answers others: while there is no connection it does not count, and at its
- * end the keeper asks the server, which may only stand still. @threads any */
+ * end the keeper asks the server, which may only stand still; so it may take a fifth longer, 0.2 s
+ * at most. @threads any */
 uint64_t agdb__pool_queue_until_us(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us);
 
 /* Whether the server has answered something else that it was asked after `sent_us`, some time ago:
