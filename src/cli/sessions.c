@@ -148,11 +148,11 @@ char *cli_span_text(int64_t ms)
         return cli_copy("-");
     if (ms < SECOND)
         return cli_format("%lld ms", (long long)ms);
-    if (ms < 2 * MINUTE)
+    if (ms < INT64_C(2) * MINUTE)
         return cli_format("%.1f s", (double)ms / SECOND);
-    if (ms < 2 * HOUR)
+    if (ms < INT64_C(2) * HOUR)
         return cli_format("%lld min", (long long)(ms / MINUTE));
-    if (ms < 2 * (int64_t)DAY)
+    if (ms < INT64_C(2) * DAY)
         return cli_format("%lld h", (long long)(ms / HOUR));
     return cli_format("%lld d", (long long)(ms / DAY));
 }

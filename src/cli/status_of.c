@@ -19,9 +19,9 @@ const char *cli_age(const char *seconds)
         return "-";
     if (s < 120)
         return cli_format("%u s", (unsigned)s);
-    if (s < 120 * 60)
+    if (s < UINT64_C(120) * 60)
         return cli_format("%u min", (unsigned)(s / 60));
-    if (s < 48 * 3600)
+    if (s < UINT64_C(48) * 3600)
         return cli_format("%u h", (unsigned)(s / 3600));
     return cli_format("%llu d", (unsigned long long)(s / 86400));
 }
