@@ -40,6 +40,8 @@ static void take_turns(agdb__topology_t *t, agdb__server_t *server)
         return;
     for (i = 0; i < t->nendpoints; i++)
         count += t->endpoints[i]->server == server;
+    if (count == 0)
+        return;
     turn = server->probe.failures % count;
     for (i = 0; i < t->nendpoints; i++)
         if (t->endpoints[i]->server == server && turn-- == 0)
