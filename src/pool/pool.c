@@ -226,42 +226,6 @@ static bool is_hopeless_locked(const agdb__pool_t *pool, uint64_t now_us)
            atomic_load_explicit(&pool->connecting, memory_order_relaxed) == 0;
 }
 
-agdb_status_t agdb__pool_fail_closing(agdb_error_t **reterr)
-{
-    (void)agdb__fail(reterr, AGDB_E_CLOSING, "the client is closing");
-    agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
-    return AGDB_E_CLOSING;
-}
-
-agdb_status_t agdb__pool_fail_fallen(agdb_error_t **reterr)
-{
-    (void)agdb__fail(reterr, AGDB_E_NO_PRIMARY, "is not the primary any more");
-    agdb__error_stage(reterr, AGDB_STAGE_PARK);
-    agdb__error_outcome(reterr, AGDB_OUTCOME_NOT_SENT);
-    return AGDB_E_NO_PRIMARY;
-}
-
-/* Says which stage used up the time: a queue before busy connections, or none that came to be. */
-agdb_status_t agdb__pool_fail_timeout(agdb__pool_t *pool, uint64_t waited_us, agdb_error_t **reterr)
-{
-    unsigned open = atomic_load_explicit(&pool->open, memory_order_relaxed);
-    agdb_stage_t stage = (agdb_stage_t)atomic_load_explicit(&pool->stage, memory_order_relaxed);
-
-    if (open > 0) {
-        agdb__fail(reterr, AGDB_E_TIMEOUT, "no free connection in %llu ms (%u of %u busy)",
-                   (unsigned long long)(waited_us / 1000), open, pool->limits.max);
-        agdb__error_stage(reterr, AGDB_STAGE_QUEUE);
-        agdb__error_retriable(reterr, true, 0);
-        return AGDB_E_TIMEOUT;
-    }
-    agdb__fail(reterr, AGDB_E_TIMEOUT, "no connection in %llu ms (still %s)",
-               (unsigned long long)(waited_us / 1000),
-               stage == AGDB_STAGE_RESOLVE ? "resolving the name" : "connecting");
-    agdb__error_stage(reterr, stage == AGDB_STAGE_RESOLVE ? stage : AGDB_STAGE_CONNECT);
-    agdb__error_retriable(reterr, true, 0);
-    return AGDB_E_TIMEOUT;
-}
-
 static agdb_status_t refuse_locked(agdb__pool_t *pool, uint64_t now_us, agdb_error_t **reterr)
 {
     unsigned waiting = agdb__pool_waiting(pool);
@@ -293,37 +257,6 @@ agdb_status_t agdb__pool_refuse(agdb__pool_t *pool, uint64_t now_us, agdb_error_
     st = refuse_locked(pool, now_us, reterr);
     agdb__unlock(&pool->lock);
     return st;
-}
-
-/* LATELY: an answer of so short a time before shows that the server does not stand still; however
- * many calls come to the end of their time, it is asked this often at most. Meanwhile they LOOK
- * again. SETTLED: after a standstill the keeper's answer is one of many, and the queue has to move
- * before it can be said that it does not. */
-enum { QUEUE_LATELY_US = 300000, QUEUE_LOOK_US = 10000, QUEUE_SETTLED_US = 200000 };
-
-/* Whether the server has answered others around that time, and not only just now. False: asks it
- * if need be. */
-static bool answers_others(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us)
-{
-    const uint64_t asked_us = atomic_load_explicit(&pool->asked_us, memory_order_acquire);
-    const uint64_t settled_us =
-        agdb__min_us(QUEUE_SETTLED_US, (uint64_t)pool->limits.queue_ms * 1000 / 5);
-
-    if (asked_us == 0)
-        return true; /* nobody asks it */
-    if (asked_us + QUEUE_LATELY_US >= end_us)
-        return now_us >=
-               atomic_load_explicit(&pool->answered_us, memory_order_relaxed) + settled_us;
-    agdb__pool_doubt(pool);
-    return false;
-}
-
-uint64_t agdb__pool_queue_until_us(agdb__pool_t *pool, uint64_t end_us, uint64_t now_us)
-{
-    if (atomic_load_explicit(&pool->open, memory_order_relaxed) == 0)
-        return AGDB__NEVER; /* the attempt to make one has a limit of its own */
-    return now_us < end_us || answers_others(pool, end_us, now_us) ? end_us
-                                                                   : now_us + QUEUE_LOOK_US;
 }
 
 /* Waits under the lock until served, sent away, or out of time. */

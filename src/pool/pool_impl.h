@@ -43,6 +43,7 @@ struct agdb__pool {
     atomic_uint left;          /* slots LEFT */
     atomic_ullong asked_us;    /* when the keeper asked what has been answered last; 0: nothing */
     atomic_ullong answered_us; /* when the answer came; written before */
+    atomic_ullong wanted_us;   /* when a call last had the server asked */
     atomic_ullong passed_us;   /* agdb__pool_has_passed_over what was sent before; by the keeper */
     atomic_ullong opened;
     atomic_ullong closed;

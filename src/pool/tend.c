@@ -104,25 +104,6 @@ static void note_commits(agdb__pool_t *pool, const agdb__conn_t *conn)
                           memory_order_relaxed);
 }
 
-/* After a standstill all answers come at once, in any order. */
-enum { PASSED_OVER_US = 500000 };
-
-void agdb__pool_heard(agdb__pool_t *pool, uint64_t asked_us, uint64_t now_us)
-{
-    atomic_store_explicit(&pool->answered_us, now_us, memory_order_relaxed);
-    atomic_store_explicit(&pool->asked_us, asked_us, memory_order_release);
-    if (pool->heard_us != 0 && now_us < pool->heard_us + PASSED_OVER_US)
-        return;
-    atomic_store_explicit(&pool->passed_us, pool->heard_asked_us, memory_order_relaxed);
-    pool->heard_asked_us = asked_us;
-    pool->heard_us = now_us;
-}
-
-bool agdb__pool_has_passed_over(const agdb__pool_t *pool, uint64_t sent_us)
-{
-    return sent_us < atomic_load_explicit(&pool->passed_us, memory_order_relaxed);
-}
-
 void agdb__pool_see_commits(agdb__pool_t *pool, bool wait)
 {
     if (pool->commits_seen && pool->commits_wait != wait)

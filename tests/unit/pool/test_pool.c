@@ -609,48 +609,6 @@ static void connections_are_made_anew_when_commits_begin_to_wait(void **state)
     agdb__pool_free(pool);
 }
 
-static void what_the_server_has_passed_over_is_older_than_an_answered_question(void **state)
-{
-    agdb__pool_t *pool = new_pool(k_limits);
-
-    (void)state;
-    agdb__pool_heard(pool, 1000, 2000);
-    assert_false(agdb__pool_has_passed_over(pool, 0)); /* just now: all may be on their way */
-    agdb__pool_heard(pool, 300000, 301000);
-    assert_false(agdb__pool_has_passed_over(pool, 0));
-    agdb__pool_heard(pool, 601000, 602000);
-    assert_true(agdb__pool_has_passed_over(pool, 999));
-    assert_false(agdb__pool_has_passed_over(pool, 1000));
-    agdb__pool_heard(pool, 1201000, 1202000);
-    assert_true(agdb__pool_has_passed_over(pool, 600999));
-    assert_false(agdb__pool_has_passed_over(pool, 601000));
-    agdb__pool_free(pool);
-}
-
-static void the_queue_ends_when_the_server_is_known_to_answer_others(void **state)
-{
-    agdb__pool_t *pool = new_pool(k_limits);
-    const uint64_t end = 1000000;
-    const uint64_t settled = (uint64_t)k_limits.queue_ms * 1000 / 5;
-
-    (void)state;
-    assert_true(agdb__pool_queue_until_us(pool, end, end + 5) == AGDB__NEVER); /* no connection */
-    (void)agdb__pool_tend(pool, 1000);
-    (void)agdb__pool_tend(pool, 1000);
-    assert_int_equal(agdb__pool_counts(pool).open, 1);
-    assert_int_equal(agdb__pool_queue_until_us(pool, end, end - 5), end);
-    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 5), end); /* nobody asks it */
-    agdb__pool_heard(pool, end - 300001, end);
-    assert_false(agdb__pool_take_suspicion(pool));
-    assert_true(agdb__pool_queue_until_us(pool, end, end + 5) > end + 5);
-    assert_true(agdb__pool_take_suspicion(pool)); /* it is asked */
-    agdb__pool_heard(pool, end - 300000, end + 7);
-    assert_true(agdb__pool_queue_until_us(pool, end, end + 8) > end + 8); /* it may move now */
-    assert_int_equal(agdb__pool_queue_until_us(pool, end, end + 7 + settled), end);
-    assert_false(agdb__pool_take_suspicion(pool));
-    agdb__pool_free(pool);
-}
-
 static void one_connection_is_kept_while_short_statements_use_the_pool(void **state)
 {
     agdb__pool_limits_t limits = k_limits;
@@ -743,9 +701,6 @@ int main(void)
         cmocka_unit_test_setup(claim_without_a_queue_while_the_keeper_looks_is_served, reset),
         cmocka_unit_test_setup(one_connection_is_kept_while_short_statements_use_the_pool, reset),
         cmocka_unit_test_setup(connections_are_made_anew_when_commits_begin_to_wait, reset),
-        cmocka_unit_test_setup(what_the_server_has_passed_over_is_older_than_an_answered_question,
-                               reset),
-        cmocka_unit_test_setup(the_queue_ends_when_the_server_is_known_to_answer_others, reset),
         cmocka_unit_test(a_thread_keeps_to_its_connection_when_it_is_taken_once),
         cmocka_unit_test_setup(dismiss_sends_waiters_away_and_serves_who_comes_later, reset),
         cmocka_unit_test_setup(a_connection_remembers_its_making_until_it_is_used, reset),
