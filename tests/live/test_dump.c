@@ -5,28 +5,14 @@
 #include "cluster.h"
 #include "crew.h"
 #include "miser.h"
+#include "page.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1 << 20, SOON_MS = 10000 };
-
-typedef struct page {
-    char text[TEXT_MAX];
-    size_t len;
-} page_t;
-
-static void take(const char *text, size_t len, void *user)
-{
-    page_t *page = user;
-
-    assert_true(page->len + len < sizeof page->text);
-    memcpy(page->text + page->len, text, len);
-    page->len += len;
-    page->text[page->len] = '\0';
-}
+enum { SOON_MS = 10000 };
 
 static const char *dump(agdb_t *db)
 {
@@ -34,7 +20,7 @@ static const char *dump(agdb_t *db)
     agdb_error_t *error = NULL;
 
     page.len = 0;
-    if (agdb_dump(db, take, &page, &error) != AGDB_OK)
+    if (agdb_dump(db, page_take, &page, &error) != AGDB_OK)
         fail_msg("%s", agdb_error_message(error));
     return page.text;
 }
@@ -243,7 +229,7 @@ static void a_dump_without_memory_writes_nothing(void **state)
     do { /* nodes have no reasons now, which memory would also be for */
         page->len = 0;
         miser_begin(granted++, false);
-        st = agdb_dump(db, take, page, &error);
+        st = agdb_dump(db, page_take, page, &error);
         refused = miser_end();
         assert_int_equal(st, refused ? AGDB_E_NOMEM : AGDB_OK);
         assert_true((page->len == 0) == refused);

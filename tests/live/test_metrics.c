@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cluster.h"
 #include "crew.h"
+#include "page.h"
 #include "unit.h"
 
 #include <libpq-fe.h>
@@ -11,22 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1 << 20, SOON_MS = 10000 };
-
-typedef struct page {
-    char text[TEXT_MAX];
-    size_t len;
-} page_t;
-
-static void take(const char *text, size_t len, void *user)
-{
-    page_t *page = user;
-
-    assert_true(page->len + len < sizeof page->text);
-    memcpy(page->text + page->len, text, len);
-    page->len += len;
-    page->text[page->len] = '\0';
-}
+enum { SOON_MS = 10000 };
 
 static page_t *read_metrics(agdb_t *db)
 {
@@ -34,7 +20,7 @@ static page_t *read_metrics(agdb_t *db)
     agdb_error_t *error = NULL;
 
     page.len = 0;
-    if (agdb_metrics(db, take, &page, &error) != AGDB_OK)
+    if (agdb_metrics(db, page_take, &page, &error) != AGDB_OK)
         fail_msg("%s", agdb_error_message(error));
     return &page;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "cluster.h"
+#include "page.h"
 #include "parts.h"
 #include "proxy.h"
 #include "unit.h"
@@ -96,21 +97,6 @@ static int teardown(void **state)
 /* --- what is waited for ------------------------------------------------------------------------
  */
 
-typedef struct page {
-    char text[256 * 1024];
-    size_t len;
-} page_t;
-
-static void take(const char *text, size_t len, void *user)
-{
-    page_t *page = user;
-
-    assert_true(page->len + len < sizeof page->text);
-    memcpy(page->text + page->len, text, len);
-    page->len += len;
-    page->text[page->len] = '\0';
-}
-
 /* Of all samples of a metric, in sum. */
 static double sum_of(agdb_t *db, const char *metric)
 {
@@ -120,7 +106,7 @@ static double sum_of(agdb_t *db, const char *metric)
     double sum = 0;
 
     page.len = 0;
-    assert_int_equal(agdb_metrics(db, take, &page, NULL), AGDB_OK);
+    assert_int_equal(agdb_metrics(db, page_take, &page, NULL), AGDB_OK);
     for (line = page.text; line != NULL && line[0] != '\0'; line = strchr(line, '\n')) {
         line += line[0] == '\n';
         if (strncmp(line, metric, len) == 0 && line[len] == '{')
